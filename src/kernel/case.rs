@@ -1,0 +1,243 @@
+//! What is asked of a kernel: shape, precision, data and settings.
+
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// C (m×n) = A (m×k) · B (k×n), row-major.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Shape {
+    /// Rows of A and C.
+    pub m: u32,
+    /// Columns of B and C.
+    pub n: u32,
+    /// Columns of A, rows of B.
+    pub k: u32,
+}
+
+/// Largest m, n or k that is taken at all: anything above is a typing error, not a matrix.
+const MAX_EXTENT: u32 = 1 << 24;
+
+impl Shape {
+    /// A shape; each extent is 1 to 2²⁴.
+    pub fn new(m: u32, n: u32, k: u32) -> Result<Self> {
+        for (name, extent) in [("m", m), ("n", n), ("k", k)] {
+            if extent == 0 || extent > MAX_EXTENT {
+                return Err(Error::usage(format!("shape {m}x{n}x{k}: {name} is {extent}"))
+                    .hint(format!("each of m, n and k is a whole number from 1 to {MAX_EXTENT}")));
+            }
+        }
+        Ok(Shape { m, n, k })
+    }
+
+    /// n × n × n.
+    pub fn square(n: u32) -> Self {
+        Shape { m: n, n, k: n }
+    }
+
+    /// Useful flop of one product: a multiply and an add for each of m·n·k.
+    pub fn flop(self) -> f64 {
+        2.0 * f64::from(self.m) * f64::from(self.n) * f64::from(self.k)
+    }
+
+    /// Elements of A, B and C.
+    pub fn elements(self) -> [u64; 3] {
+        let (m, n, k) = (u64::from(self.m), u64::from(self.n), u64::from(self.k));
+        [m * k, k * n, m * n]
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}x{}x{}", self.m, self.n, self.k))
+    }
+}
+
+impl FromStr for Shape {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let bad =
+            |why: String| Error::usage(format!("shape `{text}`: {why}")).hint("a shape is m×n×k, like 1000x37x1300");
+        let parts: Vec<&str> = text.trim().split(['x', 'X', '×']).collect();
+        let [m, n, k] = parts[..] else {
+            return Err(bad(format!("{} extents instead of three", parts.len())));
+        };
+        let extent = |part: &str| match part.trim().parse::<u64>() {
+            // Too large for the type is too large for us: let `new` name the bound.
+            Ok(value) => Ok(u32::try_from(value).unwrap_or(u32::MAX)),
+            Err(_) => Err(bad(format!("`{part}` is no whole number"))),
+        };
+        Shape::new(extent(m)?, extent(n)?, extent(k)?)
+    }
+}
+
+/// The arithmetic of a product: what the operands are, and what sums them up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// 32-bit floats throughout.
+    F32,
+    /// 16-bit floats throughout.
+    F16,
+    /// 16-bit operands, 32-bit sums and results.
+    F16AccF32,
+    /// 8-bit signed operands, 32-bit sums and results.
+    I8AccI32,
+    /// 64-bit floats throughout.
+    F64,
+}
+
+impl Precision {
+    /// Every precision, in the order they are listed.
+    pub const ALL: [Precision; 5] =
+        [Precision::F32, Precision::F16, Precision::F16AccF32, Precision::I8AccI32, Precision::F64];
+
+    /// The name as it is typed, printed and stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Precision::F32 => "f32",
+            Precision::F16 => "f16",
+            Precision::F16AccF32 => "f16_acc_f32",
+            Precision::I8AccI32 => "i8_acc_i32",
+            Precision::F64 => "f64",
+        }
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Precision {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Precision::ALL.into_iter().find(|p| p.as_str() == text).ok_or_else(|| {
+            let all: Vec<_> = Precision::ALL.iter().map(|p| p.as_str()).collect();
+            Error::usage(format!("unknown precision `{text}`")).hint(format!("one of {}", all.join(", ")))
+        })
+    }
+}
+
+/// What the operands hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DataClass {
+    /// Standard normal: high entropy, what a network's tensors look like. The default.
+    Normal,
+    /// Uniform in [-1, 1).
+    Uniform,
+    /// All zero: draws less power and flatters; only ever for comparison.
+    Zeros,
+    /// One constant per operand: compresses in memory; only ever for comparison.
+    Constant,
+}
+
+impl DataClass {
+    /// Every class.
+    pub const ALL: [DataClass; 4] = [DataClass::Normal, DataClass::Uniform, DataClass::Zeros, DataClass::Constant];
+
+    /// The name as typed, printed and stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DataClass::Normal => "normal",
+            DataClass::Uniform => "uniform",
+            DataClass::Zeros => "zeros",
+            DataClass::Constant => "constant",
+        }
+    }
+}
+
+impl FromStr for DataClass {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        DataClass::ALL.into_iter().find(|d| d.as_str() == text).ok_or_else(|| {
+            Error::usage(format!("unknown data class `{text}`")).hint("one of normal, uniform, zeros, constant")
+        })
+    }
+}
+
+/// Settings that change what the driver makes of the same WGSL, so they are part of the identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// wgpu's runtime bounds checks and loop bounding.
+    pub bounds_checks: bool,
+    /// Workgroup memory zeroed before each workgroup.
+    pub zero_fill: bool,
+}
+
+impl Default for Settings {
+    /// Both off: what a tuned program ships; the kernels are proved in bounds.
+    fn default() -> Self {
+        Settings { bounds_checks: false, zero_fill: false }
+    }
+}
+
+/// One thing to measure. Everything in it is part of the comparison key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// Kernel family, named by its mechanism.
+    pub kernel: String,
+    /// Tiling within the family, as [`crate::kernel`] prints it; empty where there is nothing to choose.
+    pub tiling: String,
+    /// Arithmetic.
+    pub precision: Precision,
+    /// Shape.
+    pub shape: Shape,
+    /// Settings of the shader module and pipeline.
+    pub settings: Settings,
+    /// What the operands hold.
+    pub data: DataClass,
+    /// Seed of the operands.
+    pub seed: u64,
+    /// SHA-256 of the composed WGSL, hex.
+    pub wgsl_sha256: String,
+}
+
+impl Case {
+    /// A name that is unique within a run and stable between runs: `register_tiled/f32/512x512x512`.
+    pub fn id(&self) -> String {
+        let mut id = format!("{}/{}/{}", self.kernel, self.precision, self.shape);
+        if !self.tiling.is_empty() {
+            id = format!("{}[{}]/{}/{}", self.kernel, self.tiling, self.precision, self.shape);
+        }
+        id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shape_is_read_as_m_n_k() {
+        let shape: Shape = "1000x37x1300".parse().unwrap();
+        assert_eq!((shape.m, shape.n, shape.k), (1000, 37, 1300));
+        assert_eq!(shape.flop(), 2.0 * 1000.0 * 37.0 * 1300.0);
+        assert_eq!(shape.to_string(), "1000x37x1300");
+    }
+
+    #[test]
+    fn a_shape_that_is_none_is_refused_with_the_reason() {
+        for (text, part) in [
+            ("0x1x1", "m is 0"),
+            ("1x1000000000x1", "n is 1000000000"),
+            ("1x1x99999999999999", "k is"),
+            ("512", "1 extents"),
+            ("ax1x1", "no whole number"),
+            ("-1x1x1", "no whole number"),
+            ("", "extents"),
+        ] {
+            let error = text.parse::<Shape>().unwrap_err();
+            assert!(error.message().contains(part), "{text}: {error}");
+            assert_eq!(error.exit_code(), 2);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Measure the GPU you have, forecast the cluster you don't.
+//!
+//! The layers point one way: [`kernel`] and [`measure`] know no cluster, [`cluster`] knows no
+//! workload, [`job`] knows no hardware, [`project`] alone joins calibration, cluster and job.
+//! `gpu` (feature `gpu`) is the only user of wgpu, `cli` (feature `cli`) the only one that prints.
+
+pub mod error;
+pub mod kernel;
+pub mod measure;
+pub mod provenance;
+
+pub use error::{Error, Result};
+
+#[cfg(feature = "cli")]
+pub mod cli;

@@ -1,0 +1,2 @@
+//! From a case to a figure that cannot be fooled.
+pub mod record;

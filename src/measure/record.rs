@@ -1,0 +1,207 @@
+//! The wire format: one JSON line per case, whole in itself.
+//!
+//! A line carries what made the figure (tool, adapter, case), the raw samples as they came, and the
+//! figures derived from them. Aggregates are views: everything in [`Figure`], `verdict` and `reasons`
+//! can be derived again from the rest of the line.
+
+use crate::kernel::{Case, Proof};
+use serde::{Deserialize, Serialize};
+
+/// Schema id of a measurement line. A reader refuses any other.
+pub const SCHEMA: &str = "flopcast.measurement/1";
+
+/// Version of the measuring method: raised whenever the same raw samples would give another figure,
+/// or the same adapter other samples. Part of the comparison key.
+pub const METHOD: u32 = 1;
+
+/// One case, measured, unsupported or failed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// Always [`SCHEMA`].
+    pub schema: String,
+    /// What measured it.
+    pub tool: Tool,
+    /// When the case ended, UTC, RFC 3339.
+    pub at: String,
+    /// What it ran on.
+    pub adapter: AdapterIdentity,
+    /// What was asked for.
+    pub case: Case,
+    /// Why there is no figure at all, if there is none: `unsupported` or `failed` and the reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Missing>,
+    /// What the proof of work saw on the buffer that the last timed dispatch wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proof>,
+    /// Raw samples of both clocks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub samples: Option<Samples>,
+    /// The figure; absent unless the verdict allows one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub figure: Option<Figure>,
+    /// How far the figure can be trusted.
+    pub verdict: Verdict,
+    /// Why the verdict is not better, machine-readable, worst first.
+    pub reasons: Vec<Reason>,
+}
+
+/// The program and the libraries that decide what a kernel becomes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tool {
+    /// flopcast's version.
+    pub version: String,
+    /// [`METHOD`] at the time.
+    pub method: u32,
+    /// wgpu's version, `none` for a scripted device.
+    pub wgpu: String,
+    /// naga's version.
+    pub naga: String,
+}
+
+/// What makes an adapter the same one as another time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdapterIdentity {
+    /// Name as the driver gives it.
+    pub name: String,
+    /// `vulkan`, `gl`, `metal`, `dx12`, or `scripted`.
+    pub backend: String,
+    /// `discrete_gpu`, `integrated_gpu`, `virtual_gpu`, `cpu` or `other`.
+    pub device_type: String,
+    /// Driver name.
+    pub driver: String,
+    /// Driver version text.
+    pub driver_info: String,
+    /// PCI vendor id.
+    pub vendor: u32,
+    /// PCI device id.
+    pub device: u32,
+    /// A CPU-type adapter: figures are SOFTWARE.
+    pub software: bool,
+}
+
+/// How far a figure can be trusted, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Verdict {
+    /// Proved, steady, both clocks agree.
+    Measured,
+    /// All of that, on a CPU-type adapter: right for correctness and relative figures only.
+    Software,
+    /// Measured, but a rule is broken: the reasons say which.
+    Suspect,
+    /// No figure.
+    Invalid,
+}
+
+impl Verdict {
+    /// The word as printed and as in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Measured => "MEASURED",
+            Verdict::Software => "SOFTWARE",
+            Verdict::Suspect => "SUSPECT",
+            Verdict::Invalid => "INVALID",
+        }
+    }
+}
+
+/// One reason: a stable code for machines, a sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reason {
+    /// Stable, kebab-case, listed in METHODOLOGY.md.
+    pub code: String,
+    /// What was seen, with numbers.
+    pub detail: String,
+}
+
+/// Why a case has no figure though nothing was measured wrongly.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Missing {
+    /// The adapter lacks what the case needs; `needs` names it.
+    Unsupported { needs: String },
+    /// It was tried and did not come to an end.
+    Failed { error: String },
+}
+
+/// Raw samples as they came, in order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Samples {
+    /// Nanoseconds per device tick; absent where the adapter has no timestamps.
+    pub tick_ns: Option<f64>,
+    /// Smallest step seen on the host clock, nanoseconds.
+    pub host_tick_ns: f64,
+    /// Untimed warm-up submissions before the first sample.
+    pub warmup: u32,
+    /// The submissions, in the order they were made.
+    pub submissions: Vec<Submission>,
+}
+
+/// One timed submission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Submission {
+    /// Round it belongs to: one round holds one submission of each length.
+    pub round: u32,
+    /// Dispatches in it.
+    pub dispatches: u32,
+    /// Host clock from before the submit to after its completion, nanoseconds.
+    pub host_ns: u64,
+    /// Device ticks at the begin and the end of the pass.
+    pub device_ticks: Option<[u64; 2]>,
+}
+
+/// Which clock made the headline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimingMethod {
+    /// Slope of device timestamps over dispatches per submission.
+    DeviceSlope,
+    /// Slope of the host clock over dispatches per submission.
+    HostSlope,
+}
+
+impl TimingMethod {
+    /// The word as printed and as in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TimingMethod::DeviceSlope => "device_slope",
+            TimingMethod::HostSlope => "host_slope",
+        }
+    }
+}
+
+/// A median with its 95 % interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Interval {
+    /// Median of the samples.
+    pub median: f64,
+    /// Lower end of the 95 % interval of the median.
+    pub lo: f64,
+    /// Upper end of the 95 % interval of the median.
+    pub hi: f64,
+}
+
+/// What the raw samples say.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Figure {
+    /// Which clock.
+    pub timing_method: TimingMethod,
+    /// Seconds per dispatch.
+    pub seconds: Interval,
+    /// Useful flop per second, 1e9: the case's flop count over `seconds`.
+    pub gflop_per_s: Interval,
+    /// Rounds behind it.
+    pub samples: u32,
+    /// Host seconds that a submission costs beyond its dispatches (the intercept of the host clock).
+    pub submission_s: Option<f64>,
+    /// Device slope over host slope, minus 1, where both clocks are there.
+    pub clock_disagreement: Option<f64>,
+}

@@ -4,8 +4,16 @@
 //! verb's own help lists.
 
 mod catalog;
+#[cfg(feature = "gpu")]
+mod devices;
+#[cfg(feature = "gpu")]
+mod measure;
 mod output;
+#[cfg(feature = "gpu")]
+mod progress;
 mod project;
+#[cfg(feature = "gpu")]
+mod stop;
 
 use crate::error::Result;
 use clap::{Parser, Subcommand};
@@ -21,6 +29,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    #[cfg(feature = "gpu")]
+    Devices(devices::Args),
+    #[cfg(feature = "gpu")]
+    Measure(measure::Args),
     Project(project::Args),
     Catalog(catalog::Args),
 }
@@ -40,6 +52,10 @@ pub fn main() -> ExitCode {
 
 fn dispatch(cli: Cli) -> Result<ExitCode> {
     match cli.verb {
+        #[cfg(feature = "gpu")]
+        Some(Verb::Devices(args)) => devices::run(&args),
+        #[cfg(feature = "gpu")]
+        Some(Verb::Measure(args)) => measure::run(&args),
         Some(Verb::Project(args)) => project::run(&args),
         Some(Verb::Catalog(args)) => catalog::run(&args),
         None => todo!(),

@@ -74,7 +74,15 @@ pub fn read(samples: &Samples) -> Clocks {
         _ => None,
     };
     let submission_s = host.as_ref().map(|h| h.intercept);
-    let headline = device.filter(|d| d.shortest >= MIN_TICKS * d.tick).or(host);
+    if device.is_some() && host.is_none() {
+        doubts.push(Reason::new("host-clock-unusable", "the host's time does not grow with the work"));
+    }
+    // The device's clock sees the kernel alone, so it is preferred; where neither is fine enough,
+    // the finer one.
+    let headline = match (device, host) {
+        (Some(d), Some(h)) if d.shortest < MIN_TICKS * d.tick && h.tick < d.tick => Some(h),
+        (device, host) => device.or(host),
+    };
     match &headline {
         None => doubts.push(Reason::new("no-clock", "neither clock gives a time per dispatch")),
         Some(clock) => check(clock, &mut doubts),
@@ -195,6 +203,7 @@ fn center(values: &[f64]) -> f64 {
     median(values).unwrap_or(f64::NAN)
 }
 
-fn gcd(a: u64, b: u64) -> u64 {
+/// Greatest common divisor: of many durations of one clock it is the clock's real step.
+pub(super) fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }

@@ -1,5 +1,6 @@
 //! One case from request to record: prove it, warm it up, time it, prove what was timed.
 
+use super::clocks::{MIN_TICKS, gcd};
 use super::effort::{Effort, FIRST_DISPATCH_FLOP, WATCHDOG_S};
 use super::figure::derive;
 use super::record::{Missing, Record, SCHEMA, Samples, Spent, Submission};
@@ -56,7 +57,8 @@ pub fn measure(
         seed: request.seed,
         wgsl_sha256: kernel.sha256.clone(),
     };
-    let mut run = Run { executor, request, effort, pace, observe, spent: Spent::default() };
+    let mut run =
+        Run { executor, request, effort, pace, observe, spent: Spent::default(), device_step: 0, device_step_ns: None };
     let outcome = run.attempt();
     let spent = run.spent;
     let mut record = Record {
@@ -97,6 +99,10 @@ struct Run<'a> {
     pace: &'a Pace,
     observe: &'a mut dyn FnMut(Stage),
     spent: Spent,
+    /// Greatest common divisor of the device durations so far, ticks.
+    device_step: u64,
+    /// The same in nanoseconds, once there is one.
+    device_step_ns: Option<f64>,
 }
 
 impl Run<'_> {
@@ -169,7 +175,7 @@ impl Run<'_> {
             submissions: Vec::new(),
         };
         let each = self.warm_up(begin, first, &mut samples)?;
-        let lengths = lengths(each, effort);
+        let lengths = lengths(each, self.submission_s());
         let mut round = 0;
         loop {
             for position in 0..lengths.len() {
@@ -205,7 +211,7 @@ impl Run<'_> {
             if used + each > budget && samples.warmup >= 2 {
                 return Ok(each);
             }
-            let repeats = lengths(each, self.effort)[0];
+            let repeats = lengths(each, self.submission_s())[0];
             each = self.lap(repeats)? / f64::from(repeats);
             samples.warmup += 1;
             last.rotate_left(1);
@@ -231,7 +237,20 @@ impl Run<'_> {
     /// One untimed submission; host seconds.
     fn lap(&mut self, repeats: u32) -> Step<f64> {
         self.executor.poison()?;
-        Ok(self.executor.submit(repeats)?.host_ns as f64 * 1e-9)
+        let lap = self.executor.submit(repeats)?;
+        if let (Some([begin, end]), Some(tick_ns)) = (lap.device_ticks, self.executor.tick_ns()) {
+            self.device_step = gcd(self.device_step, end.abs_diff(begin));
+            self.device_step_ns = Some(self.device_step as f64 * tick_ns).filter(|&ns| ns > 0.0);
+        }
+        Ok(lap.host_ns as f64 * 1e-9)
+    }
+
+    /// Length of the shortest submission: enough ticks of the finer clock, and a millisecond or so.
+    fn submission_s(&self) -> f64 {
+        let host = self.executor.host_tick_ns();
+        let tick_ns = self.device_step_ns.map_or(host, |device| device.min(host));
+        // A tenth above the rule, since the time per product is an estimate.
+        self.effort.submission_s.max(1.1 * MIN_TICKS * tick_ns * 1e-9)
     }
 
     fn seconds(&self) -> f64 {
@@ -239,11 +258,12 @@ impl Run<'_> {
     }
 }
 
-/// Dispatches of a round's submissions: k, 2k, 3k, or 1 and 2 where one alone is long.
-fn lengths(each: f64, effort: &Effort) -> Vec<u32> {
-    if each >= effort.submission_s * 5.0 {
+/// Dispatches of a round's submissions, the shortest at least `submission_s` long: k, 2k, 3k, or 1
+/// and 2 where one alone is long.
+fn lengths(each: f64, submission_s: f64) -> Vec<u32> {
+    if each >= submission_s * 5.0 {
         return vec![1, 2];
     }
-    let k = (effort.submission_s / each).ceil().clamp(1.0, 4096.0) as u32;
+    let k = (submission_s / each).ceil().clamp(1.0, 4096.0) as u32;
     vec![k, 2 * k, 3 * k]
 }

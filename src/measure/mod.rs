@@ -11,6 +11,8 @@ mod executor;
 pub mod figure;
 pub mod record;
 pub mod row;
+pub mod scripted;
+pub mod self_test;
 pub mod suite;
 mod sweep;
 

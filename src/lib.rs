@@ -8,6 +8,7 @@ pub mod error;
 pub mod kernel;
 pub mod measure;
 pub mod provenance;
+pub mod stats;
 
 pub use error::{Error, Result};
 

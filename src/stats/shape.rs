@@ -232,16 +232,23 @@ fn best_sawtooth(values: &[f64], about: f64) -> Option<Tooth> {
     let n = values.len();
     let total: f64 = values.iter().map(|v| v * v).sum();
     let mut best: Option<Tooth> = None;
-    for nudge in -6..=6 {
-        let periods = about + f64::from(nudge) / 12.0;
+    for nudge in -3..=3 {
+        let periods = about + f64::from(nudge) / 6.0;
         let period = n as f64 / periods;
-        // Finer phases than a sample, or 32 of them, tell nothing more.
-        let phases = (period.ceil() as usize).min(32);
+        // Finer phases than a sample, or 16 of them, tell nothing more.
+        let phases = (period.ceil() as usize).min(16);
         for phase in 0..phases {
             let shift = phase as f64 / phases as f64;
-            let basis = centred(&(0..n).map(|i| (i as f64 / period + shift).fract()).collect::<Vec<_>>());
-            let dot: f64 = basis.iter().zip(values).map(|(b, v)| b * v).sum();
-            let own: f64 = basis.iter().map(|b| b * b).sum();
+            // The values are centred, so the basis need not be: its mean only leaves its own square.
+            let (mut dot, mut sum, mut squares) = (0.0, 0.0, 0.0);
+            for (i, v) in values.iter().enumerate() {
+                let turn = i as f64 / period + shift;
+                let b = turn - turn.floor();
+                dot += b * v;
+                sum += b;
+                squares += b * b;
+            }
+            let own = squares - sum * sum / n as f64;
             let r2 = dot * dot / own / total;
             if r2.is_finite() && best.as_ref().is_none_or(|b| r2 > b.r2) {
                 best = Some(Tooth { period, r2, height: dot / own });

@@ -20,6 +20,8 @@ pub struct Clock {
     pub method: TimingMethod,
     /// Seconds per dispatch, one per round, in order.
     pub slopes: Vec<f64>,
+    /// Seconds of work behind each of them.
+    pub work: Vec<f64>,
     /// Median cost of a submission beyond its dispatches.
     pub intercept: f64,
     /// Smallest step of the clock that was seen.
@@ -162,8 +164,13 @@ fn clock(method: TimingMethod, points: &[Point], tick: f64) -> Option<Clock> {
         tick,
         shortest: median(&times).ok()?,
         nonlinearity: nonlinearity(points),
+        work: slopes.rounds.iter().map(|r| work_of(points, r.round)).collect(),
         slopes: values,
     })
+}
+
+fn work_of(points: &[Point], round: u32) -> f64 {
+    points.iter().filter(|p| p.round == round).map(|p| p.time).sum()
 }
 
 /// Median over all submissions of each length, then the second difference over the rise.

@@ -4,9 +4,12 @@ use super::clocks::{MIN_TICKS, gcd};
 use super::effort::{Effort, FIRST_DISPATCH_FLOP, WATCHDOG_S};
 use super::figure::derive;
 use super::record::{Missing, Record, SCHEMA, Samples, Spent, Submission};
+use super::steadiness::warmup::{MIN_SECONDS, WarmUp, WarmUpBudget, WarmUpState};
+use super::stopping::{First, StoppingRule};
 use super::suite::Request;
 use super::{Executor, Step};
 use crate::kernel::{Case, Operands, Proof, Shape, prove};
+use crate::stats::slope::{Point, line};
 
 /// What the engine is at; `done` and `of` count rounds, seconds of the case's budget or nothing.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -141,6 +144,7 @@ impl Run<'_> {
         if !software && first > WATCHDOG_S * f64::from(parts) {
             parts = self.executor.split((first / WATCHDOG_S).ceil() as u32)?;
         }
+        self.fits(first)?;
         let samples = self.time(begin, first, parts)?;
         self.spent.timing_s = self.seconds() - begin;
 
@@ -150,6 +154,17 @@ impl Run<'_> {
         let proof = prove(&operands, &output, self.request.kernel.precision, self.request.seed);
         self.spent.proof_s += self.seconds() - begin;
         Ok((proof, Some(samples)))
+    }
+
+    /// Skips a case whose fewest rounds would not fit its time, going by the time of one product.
+    fn fits(&self, each: f64) -> Step<()> {
+        // A warm-up submission, and one and two products a round.
+        let least = each * f64::from(1 + 3 * self.effort.min_rounds);
+        if least <= 1.5 * self.effort.case_s {
+            return Ok(());
+        }
+        let reason = format!("it takes about {least:.1} s, the case has {:.1} s", self.effort.case_s);
+        Err(Missing::Skipped { reason })
     }
 
     fn prove_exact(&mut self) -> Step<Proof> {
@@ -172,12 +187,16 @@ impl Run<'_> {
             parts,
             warmup: 1,
             warm: false,
+            stopped: String::new(),
             submissions: Vec::new(),
         };
-        let each = self.warm_up(begin, first, &mut samples)?;
+        let each = self.warm_up(first, &mut samples)?;
         let lengths = lengths(each, self.submission_s());
-        let mut round = 0;
-        loop {
+        let left = (effort.case_s - (self.seconds() - begin)).max(0.0);
+        let mut rule = First::usual(effort.precision, left, effort.max_rounds as usize);
+        let timing = self.seconds();
+        for round in 0.. {
+            let round_begin = self.seconds();
             for position in 0..lengths.len() {
                 // Rotated, so that no length always comes first after the round's bookkeeping.
                 let dispatches = lengths[(position + round as usize) % lengths.len()];
@@ -190,48 +209,42 @@ impl Run<'_> {
                     device_ticks: lap.device_ticks,
                 });
             }
-            round += 1;
-            let used = self.seconds() - begin;
-            (self.observe)(Stage::Timing(used / effort.case_s));
-            let enough = round >= effort.min_rounds && (used >= effort.case_s || self.good_enough(&samples));
-            if enough || round >= effort.max_rounds || used >= 2.0 * effort.case_s {
-                return Ok(samples);
+            let now = self.seconds();
+            let first_of_round = samples.submissions.len() - lengths.len();
+            let slope = round_slope(&samples.submissions[first_of_round..], tick_ns);
+            rule.feed(slope, now - round_begin);
+            (self.observe)(Stage::Timing((now - begin) / effort.case_s));
+            // Fewer rounds than bracket a median are worth going over the time for, but not twice over.
+            let enough = round + 1 >= effort.min_rounds || now - timing >= 2.0 * effort.case_s;
+            if enough && let Some(why) = rule.why() {
+                samples.stopped = why.code().into();
+                break;
             }
         }
+        Ok(samples)
     }
 
     /// Runs the kernel untimed until its time is steady; returns seconds per product.
-    fn warm_up(&mut self, begin: f64, first: f64, samples: &mut Samples) -> Step<f64> {
+    fn warm_up(&mut self, first: f64, samples: &mut Samples) -> Step<f64> {
         (self.observe)(Stage::WarmUp);
-        let budget = self.effort.case_s * self.effort.warmup_share;
+        let most_seconds = self.effort.case_s * self.effort.warmup_share;
+        let least_seconds = MIN_SECONDS.min(0.5 * most_seconds);
+        let mut warm_up = WarmUp::new(WarmUpBudget { least_seconds, most_seconds, ..WarmUpBudget::default() });
         let mut each = first;
-        let mut last = [f64::INFINITY; 3];
         loop {
-            let used = self.seconds() - begin;
-            if used + each > budget && samples.warmup >= 2 {
-                return Ok(each);
-            }
             let repeats = lengths(each, self.submission_s())[0];
-            each = self.lap(repeats)? / f64::from(repeats);
+            let lap = self.lap(repeats)?;
+            each = lap / f64::from(repeats);
             samples.warmup += 1;
-            last.rotate_left(1);
-            last[2] = each;
-            let (low, high) = last.iter().fold((f64::INFINITY, 0.0f64), |(l, h), &t| (l.min(t), h.max(t)));
-            if high / low < 1.05 {
-                samples.warm = true;
-                return Ok(each);
+            match warm_up.push(each, lap) {
+                WarmUpState::Warming => {}
+                WarmUpState::Steady { .. } => {
+                    samples.warm = true;
+                    return Ok(each);
+                }
+                WarmUpState::NeverSteady { .. } => return Ok(each),
             }
         }
-    }
-
-    fn good_enough(&self, samples: &Samples) -> bool {
-        let clocks = super::clocks::read(samples);
-        clocks.headline.is_some_and(|clock| {
-            crate::stats::interval::median_95(&clock.slopes)
-                .ok()
-                .and_then(|interval| interval.relative_half_width())
-                .is_some_and(|half| half <= self.effort.precision)
-        })
     }
 
     /// One untimed submission; host seconds.
@@ -256,6 +269,17 @@ impl Run<'_> {
     fn seconds(&self) -> f64 {
         self.executor.now_ns() as f64 * 1e-9
     }
+}
+
+/// Seconds per dispatch of one round, by the device clock where there is one: what the stopping rule sees.
+fn round_slope(round: &[Submission], tick_ns: Option<f64>) -> f64 {
+    let time = |s: &Submission| match (s.device_ticks, tick_ns) {
+        (Some([begin, end]), Some(tick_ns)) => end.saturating_sub(begin) as f64 * tick_ns * 1e-9,
+        _ => s.host_ns as f64 * 1e-9,
+    };
+    let points: Vec<Point> =
+        round.iter().map(|s| Point { round: s.round, dispatches: s.dispatches, time: time(s) }).collect();
+    line(&points).map_or(f64::NAN, |(slope, _)| slope)
 }
 
 /// Dispatches of a round's submissions, the shortest at least `submission_s` long: k, 2k, 3k, or 1

@@ -2,6 +2,8 @@
 
 use super::clocks;
 use super::record::{AdapterIdentity, Figure, Interval, Reason, Samples, Verdict};
+use super::steadiness::settling::settling;
+use super::steadiness::{Code, assess};
 use crate::kernel::Proof;
 use crate::stats::interval::median_95;
 
@@ -41,7 +43,22 @@ pub fn derive(adapter: &AdapterIdentity, flop: f64, proof: &Proof, samples: Opti
             return Derived { figure: None, verdict: Verdict::Invalid, reasons: suspect };
         }
     };
+    if seconds.lo <= 0.0 {
+        suspect.insert(0, Reason::new("noise", format!("the interval of the time reaches {:.2e} s", seconds.lo)));
+        return Derived { figure: None, verdict: Verdict::Invalid, reasons: suspect };
+    }
+    let mut notes = clocks.notes;
+    for flag in assess(&clock.slopes) {
+        // The median does not see a few outliers; every other flag touches it.
+        let list = if flag.code == Code::Outlier { &mut notes } else { &mut suspect };
+        list.push(flag.into());
+    }
+    if !samples.warm {
+        notes.push(Reason::new("warm-up-cut", "the warm-up ended with its time, not with a steady state"));
+    }
     let rate = |seconds: f64| flop / seconds * 1e-9;
+    let course = settling(&clock.slopes, &clock.work);
+    let sustained = course.as_ref().ok().and_then(|c| c.sustained);
     let figure = Figure {
         timing_method: clock.method,
         seconds: Interval { median: seconds.median, lo: seconds.lo, hi: seconds.hi },
@@ -49,6 +66,9 @@ pub fn derive(adapter: &AdapterIdentity, flop: f64, proof: &Proof, samples: Opti
         samples: clock.slopes.len() as u32,
         submission_s: clocks.submission_s,
         clock_disagreement: clocks.disagreement,
+        burst_gflop_per_s: rate(course.as_ref().map_or(seconds.median, |c| c.burst)),
+        sustained_gflop_per_s: sustained.map(|s| rate(s.level)),
+        settled_after_s: sustained.map(|s| s.after_s),
     };
     let verdict = match () {
         () if !suspect.is_empty() => Verdict::Suspect,
@@ -59,6 +79,6 @@ pub fn derive(adapter: &AdapterIdentity, flop: f64, proof: &Proof, samples: Opti
     if adapter.software {
         reasons.push(Reason::new("software-adapter", "a CPU-type adapter: no statement about hardware"));
     }
-    reasons.extend(clocks.notes);
+    reasons.extend(notes);
     Derived { figure: Some(figure), verdict, reasons }
 }

@@ -13,6 +13,8 @@ pub mod record;
 pub mod row;
 pub mod scripted;
 pub mod self_test;
+pub mod steadiness;
+pub mod stopping;
 pub mod suite;
 mod sweep;
 

@@ -186,6 +186,8 @@ pub struct Samples {
     pub warmup: u32,
     /// Whether the warm-up ended because the times were steady, not because its time was up.
     pub warm: bool,
+    /// Why there were enough samples: `precise`, `noise-known`, `time-used` or `count-used`.
+    pub stopped: String,
     /// The submissions, in the order they were made.
     pub submissions: Vec<Submission>,
 }
@@ -252,4 +254,10 @@ pub struct Figure {
     pub submission_s: Option<f64>,
     /// Device slope over host slope, minus 1, where both clocks are there.
     pub clock_disagreement: Option<f64>,
+    /// Rate of the first rounds: cold silicon, never the headline.
+    pub burst_gflop_per_s: f64,
+    /// Rate from where it settled to the end; absent where it never did.
+    pub sustained_gflop_per_s: Option<f64>,
+    /// Seconds of work before it settled, after the warm-up; 0 where it was settled from the first round.
+    pub settled_after_s: Option<f64>,
 }

@@ -1,4 +1,6 @@
 //! Drives the shipped binary as a script would.
+// Each test binary uses the part of this that it needs.
+#![allow(dead_code)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,0 +1,184 @@
+use super::*;
+use crate::stats::synthetic::{Noise, autoregressive, rng};
+use rand::Rng;
+
+fn has(trace: &[f64], code: Code) -> bool {
+    assess(trace).iter().any(|flag| flag.code == code)
+}
+
+/// In how many of 1,000 seeds the pattern, times noise, raises the flag.
+fn caught(noise: Noise, n: usize, code: Code, pattern: impl Fn(usize) -> f64) -> usize {
+    (0..1000)
+        .filter(|&seed| {
+            let trace: Vec<f64> = noise.trace(seed, n).iter().enumerate().map(|(i, x)| x * pattern(i)).collect();
+            has(&trace, code)
+        })
+        .count()
+}
+
+#[test]
+fn clean_noise_is_flagged_in_at_most_1_per_cent_of_1000_traces() {
+    let mut all = 0;
+    for n in [8, 12, 20, 50, 100, 200] {
+        for noise in [Noise::Normal(0.01), Noise::Normal(0.05), Noise::Lognormal(0.01), Noise::Lognormal(0.05)] {
+            let flagged: Vec<_> = (0..1000).map(|s| assess(&noise.trace(s, n))).filter(|f| !f.is_empty()).collect();
+            assert!(flagged.len() <= 10, "{n} {noise:?}: {} of 1000: {:?}", flagged.len(), &flagged[..3]);
+            all += flagged.len();
+        }
+    }
+    println!("{all} of 24000 clean traces flagged");
+}
+
+#[test]
+fn skewed_noise_of_a_busy_machine_is_hardly_ever_flagged() {
+    for n in [30, 100, 200] {
+        let flagged = (0..1000).filter(|&s| !assess(&Noise::Skewed(0.05).trace(s, n)).is_empty()).count();
+        assert!(flagged <= 20, "{n}: {flagged} of 1000");
+    }
+}
+
+#[test]
+fn a_ramp_is_flagged() {
+    for (n, noise) in [(60, Noise::Normal(0.02)), (100, Noise::Lognormal(0.03)), (200, Noise::Normal(0.05))] {
+        let tau = n as f64 / 8.0;
+        let hits = caught(noise, n, Code::Ramp, |i| 1.0 + 0.4 * (-(i as f64) / tau).exp());
+        assert!(hits >= 950, "{n} {noise:?}: {hits}");
+    }
+}
+
+#[test]
+fn a_step_is_flagged_wherever_it_is_and_whichever_way_it_goes() {
+    for (n, noise, height) in [
+        (40, Noise::Normal(0.02), 0.08),
+        (100, Noise::Lognormal(0.03), 0.08),
+        (100, Noise::Normal(0.01), -0.03),
+        (200, Noise::Normal(0.05), 0.15),
+    ] {
+        for at in [n / 4, n / 2, 3 * n / 4] {
+            let hits = caught(noise, n, Code::Step, |i| if i < at { 1.0 } else { 1.0 + height });
+            assert!(hits >= 950, "{n} {noise:?} {height} at {at}: {hits}");
+        }
+    }
+}
+
+#[test]
+fn a_drift_is_flagged() {
+    for (n, noise, change) in [
+        (40, Noise::Normal(0.01), 0.08),
+        (100, Noise::Lognormal(0.03), 0.15),
+        (100, Noise::Normal(0.01), -0.05),
+        (200, Noise::Normal(0.05), 0.25),
+    ] {
+        let hits = caught(noise, n, Code::Drift, |i| 1.0 + change * i as f64 / n as f64);
+        assert!(hits >= 950, "{n} {noise:?} {change}: {hits}");
+    }
+}
+
+#[test]
+fn a_sawtooth_is_flagged() {
+    for (n, noise, period) in [
+        (60, Noise::Normal(0.02), 15.0),
+        (100, Noise::Lognormal(0.03), 25.0),
+        (200, Noise::Normal(0.03), 33.3),
+        (200, Noise::Normal(0.05), 8.0),
+    ] {
+        let hits = caught(noise, n, Code::Sawtooth, |i| 1.0 + 0.2 * (i as f64 / period).fract());
+        assert!(hits >= 950, "{n} {noise:?} {period}: {hits}");
+    }
+}
+
+#[test]
+fn two_modes_are_flagged() {
+    for (n, noise) in [(20, Noise::Normal(0.01)), (40, Noise::Lognormal(0.01)), (200, Noise::Normal(0.02))] {
+        let hits = (0..1000)
+            .filter(|&seed| {
+                let mut rng = rng(seed);
+                let trace: Vec<f64> =
+                    (0..n).map(|_| noise.sample(&mut rng) * if rng.next_u32() % 5 < 2 { 1.15 } else { 1.0 }).collect();
+                has(&trace, Code::TwoModes)
+            })
+            .count();
+        assert!(hits >= 950, "{n} {noise:?}: {hits}");
+    }
+}
+
+#[test]
+fn one_tenfold_outlier_is_flagged_and_is_not_taken_for_anything_else() {
+    for n in [8, 20, 100, 200] {
+        for noise in [Noise::Normal(0.05), Noise::Lognormal(0.02)] {
+            let hits = caught(noise, n, Code::Outlier, |i| if i == n / 3 { 10.0 } else { 1.0 });
+            assert_eq!(hits, 1000, "{n} {noise:?}");
+            let only = (0..1000).filter(|&seed| {
+                let mut trace = noise.trace(seed, n);
+                trace[n / 3] *= 10.0;
+                assess(&trace).len() == 1
+            });
+            let only = only.count();
+            assert!(only >= 985, "{n} {noise:?}: {only}");
+        }
+    }
+}
+
+#[test]
+fn correlated_neighbours_are_flagged() {
+    for (n, rho) in [(60, 0.7), (100, 0.5), (200, 0.4), (100, 0.9)] {
+        let hits = (0..1000).filter(|&s| has(&autoregressive(s, n, rho, 0.03), Code::Autocorrelated)).count();
+        assert!(hits >= 950, "{n} {rho}: {hits}");
+    }
+}
+
+#[test]
+fn a_correlated_trace_is_covered_or_flagged() {
+    for n in [40, 60, 200] {
+        for rho in [0.1, 0.3, 0.5, 0.7, 0.9] {
+            let honest = (0..1000).filter(|&seed| {
+                let trace = autoregressive(seed, n, rho, 0.03);
+                let interval = interval::median_95(&trace).unwrap();
+                (interval.lo <= 1.0 && 1.0 <= interval.hi) || !assess(&trace).is_empty()
+            });
+            let honest = honest.count();
+            assert!(honest >= 930, "{n} {rho}: {honest}");
+        }
+    }
+}
+
+#[test]
+fn an_empty_a_short_and_a_broken_trace_are_flagged() {
+    let codes = |trace: &[f64]| assess(trace).iter().map(|f| f.code).collect::<Vec<_>>();
+    assert_eq!(codes(&[]), [Code::EmptyTrace]);
+    assert_eq!(codes(&[1.0]), [Code::ShortTrace]);
+    assert_eq!(codes(&[1.0, 1.01, 0.99, 1.0, 1.02]), [Code::ShortTrace]);
+    assert_eq!(codes(&[1.0, f64::NAN, 1.0]), [Code::UnusableSample]);
+    assert_eq!(codes(&[1.0; 50]), []);
+    assert_eq!(codes(&[0.0; 50]), []);
+}
+
+#[test]
+fn a_change_too_small_to_matter_is_no_flag_however_sure_it_is() {
+    let noise = Noise::Normal(1e-5).trace(1, 200);
+    let step: Vec<f64> = noise.iter().enumerate().map(|(i, x)| if i < 100 { *x } else { x * 1.003 }).collect();
+    assert_eq!(assess(&step), []);
+    let step: Vec<f64> = noise.iter().enumerate().map(|(i, x)| if i < 100 { *x } else { x * 1.006 }).collect();
+    assert!(has(&step, Code::Step));
+}
+
+#[test]
+fn a_stream_gives_the_flags_of_its_samples() {
+    let mut trace = Trace::default();
+    assert!(trace.flags().iter().any(|f| f.code == Code::EmptyTrace));
+    for (i, x) in Noise::Normal(0.01).trace(1, 40).into_iter().enumerate() {
+        trace.push(if i < 20 { x } else { 1.2 * x });
+    }
+    assert_eq!(trace.flags(), assess(trace.samples()));
+    assert!(trace.flags().iter().any(|f| f.code == Code::Step));
+}
+
+#[test]
+fn codes_are_distinct_and_become_reasons() {
+    let mut names: Vec<_> = Code::ALL.iter().map(|c| c.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), Code::ALL.len());
+    let reason: Reason = Flag::new(Code::TwoModes, "x".to_string()).into();
+    assert_eq!((reason.code.as_str(), reason.detail.as_str()), ("two-modes", "x"));
+}

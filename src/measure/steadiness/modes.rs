@@ -78,7 +78,7 @@ mod tests {
     fn a_separation_is_counted_in_standard_deviations_of_a_mode() {
         let mut rng = rng(1);
         let trace: Vec<f64> = (0..2000)
-            .map(|_| Noise::Normal(0.01).sample(&mut rng) + if rng.next_u32() % 4 == 0 { 0.1 } else { 0.0 })
+            .map(|_| Noise::Normal(0.01).sample(&mut rng) + if rng.next_u32().is_multiple_of(4) { 0.1 } else { 0.0 })
             .collect();
         let modes = two_modes(&trace).unwrap();
         assert!((modes.separation - 10.0).abs() < 0.5, "{modes:?}");

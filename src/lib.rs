@@ -8,9 +8,13 @@ pub mod error;
 pub mod kernel;
 pub mod measure;
 pub mod provenance;
+pub mod report;
 pub mod stats;
 
 pub use error::{Error, Result};
+
+#[cfg(feature = "gpu")]
+pub mod gpu;
 
 #[cfg(feature = "cli")]
 pub mod cli;

@@ -4,10 +4,18 @@
 //! verb's own help lists.
 
 mod catalog;
+#[cfg(feature = "gpu")]
+mod devices;
+#[cfg(feature = "gpu")]
+mod measure;
 mod output;
+#[cfg(feature = "gpu")]
+mod progress;
 mod project;
+#[cfg(feature = "gpu")]
+mod stop;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -21,25 +29,56 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    #[cfg(feature = "gpu")]
+    Devices(devices::Args),
+    #[cfg(feature = "gpu")]
+    Measure(measure::Args),
     Project(project::Args),
     Catalog(catalog::Args),
 }
 
 /// Runs the command line of this process and says how it ended.
 pub fn main() -> ExitCode {
-    // clap prints usage errors itself, with exit code 2, and help and version with 0.
-    let cli = Cli::parse();
-    match dispatch(cli) {
-        Ok(code) => code,
-        Err(error) => {
-            output::error(&error);
-            ExitCode::from(error.exit_code())
-        }
+    let outcome = match Cli::try_parse() {
+        Ok(cli) => dispatch(cli),
+        // Help and version are no errors.
+        Err(asked) if !asked.use_stderr() => output::data(&asked.render().to_string()).map(|()| ExitCode::SUCCESS),
+        Err(error) => Err(usage(&error)),
+    };
+    outcome.unwrap_or_else(|error| {
+        output::error(&error);
+        ExitCode::from(error.exit_code())
+    })
+}
+
+/// An error of clap's in this program's form: one line, then a hint.
+fn usage(error: &clap::Error) -> Error {
+    use clap::error::{ContextKind, ContextValue};
+    use std::error::Error as _;
+    // The value parsers are ours, and so are their errors with their hints.
+    if let Some(ours) = error.source().and_then(|e| e.downcast_ref::<Error>()) {
+        return match error.get(ContextKind::InvalidArg) {
+            Some(ContextValue::String(argument)) => ours.clone().context(format!("`{argument}`")),
+            _ => ours.clone(),
+        };
     }
+    let text = error.render().to_string();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or("unusable arguments").trim_start_matches("error: ");
+    let rest: Vec<&str> = lines.take_while(|l| !l.starts_with("Usage:") && !l.starts_with("For more")).collect();
+    // A missing argument or a list of possible values stands on lines of its own.
+    let (tips, more): (Vec<&str>, Vec<&str>) = rest.into_iter().partition(|line| line.starts_with("tip: "));
+    let message = [first].into_iter().chain(more).collect::<Vec<_>>().join(" ");
+    let hint = tips.first().map_or("`--help` shows the arguments", |tip| tip.trim_start_matches("tip: "));
+    Error::usage(message).hint(hint)
 }
 
 fn dispatch(cli: Cli) -> Result<ExitCode> {
     match cli.verb {
+        #[cfg(feature = "gpu")]
+        Some(Verb::Devices(args)) => devices::run(&args),
+        #[cfg(feature = "gpu")]
+        Some(Verb::Measure(args)) => measure::run(&args),
         Some(Verb::Project(args)) => project::run(&args),
         Some(Verb::Catalog(args)) => catalog::run(&args),
         None => todo!(),

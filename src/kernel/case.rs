@@ -104,6 +104,26 @@ impl Precision {
             Precision::F64 => "f64",
         }
     }
+
+    /// Bytes of one operand.
+    pub fn operand_bytes(self) -> u32 {
+        match self {
+            Precision::F32 => 4,
+            Precision::F16 | Precision::F16AccF32 => 2,
+            Precision::I8AccI32 => 1,
+            Precision::F64 => 8,
+        }
+    }
+
+    /// Unit roundoff of the sums: half the distance from 1 to the next number.
+    pub fn sum_roundoff(self) -> f64 {
+        match self {
+            Precision::F16 => 2f64.powi(-11),
+            Precision::F32 | Precision::F16AccF32 => 2f64.powi(-24),
+            Precision::I8AccI32 => 0.0,
+            Precision::F64 => 2f64.powi(-53),
+        }
+    }
 }
 
 impl fmt::Display for Precision {

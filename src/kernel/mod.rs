@@ -3,7 +3,15 @@
 //! C (m×n) = A (m×k) · B (k×n), row-major, everywhere.
 
 mod case;
+mod compose;
+mod family;
+mod matrix;
 mod proof;
+mod tiling;
 
 pub use case::{Case, DataClass, Precision, Settings, Shape};
-pub use proof::Proof;
+pub use compose::{Kernel, hex_sha256, validate};
+pub use family::Family;
+pub use matrix::{Matrix, Operands, padded};
+pub use proof::{Proof, prove};
+pub use tiling::Tiling;

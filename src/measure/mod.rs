@@ -1,4 +1,22 @@
 //! From a case to a figure that cannot be fooled.
+//!
+//! [`suite`] says what to measure, [`engine`] proves and times one case on an [`Executor`],
+//! [`clocks`] and [`figure`] turn the raw samples into a figure with a verdict, [`record`] is the wire
+//! format, [`row`] what a user sees of a record, [`sweep`](sweep()) does a list of cases.
+
+pub mod clocks;
+pub mod effort;
+pub mod engine;
+mod executor;
+pub mod figure;
 pub mod record;
+pub mod row;
+pub mod scripted;
+pub mod self_test;
 pub mod steadiness;
 pub mod stopping;
+pub mod suite;
+mod sweep;
+
+pub use executor::{Executor, Lap, Step};
+pub use sweep::{Log, sweep};

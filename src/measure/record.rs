@@ -28,6 +28,9 @@ pub struct Record {
     pub adapter: AdapterIdentity,
     /// What was asked for.
     pub case: Case,
+    /// Host seconds of the case: `setup` (compile and allocate), `proof` and `timing`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spent: Option<Spent>,
     /// Why there is no figure at all, if there is none: `unsupported` or `failed` and the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<Missing>,
@@ -44,6 +47,18 @@ pub struct Record {
     pub verdict: Verdict,
     /// Why the verdict is not better, machine-readable, worst first.
     pub reasons: Vec<Reason>,
+}
+
+/// Where the host's time went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spent {
+    /// Compiling the kernel and allocating, seconds.
+    pub setup_s: f64,
+    /// Making operands, proving outputs, seconds.
+    pub proof_s: f64,
+    /// Warm-up and timed submissions, seconds.
+    pub timing_s: f64,
 }
 
 /// The program and the libraries that decide what a kernel becomes.
@@ -118,14 +133,43 @@ pub struct Reason {
     pub detail: String,
 }
 
+impl Reason {
+    /// A reason.
+    pub fn new(code: &str, detail: impl Into<String>) -> Reason {
+        Reason { code: code.into(), detail: detail.into() }
+    }
+}
+
 /// Why a case has no figure though nothing was measured wrongly.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Missing {
     /// The adapter lacks what the case needs; `needs` names it.
     Unsupported { needs: String },
+    /// It would not fit the time there is; `reason` says how long it would take.
+    Skipped { reason: String },
     /// It was tried and did not come to an end.
     Failed { error: String },
+}
+
+impl Missing {
+    /// The same as a reason.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Missing::Unsupported { needs } => Reason::new("unsupported", format!("needs {needs}")),
+            Missing::Skipped { reason } => Reason::new("skipped", reason.clone()),
+            Missing::Failed { error } => Reason::new("failed", error.clone()),
+        }
+    }
+
+    /// `unsupported`, `skipped` or `failed`.
+    pub fn status(&self) -> &'static str {
+        match self {
+            Missing::Unsupported { .. } => "unsupported",
+            Missing::Skipped { .. } => "skipped",
+            Missing::Failed { .. } => "failed",
+        }
+    }
 }
 
 /// Raw samples as they came, in order.
@@ -136,8 +180,12 @@ pub struct Samples {
     pub tick_ns: Option<f64>,
     /// Smallest step seen on the host clock, nanoseconds.
     pub host_tick_ns: f64,
+    /// Dispatches that one product is cut into, to stay below the driver's watchdog.
+    pub parts: u32,
     /// Untimed warm-up submissions before the first sample.
     pub warmup: u32,
+    /// Whether the warm-up ended because the times were steady, not because its time was up.
+    pub warm: bool,
     /// The submissions, in the order they were made.
     pub submissions: Vec<Submission>,
 }

@@ -1,0 +1,155 @@
+//! `flopcast measure`: prove and time kernels.
+
+use super::output::{self, Format};
+use super::progress::Progress;
+use super::stop;
+use crate::error::{Error, Kind, Result};
+use crate::gpu::{self, GpuExecutor};
+use crate::kernel::{DataClass, Family, Precision, Settings, Shape, Tiling};
+use crate::measure::effort::Effort;
+use crate::measure::record::{Missing, Record, Verdict};
+use crate::measure::row::Row;
+use crate::measure::suite::{DEFAULT_SEED, Selection, Suite};
+use crate::measure::{Executor, Log, sweep};
+use crate::report;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Prove and time matmul kernels on an adapter: C (m×n) = A (m×k) · B (k×n).
+///
+/// Every kernel is proved right before and after it is timed. Each case is one line of the record
+/// (`--out`), written as soon as it is done.
+///
+/// Exit codes: 0 every case has a figure, is unsupported or was skipped; 1 a case failed or is
+/// INVALID, or none has a figure; 2 unusable arguments; 3 no usable adapter; 130 interrupted.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  flopcast measure --suite quick --out measurements.jsonl
+  flopcast measure --shapes 512x512x512,1000x37x1300 --kernels register_tiled
+  flopcast measure --adapter vulkan --suite smoke --format json")]
+pub struct Args {
+    /// An adapter's index, a part of its name, `vulkan|gl|metal|dx12`, or `backend:name`.
+    #[arg(long)]
+    adapter: Option<String>,
+    /// Shapes and effort: smoke, quick or full.
+    #[arg(long, default_value = "quick")]
+    suite: Suite,
+    /// Shapes m×n×k instead of the suite's, comma-separated.
+    #[arg(long, value_delimiter = ',')]
+    shapes: Vec<Shape>,
+    /// Kernel families, comma-separated; all by default.
+    #[arg(long, value_delimiter = ',', value_parser = Family::by_name)]
+    kernels: Vec<Family>,
+    /// Tiling of the kernels instead of the default, like 64x64x16/4x4.
+    #[arg(long)]
+    tiling: Option<Tiling>,
+    /// Arithmetic: f32, f16, f16_acc_f32, i8_acc_i32 or f64.
+    #[arg(long, default_value = "f32")]
+    precision: Precision,
+    /// What the operands hold: normal, uniform, zeros or constant.
+    #[arg(long, default_value = "normal")]
+    data: DataClass,
+    /// Seed of the operands.
+    #[arg(long, default_value_t = DEFAULT_SEED)]
+    seed: u64,
+    /// Record file, one JSON line per case; an older one is kept as FILE.previous.
+    #[arg(long, value_name = "FILE.jsonl")]
+    out: Option<PathBuf>,
+    /// How to print.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// No progress bar.
+    #[arg(long)]
+    no_progress: bool,
+}
+
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let mut log = args.out.as_deref().map(Log::create).transpose()?;
+    let selection = gpu::choose(args.adapter.as_deref())?;
+    let mut executor = GpuExecutor::open(&selection)?;
+    let wanted = Selection {
+        shapes: if args.shapes.is_empty() { args.suite.shapes() } else { args.shapes.clone() },
+        families: if args.kernels.is_empty() { Family::ALL.to_vec() } else { args.kernels.clone() },
+        tiling: args.tiling,
+        precision: args.precision,
+        settings: Settings::default(),
+        data: args.data,
+        seed: args.seed,
+    };
+    let records = measured(&mut executor, &wanted, &effort(args.suite), &mut log, !args.no_progress)?;
+    let rows: Vec<Row> = records.iter().map(Row::from).collect();
+    match args.format {
+        Format::Json => output::json(&rows)?,
+        Format::Text => {
+            output::talk(&report::measurement::headline(executor.adapter()));
+            output::data(&report::measurement::text(&rows))?;
+        }
+    }
+    verdict(&records)
+}
+
+/// The effort that a suite is worth.
+pub fn effort(suite: Suite) -> Effort {
+    match suite {
+        Suite::Smoke => Effort::smoke(),
+        Suite::Quick => Effort::quick(),
+        Suite::Full => Effort::full(),
+    }
+}
+
+/// Measures with a progress bar, writing each record down as it is made.
+pub fn measured(
+    executor: &mut dyn Executor,
+    wanted: &Selection,
+    effort: &Effort,
+    log: &mut Option<Log>,
+    progress: bool,
+) -> Result<Vec<Record>> {
+    let requests = wanted.requests(executor.adapter().software)?;
+    stop::watch()?;
+    let bar = Progress::new(requests.len(), progress);
+    let records = sweep(
+        executor,
+        &requests,
+        effort,
+        &mut |index, stage| bar.stage(index, &requests[index], stage),
+        &stop::asked,
+        &mut |record| {
+            bar.done(record);
+            log.as_mut().map_or(Ok(()), |log| log.write(record))
+        },
+    )?;
+    bar.finish();
+    Ok(records)
+}
+
+/// How the measuring ended, as an exit code or an error that names the first case without a figure.
+fn verdict(records: &[Record]) -> Result<ExitCode> {
+    if stop::asked() {
+        return Err(Error::new(Kind::Interrupted, format!("interrupted after {} cases", records.len())));
+    }
+    let wrong = |r: &&Record| match r.missing {
+        Some(Missing::Failed { .. }) => true,
+        Some(_) => false,
+        None => r.verdict == Verdict::Invalid,
+    };
+    let count = records.iter().filter(wrong).count();
+    let none = records.iter().all(|r| r.figure.is_none());
+    let culprit = records.iter().find(wrong).or(records.first().filter(|_| none));
+    let Some(record) = culprit else { return Ok(ExitCode::SUCCESS) };
+    let why = record.reasons.first().map_or(String::new(), |r| format!(": {}", r.detail));
+    let message = match count {
+        0 => format!("no case has a figure; first `{}`{why}", record.case.id()),
+        _ => format!("{count} of {} cases failed; first `{}`{why}", records.len(), record.case.id()),
+    };
+    Err(Error::failed(message).hint(hint(record)))
+}
+
+fn hint(record: &Record) -> &'static str {
+    match record.missing {
+        Some(Missing::Unsupported { .. }) => "`flopcast devices --format json` lists what each adapter has and allows",
+        Some(Missing::Skipped { .. }) => "`--suite full` gives each case more time",
+        Some(Missing::Failed { .. }) => "try another adapter with `--adapter`, or a smaller shape",
+        None => "the record (`--out`) holds every reason",
+    }
+}

@@ -1,0 +1,119 @@
+//! The one composer: a generated header of `const` and `alias` lines in front of an untouched body.
+
+use super::{Family, Precision, Tiling};
+use crate::error::{Error, Result};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+
+/// A kernel ready for any adapter that has what it needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kernel {
+    /// How it multiplies.
+    pub family: Family,
+    /// How it cuts C up.
+    pub tiling: Tiling,
+    /// Its arithmetic.
+    pub precision: Precision,
+    /// The whole WGSL text; the entry point is `main`.
+    pub wgsl: String,
+    /// SHA-256 of the text, hex.
+    pub sha256: String,
+}
+
+impl Kernel {
+    /// Composes a kernel. Fails where the family has no such precision or the tiling does not fit it.
+    pub fn compose(family: Family, tiling: Tiling, precision: Precision) -> Result<Kernel> {
+        if !family.precisions().contains(&precision) {
+            return Err(Error::usage(format!("kernel `{}` has no {precision} form", family.name())));
+        }
+        if !tiling.is_whole() || (family == Family::Naive) != (tiling.block_k == 0) {
+            return Err(Error::usage(format!("kernel `{}` has no tiling {tiling}", family.name())));
+        }
+        let wgsl = format!(
+            "{}\n{}\n{}",
+            header(tiling, precision),
+            include_str!("../../shaders/shared/matmul.wgsl"),
+            family.body()
+        );
+        let sha256 = hex_sha256(&wgsl);
+        Ok(Kernel { family, tiling, precision, wgsl, sha256 })
+    }
+
+    /// Bytes of workgroup memory.
+    pub fn workgroup_bytes(&self) -> u32 {
+        let tiles = self.tiling.block_k * (self.tiling.block_m + self.tiling.block_n);
+        tiles * self.precision.operand_bytes()
+    }
+}
+
+/// SHA-256 of a text, hex.
+pub fn hex_sha256(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+fn header(tiling: Tiling, precision: Precision) -> String {
+    let (enable, operand, sum, result) = match precision {
+        Precision::F32 => ("", "f32", "f32", "f32"),
+        Precision::F16 => ("enable f16;\n", "f16", "f16", "f16"),
+        Precision::F16AccF32 => ("enable f16;\n", "f16", "f32", "f32"),
+        Precision::I8AccI32 => ("", "i32", "i32", "i32"),
+        Precision::F64 => ("", "f64", "f64", "f64"),
+    };
+    let Tiling { block_m, block_n, block_k, thread_m, thread_n } = tiling;
+    let workgroup = tiling.workgroup();
+    format!(
+        "{enable}alias Operand = {operand};\nalias Sum = {sum};\nalias Result = {result};\n\
+         const BLOCK_M = {block_m}u;\nconst BLOCK_N = {block_n}u;\nconst BLOCK_K = {block_k}u;\n\
+         const THREAD_M = {thread_m}u;\nconst THREAD_N = {thread_n}u;\nconst WORKGROUP = {workgroup}u;\n"
+    )
+}
+
+/// Parses and validates a WGSL text as wgpu would, on no adapter at all.
+pub fn validate(wgsl: &str) -> Result<()> {
+    use naga::valid::{Capabilities, ValidationFlags, Validator};
+    let module = naga::front::wgsl::parse_str(wgsl)
+        .map_err(|e| Error::usage(e.emit_to_string(wgsl)).context("WGSL does not parse"))?;
+    Validator::new(ValidationFlags::all(), Capabilities::all())
+        .validate(&module)
+        .map_err(|e| Error::usage(e.emit_to_string(wgsl)).context("WGSL is not valid"))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kernel_of_the_catalogue_is_valid_wgsl() {
+        let mut composed = 0;
+        for family in Family::ALL {
+            for tiling in family.tilings() {
+                for &precision in family.precisions() {
+                    let kernel = Kernel::compose(family, tiling, precision).unwrap();
+                    if let Err(error) = validate(&kernel.wgsl) {
+                        panic!("{}[{tiling}] {precision}: {error}", family.name());
+                    }
+                    composed += 1;
+                }
+            }
+        }
+        assert!(composed >= 10);
+    }
+
+    #[test]
+    fn a_broken_body_does_not_validate() {
+        assert!(validate("fn main( {").is_err());
+        assert!(validate("@compute @workgroup_size(1) fn main() { let x: u32 = 1.5f; }").is_err());
+    }
+
+    #[test]
+    fn a_change_of_one_constant_changes_the_hash() {
+        let small = Kernel::compose(Family::Naive, "8x8".parse().unwrap(), Precision::F32).unwrap();
+        let large = Kernel::compose(Family::Naive, "16x16".parse().unwrap(), Precision::F32).unwrap();
+        assert_ne!(small.sha256, large.sha256);
+        assert_eq!(small.sha256.len(), 64);
+    }
+}

@@ -1,0 +1,148 @@
+//! Operands and results on the host.
+
+use super::{DataClass, Precision, Shape};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal, Uniform};
+
+/// A rows×cols matrix, row-major, rows padded with zeros to `stride` elements.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Matrix {
+    /// Rows.
+    pub rows: usize,
+    /// Columns that count.
+    pub cols: usize,
+    /// Elements from one row to the next.
+    pub stride: usize,
+    /// rows·stride values. Every precision's values are exact in f32 but f64's.
+    pub values: Vec<f32>,
+}
+
+impl Matrix {
+    /// All zero.
+    pub fn zeros(rows: usize, cols: usize) -> Self {
+        let stride = padded(cols);
+        Matrix { rows, cols, stride, values: vec![0.0; rows * stride] }
+    }
+
+    /// The counting part of one row.
+    pub fn row(&self, row: usize) -> &[f32] {
+        &self.values[row * self.stride..][..self.cols]
+    }
+
+    fn fill(&mut self, mut next: impl FnMut() -> f32) {
+        for row in self.values.chunks_exact_mut(self.stride) {
+            row[..self.cols].fill_with(&mut next);
+        }
+    }
+}
+
+/// Stride of a row of `cols` elements: the next multiple of four, so that rows can be read as vec4.
+pub fn padded(cols: usize) -> usize {
+    cols.next_multiple_of(4)
+}
+
+/// A and B of one product.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Operands {
+    /// m×k.
+    pub a: Matrix,
+    /// k×n.
+    pub b: Matrix,
+    /// Whole numbers so small that the product is exact in the kernel's own arithmetic.
+    pub exact: bool,
+}
+
+impl Operands {
+    /// Operands of a data class, the same for the same seed on every machine.
+    pub fn of_class(shape: Shape, data: DataClass, seed: u64) -> Self {
+        let (mut a, mut b) = empty(shape);
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        match data {
+            DataClass::Normal => {
+                a.fill(|| StandardNormal.sample(&mut rng));
+                b.fill(|| StandardNormal.sample(&mut rng));
+            }
+            DataClass::Uniform => {
+                let uniform = Uniform::new(-1.0f32, 1.0).expect("-1 is below 1");
+                a.fill(|| uniform.sample(&mut rng));
+                b.fill(|| uniform.sample(&mut rng));
+            }
+            DataClass::Zeros => {}
+            DataClass::Constant => {
+                a.fill(|| 1.0);
+                b.fill(|| 0.5);
+            }
+        }
+        Operands { a, b, exact: false }
+    }
+
+    /// Whole-number operands whose product is exact whatever the order of summation, so that a right
+    /// kernel's output has no error at all.
+    pub fn exact(shape: Shape, precision: Precision, seed: u64) -> Self {
+        let (mut a, mut b) = empty(shape);
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let range = exact_range(shape.k, precision);
+        a.fill(|| rng.random_range(-range..=range) as f32);
+        b.fill(|| rng.random_range(-range..=range) as f32);
+        Operands { a, b, exact: true }
+    }
+}
+
+fn empty(shape: Shape) -> (Matrix, Matrix) {
+    let (m, n, k) = (shape.m as usize, shape.n as usize, shape.k as usize);
+    (Matrix::zeros(m, k), Matrix::zeros(k, n))
+}
+
+/// Largest r for which sums of k products of whole numbers in -r..=r stay exact. Partial sums of
+/// random signs stay within 8·r²·√k (eight standard deviations) in any order of summation.
+fn exact_range(k: u32, precision: Precision) -> i32 {
+    let largest_exact = match precision {
+        Precision::F16 => 2f64.powi(11),
+        Precision::F32 | Precision::F16AccF32 => 2f64.powi(24),
+        Precision::I8AccI32 => 2f64.powi(31),
+        Precision::F64 => 2f64.powi(53),
+    };
+    let range = (largest_exact / (8.0 * f64::from(k).sqrt())).sqrt();
+    // Values up to 8 are plenty to tell right from wrong and are exact in every operand type.
+    (range as i32).clamp(1, 8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operands_depend_on_the_seed_and_on_nothing_else() {
+        let shape = Shape::new(5, 7, 9).unwrap();
+        let one = Operands::of_class(shape, DataClass::Normal, 1);
+        assert_eq!(one, Operands::of_class(shape, DataClass::Normal, 1));
+        assert_ne!(one, Operands::of_class(shape, DataClass::Normal, 2));
+    }
+
+    #[test]
+    fn padding_is_zero_in_every_class() {
+        for data in DataClass::ALL {
+            let operands = Operands::of_class(Shape::new(3, 5, 6).unwrap(), data, 7);
+            for matrix in [&operands.a, &operands.b] {
+                assert_eq!(matrix.stride, 8);
+                for row in matrix.values.chunks_exact(matrix.stride) {
+                    assert!(row[matrix.cols..].iter().all(|&v| v == 0.0));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn normal_data_is_normal() {
+        let operands = Operands::of_class(Shape::square(256), DataClass::Normal, 3);
+        let (n, sum, squares) = operands
+            .a
+            .values
+            .iter()
+            .fold((0.0, 0.0, 0.0), |(n, s, q), &v| (n + 1.0, s + f64::from(v), q + f64::from(v) * f64::from(v)));
+        let mean: f64 = sum / n;
+        assert!(mean.abs() < 0.02, "{mean}");
+        assert!((squares / n - 1.0f64).abs() < 0.03);
+    }
+}

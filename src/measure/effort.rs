@@ -1,0 +1,48 @@
+//! How much work a figure is worth.
+
+/// Bounds of one case. Times in seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Effort {
+    /// Time for one case's warm-up and rounds.
+    pub case_s: f64,
+    /// Part of `case_s` that the warm-up may take.
+    pub warmup_share: f64,
+    /// Rounds below which a figure is suspect: fewer cannot bracket a median with 95 %.
+    pub min_rounds: u32,
+    /// Rounds after which enough is enough.
+    pub max_rounds: u32,
+    /// The shortest submission of a round takes about this long.
+    pub submission_s: f64,
+    /// Half of the interval over the median at which a figure is good enough.
+    pub precision: f64,
+}
+
+/// The longest single dispatch on hardware: a tenth of the shortest watchdog (2 s on Windows).
+pub const WATCHDOG_S: f64 = 0.2;
+
+/// Flop that a first dispatch may hold on hardware of unknown speed: 0.2 s at 40 GFLOP/s.
+pub const FIRST_DISPATCH_FLOP: f64 = 8e9;
+
+impl Effort {
+    /// Proof above all: a figure good enough for ratios.
+    pub fn smoke() -> Self {
+        Effort { case_s: 0.3, submission_s: 1e-3, precision: 0.05, max_rounds: 30, ..Effort::quick() }
+    }
+
+    /// What the main job takes.
+    pub fn quick() -> Self {
+        Effort {
+            case_s: 3.0,
+            warmup_share: 0.25,
+            min_rounds: crate::stats::interval::MIN_SAMPLES_95 as u32,
+            max_rounds: 100,
+            submission_s: 4e-3,
+            precision: 0.01,
+        }
+    }
+
+    /// Time enough for clocks to rise and heat to build up.
+    pub fn full() -> Self {
+        Effort { case_s: 20.0, max_rounds: 1000, precision: 0.003, ..Effort::quick() }
+    }
+}

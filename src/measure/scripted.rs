@@ -1,0 +1,284 @@
+//! A device made up for tests: it multiplies on the host, on a clock of its own, and lies where told to.
+//!
+//! Nothing of it is ever a statement about a machine: its adapter is called `scripted`, and so is its
+//! backend.
+
+use super::record::{AdapterIdentity, METHOD, Missing, Tool};
+use super::{Executor, Lap, Step};
+use crate::kernel::{Kernel, Matrix, Operands, Settings, Shape};
+
+/// What a scripted kernel does instead of its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KernelFault {
+    /// Its work.
+    None,
+    /// Nothing, in no time.
+    Nothing,
+    /// Returns early in half of the workgroups.
+    HalfGrid,
+    /// Sums over half of k.
+    HalfK,
+    /// Takes B for its transpose.
+    TransposesB,
+    /// Writes NaN.
+    WritesNan,
+    /// Never runs: the device reports a validation error.
+    ValidationError,
+    /// Right on its first dispatch, idle afterwards.
+    RightOnce,
+    /// Idle, on a buffer that already holds the right answer.
+    AnswerThere,
+    /// Right, but looks first whether the answer is there: only the first dispatch of a submission works.
+    Remembers,
+}
+
+/// How the device clock lies.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum DeviceClock {
+    /// It does not.
+    Honest,
+    /// The adapter has none.
+    Missing,
+    /// Every timestamp is zero.
+    Zero,
+    /// The end comes before the begin.
+    Reversed,
+    /// Starts again from one in mid-run.
+    Reset,
+    /// Moves in steps of this many nanoseconds.
+    Quantised(u64),
+    /// Runs at this multiple of the truth.
+    Off(f64),
+}
+
+/// How the host clock lies.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum HostClock {
+    /// It does not.
+    Honest,
+    /// The queue says it is done before it is: the host sees the submission, not the work.
+    ReturnsEarly,
+    /// Moves in steps of this many nanoseconds.
+    Quantised(u64),
+}
+
+/// The kernel's speed over time: a factor on its seconds, by submission and by seconds since the start.
+pub type Pace = Box<dyn FnMut(u64, f64) -> f64>;
+
+/// What the device is like.
+pub struct Script {
+    /// What the kernel does.
+    pub kernel: KernelFault,
+    /// How the device clock lies.
+    pub device_clock: DeviceClock,
+    /// How the host clock lies.
+    pub host_clock: HostClock,
+    /// True rate of a working kernel, flop/s.
+    pub flop_per_s: f64,
+    /// True cost of a submission on the host, seconds.
+    pub submission_s: f64,
+    /// A factor on the kernel's seconds.
+    pub pace: Pace,
+}
+
+impl Script {
+    /// An honest device: 1 TFLOP/s, 20 µs per submission, no noise.
+    pub fn honest() -> Script {
+        Script {
+            kernel: KernelFault::None,
+            device_clock: DeviceClock::Honest,
+            host_clock: HostClock::Honest,
+            flop_per_s: 1e12,
+            submission_s: 20e-6,
+            pace: Box::new(|_, _| 1.0),
+        }
+    }
+}
+
+/// Runs a [`Script`].
+pub struct ScriptedExecutor {
+    script: Script,
+    adapter: AdapterIdentity,
+    now_ns: f64,
+    submissions: u64,
+    job: Option<Job>,
+}
+
+struct Job {
+    shape: Shape,
+    answer: Matrix,
+    c: Matrix,
+    worked: bool,
+}
+
+impl ScriptedExecutor {
+    /// A device that follows the script.
+    pub fn new(script: Script) -> ScriptedExecutor {
+        let adapter = AdapterIdentity {
+            name: "scripted".into(),
+            backend: "scripted".into(),
+            device_type: "other".into(),
+            driver: "scripted".into(),
+            driver_info: String::new(),
+            vendor: 0,
+            device: 0,
+            software: false,
+        };
+        // A device clock that starts at zero would look like a broken one.
+        ScriptedExecutor { script, adapter, now_ns: 1e9, submissions: 0, job: None }
+    }
+
+    /// What the kernel leaves behind, and the dispatches of `repeats` that took time.
+    fn work(&mut self, repeats: u32) -> Step<f64> {
+        let job = self.job.as_mut().ok_or_else(|| Missing::Failed { error: "nothing is prepared".into() })?;
+        let all = f64::from(repeats);
+        let done = match self.script.kernel {
+            KernelFault::None => {
+                job.c.clone_from(&job.answer);
+                all
+            }
+            KernelFault::Nothing | KernelFault::AnswerThere => all * 1e-3,
+            KernelFault::HalfGrid => {
+                let half = job.c.values.len() / 2;
+                job.c.values[..half].copy_from_slice(&job.answer.values[..half]);
+                all * 0.5
+            }
+            KernelFault::HalfK => {
+                job.c.clone_from(&job.answer);
+                all * 0.5
+            }
+            KernelFault::TransposesB => {
+                job.c.clone_from(&job.answer);
+                all
+            }
+            KernelFault::WritesNan => {
+                job.c.values.fill(f32::NAN);
+                all
+            }
+            KernelFault::ValidationError => {
+                return Err(Missing::Failed { error: "submit: validation error".into() });
+            }
+            KernelFault::RightOnce if job.worked => 0.0,
+            KernelFault::RightOnce | KernelFault::Remembers => {
+                job.c.clone_from(&job.answer);
+                job.worked = true;
+                1.0
+            }
+        };
+        Ok(done)
+    }
+}
+
+impl Executor for ScriptedExecutor {
+    fn adapter(&self) -> &AdapterIdentity {
+        &self.adapter
+    }
+
+    fn tool(&self) -> Tool {
+        Tool { version: env!("CARGO_PKG_VERSION").into(), method: METHOD, wgpu: "none".into(), naga: "none".into() }
+    }
+
+    fn tick_ns(&self) -> Option<f64> {
+        (self.script.device_clock != DeviceClock::Missing).then_some(1.0)
+    }
+
+    fn host_tick_ns(&self) -> f64 {
+        match self.script.host_clock {
+            HostClock::Quantised(step) => step as f64,
+            _ => 1.0,
+        }
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.now_ns as u64
+    }
+
+    fn prepare(&mut self, _kernel: &Kernel, shape: Shape, _settings: Settings) -> Step<()> {
+        let empty = Matrix::zeros(shape.m as usize, shape.n as usize);
+        self.job = Some(Job { shape, answer: empty.clone(), c: empty, worked: false });
+        Ok(())
+    }
+
+    fn load(&mut self, operands: &Operands) -> Step<()> {
+        let fault = self.script.kernel;
+        if let Some(job) = &mut self.job {
+            job.answer = product(operands, fault);
+            if fault == KernelFault::AnswerThere {
+                job.c.clone_from(&job.answer);
+            }
+        }
+        Ok(())
+    }
+
+    fn split(&mut self, _parts: u32) -> Step<u32> {
+        Ok(1)
+    }
+
+    fn poison(&mut self) -> Step<()> {
+        if let Some(job) = &mut self.job {
+            job.c.values.fill(f32::NAN);
+        }
+        Ok(())
+    }
+
+    fn submit(&mut self, repeats: u32) -> Step<Lap> {
+        let done = self.work(repeats)?;
+        let flop = self.job.as_ref().map_or(0.0, |job| job.shape.flop());
+        let pace = (self.script.pace)(self.submissions, self.now_ns * 1e-9 - 1.0);
+        let kernel_ns = (done * flop / self.script.flop_per_s * pace * 1e9).max(1.0);
+        let cost_ns = self.script.submission_s * 1e9;
+        let begin = self.now_ns + 0.5 * cost_ns;
+        let end = begin + kernel_ns;
+        self.now_ns += cost_ns + kernel_ns;
+        self.submissions += 1;
+        let ticks = |t: f64, step: u64| (t as u64) / step * step;
+        let device_ticks = match self.script.device_clock {
+            DeviceClock::Missing => None,
+            DeviceClock::Honest => Some([begin as u64, end as u64]),
+            DeviceClock::Zero => Some([0, 0]),
+            DeviceClock::Reversed => Some([end as u64, begin as u64]),
+            DeviceClock::Reset => {
+                let base = if self.submissions > 12 { begin - 1.0 } else { 0.0 };
+                Some([(begin - base) as u64, (end - base) as u64])
+            }
+            DeviceClock::Quantised(step) => Some([ticks(begin, step), ticks(end, step)]),
+            DeviceClock::Off(factor) => Some([(begin * factor) as u64, (end * factor) as u64]),
+        };
+        let host_ns = match self.script.host_clock {
+            HostClock::Honest => (cost_ns + kernel_ns) as u64,
+            HostClock::ReturnsEarly => cost_ns as u64,
+            HostClock::Quantised(step) => {
+                let begin = self.now_ns - cost_ns - kernel_ns;
+                ticks(self.now_ns, step) - ticks(begin, step)
+            }
+        };
+        Ok(Lap { host_ns, device_ticks })
+    }
+
+    fn read(&mut self) -> Step<Matrix> {
+        self.job
+            .as_ref()
+            .map(|job| job.c.clone())
+            .ok_or_else(|| Missing::Failed { error: "nothing is prepared".into() })
+    }
+}
+
+/// The product in f32, or what a faulty kernel takes for it.
+fn product(operands: &Operands, fault: KernelFault) -> Matrix {
+    let (a, b) = (&operands.a, &operands.b);
+    let depth = if fault == KernelFault::HalfK { a.cols / 2 } else { a.cols };
+    let mut c = Matrix::zeros(a.rows, b.cols);
+    for i in 0..a.rows {
+        for (k, &value) in a.row(i)[..depth].iter().enumerate() {
+            for j in 0..b.cols {
+                // The transpose of a B that is not square is read out of its own range, as a kernel would.
+                let other = match fault {
+                    KernelFault::TransposesB => b.row(j % b.rows)[k % b.cols],
+                    _ => b.row(k)[j],
+                };
+                c.values[i * c.stride + j] += value * other;
+            }
+        }
+    }
+    c
+}

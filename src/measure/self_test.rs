@@ -1,0 +1,140 @@
+//! The tool's own mutation suite: devices that lie, each of which has to be caught.
+
+use super::effort::Effort;
+use super::engine::{Pace, measure};
+use super::record::{Record, TimingMethod, Verdict};
+use super::scripted::{DeviceClock, HostClock, KernelFault, Script, ScriptedExecutor};
+use super::suite::{DEFAULT_SEED, Request};
+use crate::kernel::{DataClass, Family, Kernel, Precision, Settings, Shape};
+use serde::Serialize;
+
+/// What must come out of a mutant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expect {
+    /// No figure at all.
+    NoFigure,
+    /// The right figure, by the clock that is still right, or at least no MEASURED.
+    RightOrDoubted,
+    /// The right figure as MEASURED: the control that shows that the suite can tell.
+    Right,
+}
+
+/// One mutant and how it went.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Outcome {
+    /// What was wrong with the device.
+    pub mutant: String,
+    /// Whether it was caught (for the controls: whether nothing was wrongly caught).
+    pub caught: bool,
+    /// What came out.
+    pub saw: String,
+}
+
+struct Mutant {
+    name: String,
+    script: Script,
+    expect: Expect,
+}
+
+/// Runs every mutant. Deterministic: scripted devices on scripted clocks.
+pub fn run() -> Vec<Outcome> {
+    mutants().into_iter().map(judge).collect()
+}
+
+fn mutants() -> Vec<Mutant> {
+    let mut all =
+        vec![Mutant { name: "control: an honest device".into(), script: Script::honest(), expect: Expect::Right }];
+    for submission_s in [10e-6, 1e-3] {
+        all.push(Mutant {
+            name: format!("control: {} µs per submission", submission_s * 1e6),
+            script: Script { submission_s, ..Script::honest() },
+            expect: Expect::Right,
+        });
+    }
+    for (name, kernel) in [
+        ("does nothing", KernelFault::Nothing),
+        ("returns early in half of the workgroups", KernelFault::HalfGrid),
+        ("sums half of k", KernelFault::HalfK),
+        ("transposes b", KernelFault::TransposesB),
+        ("writes NaN", KernelFault::WritesNan),
+        ("raises a validation error", KernelFault::ValidationError),
+        ("is right once only", KernelFault::RightOnce),
+        ("finds the answer already there", KernelFault::AnswerThere),
+        ("remembers the answer within a submission", KernelFault::Remembers),
+    ] {
+        let script = Script { kernel, ..Script::honest() };
+        all.push(Mutant { name: format!("kernel {name}"), script, expect: Expect::NoFigure });
+        // Without a device clock only the proof and the host's scaling are left.
+        let script = Script { kernel, device_clock: DeviceClock::Missing, ..Script::honest() };
+        all.push(Mutant { name: format!("kernel {name}, no timestamps"), script, expect: Expect::NoFigure });
+    }
+    for (name, device_clock) in [
+        ("is missing", DeviceClock::Missing),
+        ("is zero", DeviceClock::Zero),
+        ("runs backwards", DeviceClock::Reversed),
+        ("is reset in mid-run", DeviceClock::Reset),
+        ("moves in steps of 65,536 ns", DeviceClock::Quantised(65_536)),
+        ("moves in steps of 100 µs", DeviceClock::Quantised(100_000)),
+        ("runs twice as fast", DeviceClock::Off(2.0)),
+        ("runs half as fast", DeviceClock::Off(0.5)),
+    ] {
+        let script = Script { device_clock, ..Script::honest() };
+        all.push(Mutant { name: format!("device clock {name}"), script, expect: Expect::RightOrDoubted });
+        let script = Script { device_clock, host_clock: HostClock::Quantised(100_000), ..Script::honest() };
+        let name = format!("device clock {name}, host clock in steps of 100 µs");
+        all.push(Mutant { name, script, expect: Expect::RightOrDoubted });
+    }
+    for (name, device_clock) in [("", DeviceClock::Honest), (", no timestamps", DeviceClock::Missing)] {
+        let script = Script { host_clock: HostClock::ReturnsEarly, device_clock, ..Script::honest() };
+        let name = format!("queue returns before completion{name}");
+        all.push(Mutant { name, script, expect: Expect::RightOrDoubted });
+    }
+    all
+}
+
+fn judge(mutant: Mutant) -> Outcome {
+    let true_rate = mutant.script.flop_per_s * 1e-9;
+    let mut executor = ScriptedExecutor::new(mutant.script);
+    let record = measure(&mut executor, &request(), &Effort::quick(), &mut Pace::default(), &mut |_| {});
+    let right = record.figure.as_ref().is_some_and(|f| (f.gflop_per_s.median / true_rate - 1.0).abs() < 0.01);
+    let caught = match mutant.expect {
+        Expect::NoFigure => record.figure.is_none(),
+        Expect::RightOrDoubted => right || record.verdict != Verdict::Measured,
+        Expect::Right => right && record.verdict == Verdict::Measured,
+    };
+    Outcome { mutant: mutant.name, caught, saw: saw(&record) }
+}
+
+fn request() -> Request {
+    let family = Family::RegisterTiled;
+    let kernel = Kernel::compose(family, family.default_tiling(false), Precision::F32)
+        .expect("the default kernel composes; a test composes them all");
+    // Long against the clocks' faults, short to multiply on the host; no multiple of a tile.
+    let shape = Shape { m: 130, n: 94, k: 101 };
+    Request { kernel, shape, settings: Settings::default(), data: DataClass::Normal, seed: DEFAULT_SEED }
+}
+
+fn saw(record: &Record) -> String {
+    let figure = match &record.figure {
+        None => "no figure".to_string(),
+        Some(f) => {
+            let clock = if f.timing_method == TimingMethod::DeviceSlope { "device" } else { "host" };
+            format!("{:.1} GFLOP/s by the {clock} clock", f.gflop_per_s.median)
+        }
+    };
+    let reasons: Vec<&str> = record.reasons.iter().map(|r| r.code.as_str()).collect();
+    format!("{}, {figure} [{}]", record.verdict.as_str(), reasons.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mutant_is_caught_and_every_control_passes() {
+        let outcomes = run();
+        let missed: Vec<_> = outcomes.iter().filter(|o| !o.caught).collect();
+        assert!(missed.is_empty(), "{missed:#?}");
+        assert!(outcomes.len() > 30);
+    }
+}

@@ -1,0 +1,133 @@
+//! What is measured: suites, and a user's own choice.
+
+use crate::error::{Error, Result};
+use crate::kernel::{DataClass, Family, Kernel, Precision, Settings, Shape, Tiling};
+use std::str::FromStr;
+
+/// A named set of shapes and an effort.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Suite {
+    /// Proof of every kernel on shapes that hurt, with just enough timing to compare.
+    Smoke,
+    /// What the main job measures: every kernel small, the best ones large.
+    Quick,
+    /// More shapes, more rounds.
+    Full,
+}
+
+impl Suite {
+    /// Every suite.
+    pub const ALL: [Suite; 3] = [Suite::Smoke, Suite::Quick, Suite::Full];
+
+    /// The name as typed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Suite::Smoke => "smoke",
+            Suite::Quick => "quick",
+            Suite::Full => "full",
+        }
+    }
+
+    /// Shapes of the suite: squares, then what transformers run, then shapes that hurt.
+    pub fn shapes(self) -> Vec<Shape> {
+        let texts: &[&str] = match self {
+            Suite::Smoke => &["64x64x64", "1x257x127", "127x1x64", "97x101x103", "33x300x5"],
+            Suite::Quick => &["256x256x256", "512x512x512", "1024x1024x1024", "64x1024x1024", "1000x37x1300"],
+            Suite::Full => &[
+                "128x128x128",
+                "256x256x256",
+                "512x512x512",
+                "1024x1024x1024",
+                "2048x2048x2048",
+                "4096x4096x4096",
+                "8192x8192x8192",
+                "64x1024x1024",
+                "64x4096x4096",
+                "1024x4096x1024",
+                "1000x1000x1000",
+                "1023x517x1301",
+                "1000x37x1300",
+                "1x4096x4096",
+                "4096x1x4096",
+            ],
+        };
+        texts.iter().map(|text| text.parse().expect("the suites' own shapes parse; a test reads them all")).collect()
+    }
+}
+
+impl FromStr for Suite {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Suite::ALL
+            .into_iter()
+            .find(|s| s.as_str() == text)
+            .ok_or_else(|| Error::usage(format!("unknown suite `{text}`")).hint("one of smoke, quick, full"))
+    }
+}
+
+/// Seed of the operands unless another is asked for.
+pub const DEFAULT_SEED: u64 = 1;
+
+/// One thing to measure, composed and ready.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The kernel.
+    pub kernel: Kernel,
+    /// The shape.
+    pub shape: Shape,
+    /// Shader settings.
+    pub settings: Settings,
+    /// What the operands hold.
+    pub data: DataClass,
+    /// Seed of the operands.
+    pub seed: u64,
+}
+
+/// What a user asked for; composed into requests, shape by shape, kernel by kernel.
+#[derive(Debug, Clone)]
+pub struct Selection {
+    /// Shapes, in order.
+    pub shapes: Vec<Shape>,
+    /// Families, in order.
+    pub families: Vec<Family>,
+    /// Tiling for each family that knows it; the family's default where absent.
+    pub tiling: Option<Tiling>,
+    /// Arithmetic.
+    pub precision: Precision,
+    /// Shader settings.
+    pub settings: Settings,
+    /// What the operands hold.
+    pub data: DataClass,
+    /// Seed of the operands.
+    pub seed: u64,
+}
+
+impl Selection {
+    /// Composes every kernel for every shape.
+    pub fn requests(&self, software: bool) -> Result<Vec<Request>> {
+        let mut requests = Vec::new();
+        for &shape in &self.shapes {
+            for &family in &self.families {
+                let tiling = self.tiling.unwrap_or_else(|| family.default_tiling(software));
+                let kernel = Kernel::compose(family, tiling, self.precision)?;
+                requests.push(Request { kernel, shape, settings: self.settings, data: self.data, seed: self.seed });
+            }
+        }
+        Ok(requests)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_suite_has_shapes_and_only_smoke_has_none_large() {
+        for suite in Suite::ALL {
+            assert!(!suite.shapes().is_empty());
+            assert_eq!(suite.as_str().parse::<Suite>().unwrap(), suite);
+        }
+        assert!(Suite::Smoke.shapes().iter().all(|s| s.flop() < 1e7));
+    }
+}

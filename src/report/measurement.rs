@@ -1,0 +1,77 @@
+//! The table of measured cases.
+
+use super::Table;
+use crate::measure::record::{AdapterIdentity, Interval, TimingMethod};
+use crate::measure::row::Row;
+
+/// One line per case: what, how fast with which interval and clock, how far to trust it, why not further.
+pub fn text(rows: &[Row]) -> String {
+    let mut table =
+        Table::new(&["kernel", "precision", ">m×n×k", ">GFLOP/s", ">95 %", ">time", "clock", "verdict", "why"]);
+    for row in rows {
+        let kernel = if row.tiling.is_empty() { row.kernel.clone() } else { format!("{} {}", row.kernel, row.tiling) };
+        table.row([
+            kernel,
+            row.precision.clone(),
+            format!("{}×{}×{}", row.m, row.n, row.k),
+            row.gflop_per_s.map_or("–".into(), |r| significant(r.median)),
+            row.gflop_per_s.map_or(String::new(), range),
+            row.seconds.map_or("–".into(), |s| duration(s.median)),
+            row.timing_method.map_or("", clock).to_string(),
+            row.missing.map_or_else(|| row.verdict.as_str().to_string(), str::to_string),
+            why(row),
+        ]);
+    }
+    table.text()
+}
+
+/// The clock that made a figure, in a word.
+pub fn clock(method: TimingMethod) -> &'static str {
+    match method {
+        TimingMethod::DeviceSlope => "device",
+        TimingMethod::HostSlope => "host",
+    }
+}
+
+/// `lo–hi`.
+pub fn range(interval: Interval) -> String {
+    format!("{}–{}", significant(interval.lo), significant(interval.hi))
+}
+
+/// Three significant digits, never in exponent form below a million.
+pub fn significant(value: f64) -> String {
+    let magnitude = value.abs();
+    match () {
+        () if !value.is_finite() => "–".into(),
+        () if magnitude >= 1e6 => format!("{value:.2e}"),
+        () if magnitude >= 100.0 => format!("{value:.0}"),
+        () if magnitude >= 10.0 => format!("{value:.1}"),
+        () if magnitude >= 1.0 => format!("{value:.2}"),
+        () if magnitude >= 0.001 || magnitude == 0.0 => format!("{value:.3}"),
+        () => format!("{value:.1e}"),
+    }
+}
+
+/// Seconds in the unit that suits them.
+pub fn duration(seconds: f64) -> String {
+    match () {
+        () if seconds >= 1.0 => format!("{} s", significant(seconds)),
+        () if seconds >= 1e-3 => format!("{} ms", significant(seconds * 1e3)),
+        () => format!("{} µs", significant(seconds * 1e6)),
+    }
+}
+
+/// The worst reason, unless it only repeats the verdict.
+fn why(row: &Row) -> String {
+    match row.reasons.first() {
+        Some(reason) if reason.code != "software-adapter" => format!("{}: {}", reason.code, reason.detail),
+        _ => String::new(),
+    }
+}
+
+/// Which adapter, driver and backend, in a line.
+pub fn headline(adapter: &AdapterIdentity) -> String {
+    let software = if adapter.software { " · SOFTWARE" } else { "" };
+    let driver = format!("{} {}", adapter.driver, adapter.driver_info);
+    format!("{} · {} · {}{software}", adapter.name, adapter.backend, driver.trim())
+}

@@ -1,0 +1,8 @@
+//! Text for people: one renderer a file. Decides no number.
+
+#[cfg(feature = "gpu")]
+pub mod devices;
+pub mod measurement;
+mod table;
+
+pub use table::Table;

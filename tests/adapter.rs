@@ -1,0 +1,209 @@
+//! What needs an adapter; a software one is enough. Without any the tests say so and pass, unless
+//! FLOPCAST_REQUIRE_ADAPTER=1.
+#![cfg(all(feature = "cli", feature = "gpu"))]
+
+mod support;
+
+use flopcast::gpu::{self, GpuExecutor};
+use flopcast::kernel::{DataClass, Family, Kernel, Operands, Precision, Settings, Shape, prove};
+use flopcast::measure::Executor;
+use flopcast::measure::record::{Record, Verdict};
+use std::sync::Mutex;
+use support::{flopcast, folder, run};
+
+/// One test at a time on the adapter: on a software one they would measure each other.
+static ADAPTER: Mutex<()> = Mutex::new(());
+
+/// Runs a test on the best adapter there is.
+fn on_adapter(test: impl FnOnce(&gpu::Selection)) {
+    let _alone = ADAPTER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    match gpu::choose(None) {
+        Ok(selection) => test(&selection),
+        Err(error) if std::env::var_os("FLOPCAST_REQUIRE_ADAPTER").is_some_and(|v| v == "1") => {
+            panic!("an adapter is required: {error}")
+        }
+        Err(error) => eprintln!("skipped: {error}"),
+    }
+}
+
+/// Shapes that hurt: no multiple of a tile, one row, one column, prime, thin, longer than a tile's step.
+const HOSTILE: [&str; 12] = [
+    "1x1x1",
+    "1x257x127",
+    "257x1x64",
+    "2x3x5",
+    "16x16x16",
+    "64x64x64",
+    "65x63x17",
+    "97x101x103",
+    "128x128x1",
+    "33x300x5",
+    "130x129x257",
+    "5x5x1000",
+];
+
+#[test]
+fn every_kernel_is_right_on_every_hostile_shape() {
+    on_adapter(|selection| {
+        let mut executor = GpuExecutor::open(selection).unwrap();
+        for family in Family::ALL {
+            for tiling in family.tilings() {
+                let kernel = Kernel::compose(family, tiling, Precision::F32).unwrap();
+                for text in HOSTILE {
+                    let shape: Shape = text.parse().unwrap();
+                    let what = format!("{}[{tiling}] {shape}", family.name());
+                    if let Err(missing) = executor.prepare(&kernel, shape, Settings::default()) {
+                        assert_eq!(missing.status(), "unsupported", "{what}: {missing:?}");
+                        continue;
+                    }
+                    for operands in
+                        [Operands::exact(shape, Precision::F32, 5), Operands::of_class(shape, DataClass::Normal, 5)]
+                    {
+                        executor.load(&operands).unwrap();
+                        executor.poison().unwrap();
+                        executor.submit(2).unwrap();
+                        let proof = prove(&operands, &executor.read().unwrap(), Precision::F32, 5);
+                        assert!(proof.passed, "{what}: {proof:?}");
+                    }
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_product_cut_into_parts_is_the_same_product() {
+    on_adapter(|selection| {
+        let mut executor = GpuExecutor::open(selection).unwrap();
+        let shape: Shape = "150x90x33".parse().unwrap();
+        for family in Family::ALL {
+            let software = executor.adapter().software;
+            let kernel = Kernel::compose(family, family.default_tiling(software), Precision::F32).unwrap();
+            if executor.prepare(&kernel, shape, Settings::default()).is_err() {
+                continue;
+            }
+            let operands = Operands::exact(shape, Precision::F32, 9);
+            executor.load(&operands).unwrap();
+            for wanted in [1, 2, 3, 1000] {
+                executor.split(wanted).unwrap();
+                executor.poison().unwrap();
+                executor.submit(1).unwrap();
+                let proof = prove(&operands, &executor.read().unwrap(), Precision::F32, 9);
+                assert!(proof.passed, "{} in {wanted} parts: {proof:?}", family.name());
+            }
+        }
+    });
+}
+
+#[test]
+fn poison_alone_is_no_product() {
+    on_adapter(|selection| {
+        let mut executor = GpuExecutor::open(selection).unwrap();
+        let shape = Shape::square(32);
+        let kernel = Kernel::compose(Family::Naive, "8x8".parse().unwrap(), Precision::F32).unwrap();
+        executor.prepare(&kernel, shape, Settings::default()).unwrap();
+        let operands = Operands::exact(shape, Precision::F32, 1);
+        executor.load(&operands).unwrap();
+        executor.submit(1).unwrap();
+        assert!(prove(&operands, &executor.read().unwrap(), Precision::F32, 1).passed);
+        executor.poison().unwrap();
+        assert!(!prove(&operands, &executor.read().unwrap(), Precision::F32, 1).passed);
+    });
+}
+
+#[test]
+fn a_matrix_over_the_adapters_limits_is_unsupported_with_the_number() {
+    on_adapter(|selection| {
+        let mut executor = GpuExecutor::open(selection).unwrap();
+        let kernel = Kernel::compose(Family::Naive, "8x8".parse().unwrap(), Precision::F32).unwrap();
+        let shape = Shape::new(1 << 20, 1 << 20, 8).unwrap();
+        let missing = executor.prepare(&kernel, shape, Settings::default()).unwrap_err();
+        assert_eq!(missing.status(), "unsupported");
+        assert!(missing.reason().detail.contains("4398046511104 bytes for c"), "{missing:?}");
+    });
+}
+
+#[test]
+fn devices_lists_what_scripts_rely_on() {
+    on_adapter(|_| {
+        let ended = run(&mut flopcast(&["devices", "--format", "json"]));
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        let list = ended.json();
+        for key in [
+            "index",
+            "name",
+            "backend",
+            "device_type",
+            "driver",
+            "driver_info",
+            "vendor",
+            "device",
+            "features",
+            "limits",
+            "software",
+        ] {
+            assert!(!list[0][key].is_null(), "{key} is missing in {}", list[0]);
+        }
+        assert!(list[0]["limits"]["maxBufferSize"].as_u64().unwrap() > 0);
+    });
+}
+
+#[test]
+fn measure_prints_rows_and_writes_a_line_for_each() {
+    on_adapter(|selection| {
+        let file = folder("measure").join("record.jsonl");
+        let ended = run(flopcast(&["measure", "--suite", "smoke", "--shapes", "48x80x33,1x7x300", "--format", "json"])
+            .args(["--seed", "7", "--out"])
+            .arg(&file));
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        let rows = ended.json();
+        let rows = rows.as_array().unwrap();
+        assert_eq!(rows.len(), 2 * Family::ALL.len());
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(text.lines().count(), rows.len());
+        for (line, row) in text.lines().zip(rows) {
+            let record: Record = serde_json::from_str(line).unwrap();
+            assert_eq!(record.case.id(), row["case"].as_str().unwrap());
+            assert_eq!(record.case.seed, 7);
+            if record.missing.is_some() {
+                continue;
+            }
+            assert!(record.proof.as_ref().unwrap().passed);
+            assert!(record.verdict <= Verdict::Suspect, "{record:?}");
+            assert_eq!(record.verdict == Verdict::Measured, row["verdict"] == "MEASURED");
+            assert!(!(selection.report.identity.software && record.verdict == Verdict::Measured));
+            let rate = row["gflop_per_s"]["median"].as_f64().unwrap();
+            let (lo, hi) = (row["gflop_per_s"]["lo"].as_f64().unwrap(), row["gflop_per_s"]["hi"].as_f64().unwrap());
+            assert!(0.0 < lo && lo <= rate && rate <= hi, "{row}");
+            assert!(row["samples"].as_u64().unwrap() >= 6);
+        }
+    });
+}
+
+#[test]
+fn an_older_record_is_kept_beside_the_new_one() {
+    on_adapter(|_| {
+        let file = folder("previous").join("record.jsonl");
+        std::fs::write(&file, "what was there\n").unwrap();
+        let args = ["measure", "--suite", "smoke", "--shapes", "8x8x8", "--kernels", "naive", "--out"];
+        let ended = run(flopcast(&args).arg(&file));
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        assert_eq!(std::fs::read_to_string(file.with_extension("jsonl.previous")).unwrap(), "what was there\n");
+    });
+}
+
+#[test]
+fn an_unknown_adapter_lists_the_choices() {
+    on_adapter(|selection| {
+        let ended = run(&mut flopcast(&["measure", "--adapter", "no such thing"]));
+        ended.refused(2, &selection.report.identity.name);
+    });
+}
+
+#[test]
+fn a_matrix_that_cannot_be_held_ends_with_the_number_and_exit_1() {
+    on_adapter(|_| {
+        let ended = run(&mut flopcast(&["measure", "--shapes", "1000000x1000000x8", "--kernels", "naive"]));
+        ended.refused(1, "the adapter allows");
+    });
+}

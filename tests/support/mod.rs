@@ -1,0 +1,53 @@
+//! Drives the shipped binary as a script would.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The binary, with nothing of the caller's environment that would choose an adapter for it.
+pub fn flopcast(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_flopcast"));
+    command.args(args).env_remove("WGPU_ADAPTER_NAME").env_remove("WGPU_BACKEND");
+    command
+}
+
+/// Runs it to its end.
+pub fn run(command: &mut Command) -> Ended {
+    let Output { status, stdout, stderr } = command.output().expect("the binary starts");
+    Ended {
+        code: status.code(),
+        stdout: String::from_utf8(stdout).expect("stdout is UTF-8"),
+        stderr: String::from_utf8(stderr).expect("stderr is UTF-8"),
+    }
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ended {
+    /// stdout as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("stdout is JSON: {e}\n{self:#?}"))
+    }
+
+    /// Asserts that it was refused with this exit code, in one line that holds `part`, and no panic.
+    pub fn refused(&self, code: i32, part: &str) {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        assert!(!self.stderr.contains("panicked"), "{self:#?}");
+        let errors: Vec<_> = self.stderr.lines().filter(|l| l.starts_with("error:")).collect();
+        assert_eq!(errors.len(), 1, "{self:#?}");
+        assert!(self.stderr.contains(part), "`{part}` is not in {self:#?}");
+    }
+}
+
+/// A folder of this test's own, empty, below cargo's.
+pub fn folder(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&path);
+    std::fs::create_dir_all(&path).expect("a folder below target/tmp");
+    path
+}

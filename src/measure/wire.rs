@@ -146,7 +146,7 @@ fn bad(error: &serde_json::Error, line: &[u8]) -> Bad {
         // A number that is cut off is a wrong one to who skips it, and an end to who reads it.
         Err(e) if e.inner().is_eof() => Bad::Ends,
         Err(e) if e.path().iter().next().is_some() => Bad::Malformed(format!("`{}`: {}", e.path(), reason(e.inner()))),
-        _ => Bad::Malformed(reason(error)),
+        _ => Bad::Malformed(format!("no record: {}", reason(error))),
     }
 }
 

@@ -2,15 +2,14 @@
 
 use super::Table;
 use crate::error::{Context, Result};
-use crate::measure::compare::{Comparison, Outcome, Slowdown};
+use crate::measure::compare::{Comparison, Outcome};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 /// One line a case, then the summary.
 pub fn text(comparison: &Comparison) -> String {
-    let mut table = Table::new(&["outcome", "case", ">time", ">from", ">to", "why"]);
+    let mut table = Table::new(&["outcome", "case", "why"]);
     for case in &comparison.cases {
-        let [ratio, lo, hi] = percents(case.slowdown);
-        table.row([case.outcome.as_str(), &case.case, &ratio, &lo, &hi, &case.detail]);
+        table.row([case.outcome.as_str(), &case.case, &case.detail]);
     }
     let table = if comparison.cases.is_empty() { String::new() } else { table.text() };
     let problems: String = comparison.problems.iter().map(|problem| format!("{problem}\n")).collect();
@@ -24,12 +23,11 @@ pub fn markdown(comparison: &Comparison) -> String {
         text += &format!("- {}\n", escaped(problem));
     }
     if !comparison.cases.is_empty() {
-        text += "| outcome | case | time | from | to | why |\n|---|---|---:|---:|---:|---|\n";
+        text += "| outcome | case | why |\n|---|---|---|\n";
     }
     for case in &comparison.cases {
-        let [ratio, lo, hi] = percents(case.slowdown);
         let (name, why) = (escaped(&case.case), escaped(&case.detail));
-        text += &format!("| {} | {name} | {ratio} | {lo} | {hi} | {why} |\n", case.outcome.as_str());
+        text += &format!("| {} | {name} | {why} |\n", case.outcome.as_str());
     }
     text
 }
@@ -86,11 +84,6 @@ pub fn summary(comparison: &Comparison) -> String {
     format!("{}: {counts} (threshold {threshold} %)", comparison.outcome.as_str())
 }
 
-fn percents(slowdown: Option<Slowdown>) -> [String; 3] {
-    let Some(slowdown) = slowdown else { return ["–", "", ""].map(String::from) };
-    [slowdown.ratio, slowdown.lo, slowdown.hi].map(|ratio| format!("{:+.1} %", 100.0 * (ratio - 1.0)))
-}
-
 /// Text that cannot break out of a table's cell.
 fn escaped(text: &str) -> String {
     let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -127,7 +120,7 @@ mod tests {
         let text = markdown(&example());
         let rows: Vec<_> = text.lines().filter(|line| line.starts_with('|')).collect();
         assert_eq!(rows.len(), 5);
-        assert!(rows.iter().all(|row| row.replace("\\|", "").matches('|').count() == 7), "{text}");
+        assert!(rows.iter().all(|row| row.replace("\\|", "").matches('|').count() == 4), "{text}");
         assert!(text.contains("gone\\|&lt;b>"), "{text}");
     }
 

@@ -5,6 +5,9 @@ use crate::measure::record::Reason;
 use crate::stats::synthetic::{Noise, rng};
 use rand_distr::{Distribution, StandardNormal};
 
+/// The field that a change breaks, and the change.
+type Change = (&'static str, fn(&mut Record));
+
 fn five() -> Threshold {
     Threshold::new(0.05).unwrap()
 }
@@ -156,7 +159,7 @@ fn not_comparable(base: &[Record], new: &[Record], field: &str) {
 #[test]
 fn whatever_differs_is_named() {
     let base = measured(1e-3, 0.001);
-    let changes: [(&str, fn(&mut Record)); 8] = [
+    let changes: [Change; 8] = [
         ("adapter.name", |r| r.adapter.name = "Another".into()),
         ("adapter.driver_info", |r| r.adapter.driver_info = "2.0".into()),
         ("case.shape", |r| {
@@ -195,7 +198,7 @@ fn software_against_hardware_is_refused() {
 #[test]
 fn figures_that_cannot_be_are_refused_by_their_field() {
     let good = measured(1e-3, 0.001);
-    let changes: [(&str, fn(&mut Record)); 11] = [
+    let changes: [Change; 11] = [
         ("figure.seconds", |r| r.figure.as_mut().unwrap().seconds.median = f64::NAN),
         ("figure.seconds", |r| r.figure.as_mut().unwrap().seconds.hi = f64::INFINITY),
         ("figure.seconds", |r| r.figure.as_mut().unwrap().seconds.median = 0.0),
@@ -284,7 +287,7 @@ fn a_suspect_figure_decides_nothing() {
     assert_eq!(gate.outcome, Outcome::Inconclusive);
     assert!(gate.cases[0].detail.contains("SUSPECT"));
     // Beside a sound repeat it is counted and left out.
-    let gate = compare(&[good.clone()], &[suspect, good], Threshold::new(0.1).unwrap());
+    let gate = compare(std::slice::from_ref(&good), &[suspect, good.clone()], Threshold::new(0.1).unwrap());
     assert_eq!((gate.outcome, gate.cases[0].new.suspect, gate.cases[0].new.records), (Outcome::Ok, 1, 2));
 }
 

@@ -80,7 +80,8 @@ pub fn summary(comparison: &Comparison) -> String {
         .map(|(count, word)| format!("{count} {word}"))
         .collect();
     let counts = if counts.is_empty() { "no case".to_string() } else { counts.join(", ") };
-    let threshold = 100.0 * comparison.threshold.share();
+    // 7 % is 0.07, and 100 times that is 7.000000000000001.
+    let threshold = (comparison.threshold.share() * 1e6).round() / 1e4;
     format!("{}: {counts} (threshold {threshold} %)", comparison.outcome.as_str())
 }
 
@@ -130,7 +131,8 @@ mod tests {
         for part in ["tests=\"3\"", "failures=\"1\"", "errors=\"1\"", "type=\"regressed\"", "gone|&lt;b"] {
             assert!(xml.contains(part), "{part} is not in {xml}");
         }
-        let empty = compare(&[], &[], Threshold::new(0.05).unwrap());
+        let empty = compare(&[], &[], "7%".parse().unwrap());
+        assert!(summary(&empty).ends_with("(threshold 7 %)"), "{}", summary(&empty));
         assert!(junit(&empty).unwrap().contains("errors=\"2\""));
         assert!(text(&empty).contains("the base file holds no record"));
     }

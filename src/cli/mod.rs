@@ -4,6 +4,7 @@
 //! verb's own help lists.
 
 mod catalog;
+mod compare;
 #[cfg(feature = "gpu")]
 mod devices;
 #[cfg(feature = "gpu")]
@@ -33,6 +34,7 @@ enum Verb {
     Devices(devices::Args),
     #[cfg(feature = "gpu")]
     Measure(measure::Args),
+    Compare(compare::Args),
     Project(project::Args),
     Catalog(catalog::Args),
 }
@@ -79,6 +81,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Verb::Devices(args)) => devices::run(&args),
         #[cfg(feature = "gpu")]
         Some(Verb::Measure(args)) => measure::run(&args),
+        Some(Verb::Compare(args)) => compare::run(&args),
         Some(Verb::Project(args)) => project::run(&args),
         Some(Verb::Catalog(args)) => catalog::run(&args),
         None => todo!(),

@@ -5,6 +5,7 @@
 //! format, [`row`] what a user sees of a record, [`sweep`](sweep()) does a list of cases.
 
 pub mod clocks;
+pub mod compare;
 pub mod effort;
 pub mod engine;
 mod executor;
@@ -17,6 +18,7 @@ pub mod steadiness;
 pub mod stopping;
 pub mod suite;
 mod sweep;
+pub mod wire;
 
 pub use executor::{Executor, Lap, Step};
 pub use sweep::{Log, sweep};

@@ -177,7 +177,7 @@ mod tests {
         for (noise, most_take, nearly_all_take) in [
             (Noise::Normal(0.01), 60, 200),
             (Noise::Lognormal(0.05), 200, 400),
-            (Noise::Skewed(0.05), 200, 400),
+            (Noise::Skewed(0.05), 300, 400),
             (Noise::Normal(0.1), 300, 400),
         ] {
             let mut took: Vec<_> =

@@ -1,0 +1,130 @@
+//! `flopcast compare` as a script sees it. The records are made by scripted devices, so no adapter is needed.
+#![cfg(feature = "cli")]
+
+#[allow(dead_code)]
+mod support;
+
+use flopcast::kernel::{DataClass, Family, Precision, Settings, Shape};
+use flopcast::measure::effort::Effort;
+use flopcast::measure::record::Record;
+use flopcast::measure::scripted::{DeviceClock, Script, ScriptedExecutor};
+use flopcast::measure::suite::Selection;
+use flopcast::measure::{sweep, wire};
+use std::path::Path;
+use support::{Ended, flopcast, folder, run};
+
+/// Two cases on a device of this rate. It has one clock, so that no other one can make the headline.
+fn records(flop_per_s: f64) -> Vec<Record> {
+    let mut executor =
+        ScriptedExecutor::new(Script { flop_per_s, device_clock: DeviceClock::Missing, ..Script::honest() });
+    let wanted = Selection {
+        shapes: vec![Shape::square(64), Shape { m: 33, n: 65, k: 97 }],
+        families: vec![Family::ALL[0]],
+        tiling: None,
+        precision: Precision::F32,
+        settings: Settings::default(),
+        data: DataClass::Normal,
+        seed: 1,
+    };
+    let requests = wanted.requests(false).expect("the selection can be composed");
+    sweep(&mut executor, &requests, &Effort::smoke(), &mut |_, _| {}, &|| false, &mut |_| Ok(())).expect("it measures")
+}
+
+fn lines(records: &[Record]) -> String {
+    records.iter().map(|record| wire::line(record).expect("a record that can be written")).collect()
+}
+
+fn compare(folder: &Path, base: &str, new: &str, more: &[&str]) -> Ended {
+    std::fs::write(folder.join("base.jsonl"), base).unwrap();
+    std::fs::write(folder.join("new.jsonl"), new).unwrap();
+    run(flopcast(&["compare", "base.jsonl", "new.jsonl"]).args(more).current_dir(folder))
+}
+
+#[test]
+fn the_outcome_is_the_exit_code() {
+    let folder = folder("compare-outcomes");
+    let base = lines(&records(1e10));
+    for (new, threshold, code, word) in [
+        (lines(&records(1e10)), "5%", 0, "ok: 2 ok"),
+        (lines(&records(0.8e10)), "5%", 10, "regressed: 2 regressed"),
+        (lines(&records(0.97e10)), "2%", 11, "inconclusive: 2 inconclusive"),
+        (lines(&records(1e10)[..1]), "5%", 12, "not comparable: 1 not comparable, 1 ok"),
+    ] {
+        let ended = compare(&folder, &base, &new, &["--threshold", threshold]);
+        assert_eq!(ended.code, Some(code), "{ended:#?}");
+        assert!(ended.stdout.contains(word), "{word}: {ended:#?}");
+    }
+}
+
+#[test]
+fn what_differs_is_named_with_exit_12() {
+    let folder = folder("compare-fields");
+    let base = lines(&records(1e10));
+    for (from, to, field) in [
+        ("\"software\":false", "\"software\":true", "adapter.software"),
+        ("\"driver\":\"scripted\"", "\"driver\":\"other\"", "adapter.driver"),
+        ("\"data\":\"normal\"", "\"data\":\"zeros\"", "case.data"),
+        ("\"seed\":1,", "\"seed\":2,", "case.seed"),
+    ] {
+        let new = base.replace(from, to);
+        assert_ne!(new, base, "{from}");
+        let ended = compare(&folder, &base, &new, &[]);
+        ended.refused(12, "not comparable");
+        assert!(ended.stdout.contains(&format!("`{field}`")), "{field}: {ended:#?}");
+    }
+}
+
+#[test]
+fn a_record_that_cannot_be_read_is_refused_and_never_passed() {
+    let folder = folder("compare-unreadable");
+    let base = lines(&records(1e10));
+    let cut = &base[..base.len() - 20];
+    let foreign = base.replacen("flopcast.measurement/", "other.measurement/", 1);
+    let nan = base.replacen("\"median\":", "\"median\":NaN,\"old\":", 1);
+    for (bad, part) in [
+        ("", "`new.jsonl`: holds no record"),
+        (cut, "`new.jsonl`:2: the line is cut off"),
+        (&foreign, "`new.jsonl`:1: schema is `other.measurement/"),
+        (&nan, "`new.jsonl`:1: `figure.seconds.median`"),
+        ("not json\n", "`new.jsonl`:1: "),
+    ] {
+        compare(&folder, &base, bad, &[]).refused(12, part);
+        compare(&folder, bad, &base, &[]).refused(12, &part.replace("new", "base"));
+    }
+    std::fs::write(folder.join("base.jsonl"), &base).unwrap();
+    run(flopcast(&["compare", "base.jsonl", "nowhere.jsonl"]).current_dir(&folder)).refused(2, "`nowhere.jsonl`");
+}
+
+#[test]
+fn an_unusable_threshold_is_exit_2() {
+    let folder = folder("compare-threshold");
+    let base = lines(&records(1e10));
+    for threshold in ["0%", "-5%", "101%", "NaN%", "0.05", "much"] {
+        compare(&folder, &base, &base, &["--threshold", threshold]).refused(2, "threshold");
+    }
+}
+
+#[test]
+fn every_format_says_the_same() {
+    let folder = folder("compare-formats");
+    let (base, new) = (lines(&records(1e10)), lines(&records(0.5e10)));
+    let with = |format| compare(&folder, &base, &new, &["--format", format]);
+    let json = with("json").json();
+    assert_eq!(json["outcome"], "regressed");
+    assert!((json["cases"][0]["slowdown"]["ratio"].as_f64().unwrap() - 2.0).abs() < 0.02, "{json}");
+    for (format, part) in
+        [("text", "+100.0 %"), ("markdown", "| regressed |"), ("junit", "<failure"), ("json", "\"regressed\"")]
+    {
+        let ended = with(format);
+        assert_eq!(ended.code, Some(10), "{format}: {ended:#?}");
+        assert!(ended.stdout.contains(part), "{format}: {ended:#?}");
+    }
+}
+
+#[test]
+fn the_help_lists_the_exit_codes() {
+    let help = run(&mut flopcast(&["compare", "--help"]));
+    for part in ["0 ok", "10 regressed", "11 inconclusive", "12 not comparable", "2 an unusable threshold"] {
+        assert!(help.stdout.replace('\n', " ").contains(part), "{part}: {}", help.stdout);
+    }
+}

@@ -77,8 +77,8 @@ fn a_product_cut_into_parts_is_the_same_product() {
         let mut executor = GpuExecutor::open(selection).unwrap();
         let shape: Shape = "150x90x33".parse().unwrap();
         for family in Family::ALL {
-            let software = executor.adapter().software;
-            let kernel = Kernel::compose(family, family.default_tiling(software), Precision::F32).unwrap();
+            let class = executor.class();
+            let kernel = Kernel::compose(family, family.default_tiling(class), Precision::F32).unwrap();
             if executor.prepare(&kernel, shape, Settings::default()).is_err() {
                 continue;
             }

@@ -105,7 +105,7 @@ pub fn measured(
     log: &mut Option<Log>,
     progress: bool,
 ) -> Result<Vec<Record>> {
-    let requests = wanted.requests(executor.adapter().software)?;
+    let requests = wanted.requests(executor.class())?;
     stop::watch()?;
     let bar = Progress::new(requests.len(), progress);
     let records = sweep(

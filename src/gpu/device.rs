@@ -68,6 +68,13 @@ impl Device {
         }
     }
 
+    /// A buffer, or why there is none.
+    pub fn buffer(&self, label: &str, size: u64, usage: wgpu::BufferUsages) -> Step<wgpu::Buffer> {
+        let descriptor = wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
+        let buffer = self.device.create_buffer(&descriptor);
+        self.check(label).map(|()| buffer)
+    }
+
     /// Submits and waits until it is done.
     pub fn run(&self, commands: wgpu::CommandBuffer, what: &str) -> Step<()> {
         let index = self.queue.submit([commands]);

@@ -26,13 +26,14 @@ impl Kernel {
         if !family.precisions().contains(&precision) {
             return Err(Error::usage(format!("kernel `{}` has no {precision} form", family.name())));
         }
-        if !tiling.is_whole() || (family == Family::Naive) != (tiling.block_k == 0) {
+        if !tiling.is_whole() || !family.takes(tiling) {
             return Err(Error::usage(format!("kernel `{}` has no tiling {tiling}", family.name())));
         }
         let wgsl = format!(
-            "{}\n{}\n{}",
+            "{}\n{}\n{}\n{}",
             header(tiling, precision),
-            include_str!("../../shaders/shared/matmul.wgsl"),
+            include_str!("../../shaders/shared/dims.wgsl"),
+            family.interface(),
             family.body()
         );
         let sha256 = hex_sha256(&wgsl);

@@ -2,7 +2,7 @@
 //!
 //! To add a family: a WGSL body in `shaders/matmul/`, a variant here, its name, its tilings.
 
-use super::{Precision, Tiling};
+use super::{Class, Precision, Tiling};
 use crate::error::{Error, Result};
 
 /// A way to multiply matrices, named by its mechanism.
@@ -14,11 +14,13 @@ pub enum Family {
     WorkgroupTiled,
     /// Tiles in workgroup memory, patches of C in registers.
     RegisterTiled,
+    /// A and B from storage textures, A broadcast within subgroups: for CPU-type adapters.
+    TextureFed,
 }
 
 impl Family {
     /// Every family, simplest first.
-    pub const ALL: [Family; 3] = [Family::Naive, Family::WorkgroupTiled, Family::RegisterTiled];
+    pub const ALL: [Family; 4] = [Family::Naive, Family::WorkgroupTiled, Family::RegisterTiled, Family::TextureFed];
 
     /// The name as typed, printed and stored.
     pub fn name(self) -> &'static str {
@@ -26,6 +28,7 @@ impl Family {
             Family::Naive => "naive",
             Family::WorkgroupTiled => "workgroup_tiled",
             Family::RegisterTiled => "register_tiled",
+            Family::TextureFed => "texture_fed",
         }
     }
 
@@ -37,12 +40,39 @@ impl Family {
         })
     }
 
+    /// The declarations of A, B and C that the body builds on.
+    pub(super) fn interface(self) -> &'static str {
+        match self {
+            Family::TextureFed => include_str!("../../shaders/shared/textures.wgsl"),
+            _ => include_str!("../../shaders/shared/scalars.wgsl"),
+        }
+    }
+
     /// The untouched WGSL body.
     pub(super) fn body(self) -> &'static str {
         match self {
             Family::Naive => include_str!("../../shaders/matmul/naive.wgsl"),
             Family::WorkgroupTiled => include_str!("../../shaders/matmul/workgroup_tiled.wgsl"),
             Family::RegisterTiled => include_str!("../../shaders/matmul/register_tiled.wgsl"),
+            Family::TextureFed => include_str!("../../shaders/matmul/texture_fed.wgsl"),
+        }
+    }
+
+    /// Whether the body is written for such a tiling.
+    pub(super) fn takes(self, tiling: Tiling) -> bool {
+        match self {
+            Family::Naive => tiling.block_k == 0 && tiling.thread_m * tiling.thread_n == 1,
+            Family::WorkgroupTiled => tiling.block_k > 0 && tiling.thread_m * tiling.thread_n == 1,
+            Family::RegisterTiled => tiling.block_k > 0,
+            // The body writes out sixteen rows; an invocation is one lane of a subgroup of four to 64.
+            Family::TextureFed => {
+                let lanes = tiling.block_n / tiling.thread_n;
+                tiling.block_k == 0
+                    && tiling.thread_m == 16
+                    && tiling.thread_n.is_multiple_of(4)
+                    && (4..=64).contains(&lanes)
+                    && lanes.is_power_of_two()
+            }
         }
     }
 
@@ -51,12 +81,16 @@ impl Family {
         &[Precision::F32]
     }
 
-    /// The tiling taken where nothing was tuned: one for hardware, one for CPU-type adapters.
-    pub fn default_tiling(self, software: bool) -> Tiling {
+    /// The tiling taken where nothing was tuned: the first that suits the class of adapter.
+    pub fn default_tiling(self, class: Class) -> Tiling {
         let tilings = self.tilings();
         match self {
             // A CPU runs the invocations of a workgroup in turn: fewer, larger patches suit it.
-            Family::RegisterTiled if software => tilings[1],
+            Family::RegisterTiled if class.software => tilings[1],
+            Family::TextureFed => {
+                let fits = |t: &&Tiling| Some(t.block_n / t.thread_n) == class.subgroup;
+                *tilings.iter().find(fits).unwrap_or(&tilings[0])
+            }
             _ => tilings[0],
         }
     }
@@ -66,6 +100,9 @@ impl Family {
         let all: &[&str] = match self {
             Family::Naive => &["16x16", "8x8", "1x64", "4x64"],
             Family::WorkgroupTiled => &["16x16x16", "8x8x8"],
+            Family::TextureFed => {
+                &["64x64/16x8", "128x64/16x8", "128x32/16x4", "64x128/16x16", "64x32/16x8", "64x16/16x4"]
+            }
             Family::RegisterTiled => &["64x64x16/4x4", "128x128x16/8x8", "64x64x8/8x8", "32x32x16/2x2"],
         };
         all.iter().map(|text| text.parse().expect("the catalogue's own tilings parse; a test reads them all")).collect()

@@ -6,6 +6,7 @@ mod case;
 mod compose;
 mod family;
 mod matrix;
+mod needs;
 mod proof;
 mod tiling;
 
@@ -13,5 +14,6 @@ pub use case::{Case, DataClass, Precision, Settings, Shape};
 pub use compose::{Kernel, hex_sha256, validate};
 pub use family::Family;
 pub use matrix::{Matrix, Operands, padded};
+pub use needs::{Class, Feed, Needs};
 pub use proof::{Proof, prove};
 pub use tiling::Tiling;

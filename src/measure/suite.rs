@@ -1,7 +1,7 @@
 //! What is measured: suites, and a user's own choice.
 
 use crate::error::{Error, Result};
-use crate::kernel::{DataClass, Family, Kernel, Precision, Settings, Shape, Tiling};
+use crate::kernel::{Class, DataClass, Family, Kernel, Precision, Settings, Shape, Tiling};
 use std::str::FromStr;
 
 /// A named set of shapes and an effort.
@@ -105,11 +105,11 @@ pub struct Selection {
 
 impl Selection {
     /// Composes every kernel for every shape.
-    pub fn requests(&self, software: bool) -> Result<Vec<Request>> {
+    pub fn requests(&self, class: Class) -> Result<Vec<Request>> {
         let mut requests = Vec::new();
         for &shape in &self.shapes {
             for &family in &self.families {
-                let tiling = self.tiling.unwrap_or_else(|| family.default_tiling(software));
+                let tiling = self.tiling.unwrap_or_else(|| family.default_tiling(class));
                 let kernel = Kernel::compose(family, tiling, self.precision)?;
                 requests.push(Request { kernel, shape, settings: self.settings, data: self.data, seed: self.seed });
             }

@@ -1,18 +1,5 @@
-// What every matmul kernel sees. C (m×n) = A (m×k) · B (k×n), row-major, rows padded with zeros to
-// the strides lda, ldb, ldc. One dispatch computes the part of C that starts at (origin_m, origin_n).
+// Operands and result as arrays of single elements.
 
-struct Dims {
-    m: u32,
-    n: u32,
-    k: u32,
-    lda: u32,
-    ldb: u32,
-    ldc: u32,
-    origin_m: u32,
-    origin_n: u32,
-}
-
-@group(0) @binding(0) var<uniform> dims: Dims;
 @group(0) @binding(1) var<storage, read> a: array<Operand>;
 @group(0) @binding(2) var<storage, read> b: array<Operand>;
 @group(0) @binding(3) var<storage, read_write> c: array<Result>;

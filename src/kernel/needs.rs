@@ -1,0 +1,59 @@
+//! What a kernel asks of an adapter beyond the core of WGSL, stated without wgpu.
+
+use super::{Family, Kernel, Precision};
+
+/// What decides which tiling is tried first: a CPU runs the invocations of a workgroup in turn, a GPU
+/// side by side.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Class {
+    /// A CPU-type adapter.
+    pub software: bool,
+    /// Invocations of every subgroup, where that is one number.
+    pub subgroup: Option<u32>,
+}
+
+/// How a kernel gets A and B.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feed {
+    /// As storage buffers.
+    Buffers,
+    /// As storage textures of four elements a texel, copied from the buffers as part of each product.
+    Textures,
+}
+
+/// What has to be there, or the case is `unsupported`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Features by wgpu's names.
+    pub features: Vec<&'static str>,
+    /// Every subgroup has exactly this many invocations.
+    pub subgroup: Option<u32>,
+    /// A CPU-type adapter: elsewhere the family's trick costs instead of gaining.
+    pub software: bool,
+}
+
+impl Kernel {
+    /// How the kernel gets A and B.
+    pub fn feed(&self) -> Feed {
+        match self.family {
+            Family::TextureFed => Feed::Textures,
+            _ => Feed::Buffers,
+        }
+    }
+
+    /// What the adapter has to have.
+    pub fn needs(&self) -> Needs {
+        let mut needs = Needs::default();
+        match self.precision {
+            Precision::F16 | Precision::F16AccF32 => needs.features.push("SHADER_F16"),
+            Precision::F64 => needs.features.push("SHADER_F64"),
+            Precision::F32 | Precision::I8AccI32 => {}
+        }
+        if self.family == Family::TextureFed {
+            needs.features.push("SUBGROUP");
+            needs.subgroup = Some(self.tiling.block_n / self.tiling.thread_n);
+            needs.software = true;
+        }
+        needs
+    }
+}

@@ -37,7 +37,7 @@ pub struct Args {
     /// Shapes m×n×k instead of the suite's, comma-separated.
     #[arg(long, value_delimiter = ',')]
     shapes: Vec<Shape>,
-    /// Kernel families, comma-separated; all by default.
+    /// Kernel families, comma-separated; by default all that know the precision.
     #[arg(long, value_delimiter = ',', value_parser = Family::by_name)]
     kernels: Vec<Family>,
     /// Tiling of the kernels instead of the default, like 64x64x16/4x4.
@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut executor = GpuExecutor::open(&selection)?;
     let wanted = Selection {
         shapes: if args.shapes.is_empty() { args.suite.shapes() } else { args.shapes.clone() },
-        families: if args.kernels.is_empty() { Family::ALL.to_vec() } else { args.kernels.clone() },
+        families: if args.kernels.is_empty() { Family::of(args.precision) } else { args.kernels.clone() },
         tiling: args.tiling,
         precision: args.precision,
         settings: Settings::default(),

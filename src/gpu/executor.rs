@@ -6,13 +6,14 @@ use super::feed::{self, Operand, Strides};
 use super::parts::Parts;
 use super::pipeline;
 use crate::error::Result;
-use crate::kernel::{Class, Feed, Kernel, Matrix, Operands, Settings, Shape};
+use crate::kernel::{Class, Feed, Kernel, Matrix, Operands, Precision, Settings, Shape};
 use crate::measure::record::{AdapterIdentity, METHOD, Missing, Tool};
 use crate::measure::{Executor, Lap, Step};
 use std::time::Instant;
 
-/// A quiet NaN with a payload of its own: no product of finite operands, and told apart in a dump.
-const POISON: u32 = 0x7fc0_dead;
+/// A quiet NaN in halves, floats and doubles alike, and as a whole number beyond any sum of bytes: no
+/// product of finite operands.
+const POISON: u32 = 0x7ffd_7ffd;
 
 /// Measures on a wgpu device.
 pub struct GpuExecutor {
@@ -37,6 +38,7 @@ struct Job {
     shape: Shape,
     strides: Strides,
     feed: Feed,
+    precision: Precision,
     block: [u32; 2],
     pipeline: wgpu::ComputePipeline,
     operands: [Operand; 2],
@@ -149,13 +151,13 @@ impl Executor for GpuExecutor {
         let c = self.gpu.buffer("c", size, U::STORAGE | U::COPY_DST | U::COPY_SRC)?;
         let poison = self.gpu.buffer("poison", size, U::COPY_DST | U::COPY_SRC)?;
         let readable = self.gpu.buffer("read-back", size, U::COPY_DST | U::MAP_READ)?;
-        let pattern = vec![POISON; size as usize / 4];
+        let pattern = vec![POISON; size.div_ceil(4) as usize];
         self.gpu.queue.write_buffer(&poison, 0, bytemuck::cast_slice(&pattern));
         let block = [kernel.tiling.block_m, kernel.tiling.block_n];
         let parts = Parts::new(&self.gpu, &pipeline, (shape, strides), block, 1, (&operands, &c))?;
         self.gpu.check("prepare")?;
-        let feed = kernel.feed();
-        self.job = Some(Job { shape, strides, feed, block, pipeline, operands, c, poison, readable, parts });
+        let (feed, precision) = (kernel.feed(), kernel.precision);
+        self.job = Some(Job { shape, strides, feed, precision, block, pipeline, operands, c, poison, readable, parts });
         Ok(())
     }
 
@@ -235,8 +237,8 @@ impl Executor for GpuExecutor {
         self.gpu.run(encoder.finish(), "read back")?;
         let bytes = self.gpu.map(&job.readable, "read back")?;
         let mut c = Matrix::zeros(job.shape.m as usize, job.shape.n as usize);
-        for (value, four) in c.values.iter_mut().zip(bytes.chunks_exact(4)) {
-            *value = f32::from_le_bytes(four.try_into().expect("chunks of four"));
+        for (value, got) in c.values.iter_mut().zip(job.precision.decode(&bytes)) {
+            *value = got;
         }
         Ok(c)
     }

@@ -2,7 +2,7 @@
 //! their operands as texels.
 
 use super::device::Device;
-use crate::kernel::{Feed, Kernel, Matrix, Shape, padded};
+use crate::kernel::{Feed, Kernel, Matrix, Precision, Shape, padded};
 use crate::measure::Step;
 use crate::measure::record::Missing;
 use wgpu::{BufferUsages, TextureUsages};
@@ -83,6 +83,7 @@ pub(super) struct Operand {
     buffer: wgpu::Buffer,
     stride: u32,
     rows: u32,
+    precision: Precision,
     texture: Option<(wgpu::Texture, wgpu::TextureView)>,
 }
 
@@ -99,7 +100,7 @@ impl Operand {
             };
             let buffer = gpu.buffer(label, sizes[index], usage)?;
             let texture = textures.map(|sizes| texture(gpu, label, sizes[index])).transpose()?;
-            Ok(Operand { buffer, stride, rows, texture })
+            Ok(Operand { buffer, stride, rows, precision: kernel.precision, texture })
         };
         Ok([operand(0, "a", strides.lda, shape.m)?, operand(1, "b", strides.ldb, shape.k)?])
     }
@@ -108,14 +109,14 @@ impl Operand {
     pub fn upload(&self, gpu: &Device, matrix: &Matrix) {
         let (from, to) = (matrix.stride, self.stride as usize);
         if from == to {
-            gpu.queue.write_buffer(&self.buffer, 0, bytemuck::cast_slice(&matrix.values));
+            gpu.queue.write_buffer(&self.buffer, 0, &self.precision.encode(&matrix.values));
             return;
         }
-        let mut values = vec![0f32; self.rows as usize * to];
+        let mut values = vec![0f64; self.rows as usize * to];
         for (row, wide) in matrix.values.chunks_exact(from).zip(values.chunks_exact_mut(to)) {
             wide[..from].copy_from_slice(row);
         }
-        gpu.queue.write_buffer(&self.buffer, 0, bytemuck::cast_slice(&values));
+        gpu.queue.write_buffer(&self.buffer, 0, &self.precision.encode(&values));
     }
 
     /// What is bound.

@@ -22,7 +22,16 @@ pub(super) fn fits(report: &AdapterReport, limits: &wgpu::Limits, kernel: &Kerne
         let [least, most] = report.subgroup_size;
         return lacks(format!("subgroups of exactly {size} invocations; the adapter has {least} to {most}"));
     }
-    let (invocations, most) = (kernel.tiling.workgroup(), limits.max_compute_invocations_per_workgroup);
+    if let Some(configuration) = &needs.cooperative_matrix
+        && !report.cooperative_matrix.contains(configuration)
+    {
+        let has = match report.cooperative_matrix.join(", ") {
+            none if none.is_empty() => "none".into(),
+            some => some,
+        };
+        return lacks(format!("a cooperative matrix {configuration}; the adapter has {has}"));
+    }
+    let (invocations, most) = (kernel.workgroup(), limits.max_compute_invocations_per_workgroup);
     if invocations > most.min(limits.max_compute_workgroup_size_x) {
         return lacks(format!("{invocations} invocations per workgroup; the adapter allows {most}"));
     }
@@ -95,4 +104,24 @@ fn layout(gpu: &Device, feed: Feed) -> wgpu::BindGroupLayout {
         })
         .collect();
     gpu.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::kernel::{Family, Kernel};
+
+    #[test]
+    fn every_feature_that_a_kernel_names_is_one_of_wgpus() {
+        let mut names = 0;
+        for family in Family::ALL {
+            for &precision in family.precisions() {
+                let kernel = Kernel::compose(family, family.tilings()[0], precision).unwrap();
+                for name in kernel.needs().features {
+                    assert!(wgpu::Features::from_name(name).is_some(), "{name}");
+                    names += 1;
+                }
+            }
+        }
+        assert!(names > 10);
+    }
 }

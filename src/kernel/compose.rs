@@ -31,20 +31,51 @@ impl Kernel {
         }
         let wgsl = format!(
             "{}\n{}\n{}\n{}",
-            header(tiling, precision),
+            header(family, tiling, precision),
             include_str!("../../shaders/shared/dims.wgsl"),
-            family.interface(),
+            family.interface(precision),
             family.body()
         );
         let sha256 = hex_sha256(&wgsl);
         Ok(Kernel { family, tiling, precision, wgsl, sha256 })
     }
 
+    /// Invocations of a subgroup that shares a cooperative matrix: what NVIDIA's and Apple's GPUs have.
+    pub(super) const COOPERATIVE_SUBGROUP: u32 = 32;
+
+    /// Invocations per workgroup: one for each patch, or a subgroup.
+    pub fn workgroup(&self) -> u32 {
+        workgroup(self.family, self.tiling)
+    }
+
     /// Bytes of workgroup memory.
     pub fn workgroup_bytes(&self) -> u32 {
-        let tiles = self.tiling.block_k * (self.tiling.block_m + self.tiling.block_n);
-        tiles * self.precision.operand_bytes()
+        let Tiling { block_m, block_n, block_k, .. } = self.tiling;
+        let operand = self.precision.operand_bytes();
+        match self.family {
+            Family::Naive | Family::Subgroup | Family::TextureFed => 0,
+            // Tiles hold bytes as words.
+            Family::WorkgroupTiled if operand == 1 => block_k * (block_m + block_n) * 4,
+            Family::WorkgroupTiled => block_k * (block_m + block_n) * operand,
+            Family::RegisterTiled => 2 * (block_m * (block_k + 4) + block_k * block_n) * operand,
+            Family::Dot4Packed => block_m * (block_k + 4) + block_k * block_n,
+            Family::CooperativeMatrix => {
+                let gap = row_gap(self.precision);
+                let scratch = self.tiling.patches() * self.tiling.fragment().pow(2) * self.precision.result_bytes();
+                (block_m * (block_k + gap) + block_k * (block_n + gap)) * operand + scratch
+            }
+        }
     }
+}
+
+fn workgroup(family: Family, tiling: Tiling) -> u32 {
+    let shared = if family == Family::CooperativeMatrix { Kernel::COOPERATIVE_SUBGROUP } else { 1 };
+    tiling.patches() * shared
+}
+
+/// Elements in 16 bytes.
+fn row_gap(precision: Precision) -> u32 {
+    16 / precision.operand_bytes()
 }
 
 /// SHA-256 of a text, hex.
@@ -55,7 +86,7 @@ pub fn hex_sha256(text: &str) -> String {
     })
 }
 
-fn header(tiling: Tiling, precision: Precision) -> String {
+fn header(family: Family, tiling: Tiling, precision: Precision) -> String {
     let (enable, operand, sum, result) = match precision {
         Precision::F32 => ("", "f32", "f32", "f32"),
         Precision::F16 => ("enable f16;\n", "f16", "f16", "f16"),
@@ -64,12 +95,21 @@ fn header(tiling: Tiling, precision: Precision) -> String {
         Precision::F64 => ("", "f64", "f64", "f64"),
     };
     let Tiling { block_m, block_n, block_k, thread_m, thread_n } = tiling;
-    let workgroup = tiling.workgroup();
-    format!(
+    let workgroup = workgroup(family, tiling);
+    let mut header = format!(
         "{enable}alias Operand = {operand};\nalias Sum = {sum};\nalias Result = {result};\n\
          const BLOCK_M = {block_m}u;\nconst BLOCK_N = {block_n}u;\nconst BLOCK_K = {block_k}u;\n\
          const THREAD_M = {thread_m}u;\nconst THREAD_N = {thread_n}u;\nconst WORKGROUP = {workgroup}u;\n"
-    )
+    );
+    if family == Family::CooperativeMatrix {
+        let (fragment, gap, lanes) = (tiling.fragment(), row_gap(precision), Kernel::COOPERATIVE_SUBGROUP);
+        header.insert_str(0, "enable wgpu_cooperative_matrix;\n");
+        for (role, scalar) in [("A", operand), ("B", operand), ("C", sum)] {
+            let _ = writeln!(header, "alias Fragment{role} = coop_mat{fragment}x{fragment}<{scalar}, {role}>;");
+        }
+        let _ = writeln!(header, "const FRAGMENT = {fragment}u;\nconst ROW_GAP = {gap}u;\nconst SUBGROUP = {lanes}u;");
+    }
+    header
 }
 
 /// Parses and validates a WGSL text as wgpu would, on no adapter at all.
@@ -101,7 +141,7 @@ mod tests {
                 }
             }
         }
-        assert!(composed >= 10);
+        assert!(composed >= 40);
     }
 
     #[test]

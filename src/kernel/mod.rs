@@ -4,6 +4,7 @@
 
 mod case;
 mod compose;
+mod element;
 mod family;
 mod matrix;
 mod needs;

@@ -30,6 +30,8 @@ pub struct Needs {
     pub subgroup: Option<u32>,
     /// A CPU-type adapter: elsewhere the family's trick costs instead of gaining.
     pub software: bool,
+    /// A configuration of cooperative matrices, `16x16x16 f16 -> f32`.
+    pub cooperative_matrix: Option<String>,
 }
 
 impl Kernel {
@@ -49,10 +51,24 @@ impl Kernel {
             Precision::F64 => needs.features.push("SHADER_F64"),
             Precision::F32 | Precision::I8AccI32 => {}
         }
-        if self.family == Family::TextureFed {
-            needs.features.push("SUBGROUP");
-            needs.subgroup = Some(self.tiling.block_n / self.tiling.thread_n);
-            needs.software = true;
+        match self.family {
+            Family::Subgroup | Family::TextureFed => {
+                needs.features.push("SUBGROUP");
+                needs.subgroup = Some(self.tiling.lanes());
+                needs.software = self.family == Family::TextureFed;
+            }
+            Family::CooperativeMatrix => {
+                needs.features.extend(["SUBGROUP", "EXPERIMENTAL_COOPERATIVE_MATRIX"]);
+                needs.subgroup = Some(Kernel::COOPERATIVE_SUBGROUP);
+                let (operand, sum) = match self.precision {
+                    Precision::F16 => ("f16", "f16"),
+                    Precision::F16AccF32 => ("f16", "f32"),
+                    _ => ("f32", "f32"),
+                };
+                let extent = self.tiling.fragment();
+                needs.cooperative_matrix = Some(format!("{extent}x{extent}x{extent} {operand} -> {sum}"));
+            }
+            Family::Naive | Family::WorkgroupTiled | Family::RegisterTiled | Family::Dot4Packed => {}
         }
         needs
     }

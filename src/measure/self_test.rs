@@ -107,7 +107,7 @@ fn judge(mutant: Mutant) -> Outcome {
 
 fn request() -> Request {
     let family = Family::RegisterTiled;
-    let kernel = Kernel::compose(family, family.default_tiling(Class::default()), Precision::F32)
+    let kernel = Kernel::compose(family, family.default_tiling(Class::default(), Precision::F32), Precision::F32)
         .expect("the default kernel composes; a test composes them all");
     // Long against the clocks' faults, short to multiply on the host; no multiple of a tile.
     let shape = Shape { m: 130, n: 94, k: 101 };

@@ -1,23 +1,24 @@
 // Each subgroup sums THREAD_M rows × LANES·THREAD_N columns of C. A lane keeps the columns of its own
-// texels; it also holds the texels of A for the rows of its number, and broadcasts them to the others.
-// No workgroup memory, no barrier.
+// vectors of B; it also holds those of A for the rows of its number, and broadcasts them to the others.
+// No workgroup memory, no barrier. The body of two families, by where load_a4 and load_b4 read from:
+// `subgroup` from buffers, `texture_fed` from textures.
 //
-// For CPU-type adapters, where one invocation is one lane of a vector register. What it rests on, seen
-// in Mesa 22.3's machine code: a load from a buffer or from workgroup memory in a loop is done lane by
-// lane, with a branch for each; a load from a storage texture is four whole-vector loads per texel and a
-// transposition, without branches (a sampled texture adds a level of detail for each lane, which
-// doubles the cost); a broadcast from a constant lane is one shuffle.
+// `texture_fed` is for CPU-type adapters, where an invocation is a lane of a vector register. What it
+// rests on, seen in Mesa 22.3's machine code: a load from a buffer or from workgroup memory in a loop is
+// done lane by lane, with a branch for each; a load from a storage texture is a 16-byte load for each
+// lane and a transposition, without branches (a sampled texture adds a level of detail for each lane,
+// which doubles the cost); a broadcast from a constant lane is one or two shuffles.
 
 const LANES = BLOCK_N / THREAD_N;
-const TEXELS = THREAD_N / 4u;
+const VECTORS = THREAD_N / 4u;
 
-var<private> sum: array<array<vec4<f32>, TEXELS>, THREAD_M>;
-var<private> rows_a: array<vec4<f32>, (THREAD_M + LANES - 1u) / LANES>;
-var<private> rows_b: array<array<vec4<f32>, TEXELS>, 4>;
+var<private> sum: array<array<vec4<Sum>, VECTORS>, THREAD_M>;
+var<private> rows_a: array<vec4<Sum>, (THREAD_M + LANES - 1u) / LANES>;
+var<private> rows_b: array<array<vec4<Sum>, VECTORS>, 4>;
 
-// The rest of one row of C, given four of A. `x` and `y` are constants wherever this is called.
-fn add(y: u32, x: vec4<f32>) {
-    for (var t = 0u; t < TEXELS; t++) {
+// Four products for one row of C. `x` and `y` are constants wherever this is called.
+fn add(y: u32, x: vec4<Sum>) {
+    for (var t = 0u; t < VECTORS; t++) {
         sum[y][t] += x.x * rows_b[0][t] + x.y * rows_b[1][t] + x.z * rows_b[2][t] + x.w * rows_b[3][t];
     }
 }
@@ -29,19 +30,18 @@ fn main(
     @builtin(subgroup_invocation_id) lane: u32,
 ) {
     let row0 = dims.origin_m + group.y * BLOCK_M + (local / LANES) * THREAD_M;
-    let texel0 = (dims.origin_n + group.x * BLOCK_N) / 4u + lane;
+    let vector0 = (dims.origin_n + group.x * BLOCK_N) / 4u + lane;
     if row0 >= dims.m {
         return;
     }
-    let texels_k = (dims.k + 3u) / 4u;
-    let texels_n = (dims.n + 3u) / 4u;
-    for (var k4 = 0u; k4 < texels_k; k4++) {
+    let vectors_k = (dims.k + 3u) / 4u;
+    for (var k4 = 0u; k4 < vectors_k; k4++) {
         for (var i = 0u; i < (THREAD_M + LANES - 1u) / LANES; i++) {
-            rows_a[i] = textureLoad(a, vec2(k4, min(row0 + i * LANES + lane, dims.m - 1u)));
+            rows_a[i] = vec4<Sum>(load_a4(row0 + i * LANES + lane, k4));
         }
         for (var q = 0u; q < 4u; q++) {
-            for (var t = 0u; t < TEXELS; t++) {
-                rows_b[q][t] = textureLoad(b, vec2(min(texel0 + t * LANES, texels_n - 1u), k4 * 4u + q));
+            for (var t = 0u; t < VECTORS; t++) {
+                rows_b[q][t] = vec4<Sum>(load_b4(k4 * 4u + q, vector0 + t * LANES));
             }
         }
         // WGSL wants the lane of a broadcast as a constant, so the rows are written out.
@@ -63,11 +63,8 @@ fn main(
         add(15u, subgroupBroadcast(rows_a[15u / LANES], 15u % LANES));
     }
     for (var y = 0u; y < THREAD_M; y++) {
-        for (var t = 0u; t < TEXELS; t++) {
-            let texel = texel0 + t * LANES;
-            if row0 + y < dims.m && texel < texels_n {
-                c[(row0 + y) * (dims.ldc / 4u) + texel] = sum[y][t];
-            }
+        for (var t = 0u; t < VECTORS; t++) {
+            store_c4(row0 + y, vector0 + t * LANES, sum[y][t]);
         }
     }
 }

@@ -11,9 +11,11 @@
 
 const LANES = BLOCK_N / THREAD_N;
 const VECTORS = THREAD_N / 4u;
+// Vectors of A that a lane holds, one for each group of LANES rows.
+const GROUPS_A = (THREAD_M + LANES - 1u) / LANES;
 
 var<private> sum: array<array<vec4<Sum>, VECTORS>, THREAD_M>;
-var<private> rows_a: array<vec4<Sum>, (THREAD_M + LANES - 1u) / LANES>;
+var<private> rows_a: array<vec4<Sum>, GROUPS_A>;
 var<private> rows_b: array<array<vec4<Sum>, VECTORS>, 4>;
 
 // Four products for one row of C. `x` and `y` are constants wherever this is called.
@@ -36,7 +38,7 @@ fn main(
     }
     let vectors_k = (dims.k + 3u) / 4u;
     for (var k4 = 0u; k4 < vectors_k; k4++) {
-        for (var i = 0u; i < (THREAD_M + LANES - 1u) / LANES; i++) {
+        for (var i = 0u; i < GROUPS_A; i++) {
             rows_a[i] = vec4<Sum>(load_a4(row0 + i * LANES + lane, k4));
         }
         for (var q = 0u; q < 4u; q++) {

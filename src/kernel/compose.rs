@@ -1,8 +1,11 @@
-//! The one composer: a generated header of `const` and `alias` lines in front of an untouched body.
+//! The one composer: a generated header of `const` and `alias` lines in front of a body that is valid WGSL
+//! as it stands; then loops over constants are unrolled.
 
+use super::unroll::unroll;
 use super::{Family, Precision, Tiling};
 use crate::error::{Error, Result};
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 use std::fmt::Write;
 
 /// A kernel ready for any adapter that has what it needs.
@@ -29,13 +32,15 @@ impl Kernel {
         if !tiling.is_whole() || !family.takes(tiling) {
             return Err(Error::usage(format!("kernel `{}` has no tiling {tiling}", family.name())));
         }
-        let wgsl = format!(
+        let rolled = format!(
             "{}\n{}\n{}\n{}",
             header(family, tiling, precision),
             include_str!("../../shaders/shared/dims.wgsl"),
             family.interface(precision),
             family.body()
         );
+        let constants = constants(&rolled)?;
+        let wgsl = unroll(&rolled, &|name| constants.get(name).copied());
         let sha256 = hex_sha256(&wgsl);
         Ok(Kernel { family, tiling, precision, wgsl, sha256 })
     }
@@ -53,7 +58,7 @@ impl Kernel {
         let Tiling { block_m, block_n, block_k, .. } = self.tiling;
         let operand = self.precision.operand_bytes();
         match self.family {
-            Family::Naive | Family::Subgroup | Family::TextureFed => 0,
+            Family::Naive | Family::RegisterDirect | Family::TextureDirect | Family::Subgroup | Family::TextureFed => 0,
             // Tiles hold bytes as words.
             Family::WorkgroupTiled if operand == 1 => block_k * (block_m + block_n) * 4,
             Family::WorkgroupTiled => block_k * (block_m + block_n) * operand,
@@ -112,11 +117,24 @@ fn header(family: Family, tiling: Tiling, precision: Precision) -> String {
     header
 }
 
+/// The module's whole-number constants by name, evaluated.
+fn constants(wgsl: &str) -> Result<HashMap<String, u32>> {
+    let module = parse(wgsl)?;
+    let value = |constant: &naga::Constant| match module.global_expressions[constant.init] {
+        naga::Expression::Literal(naga::Literal::U32(value)) => Some(value),
+        _ => None,
+    };
+    Ok(module.constants.iter().filter_map(|(_, c)| Some((c.name.clone()?, value(c)?))).collect())
+}
+
+fn parse(wgsl: &str) -> Result<naga::Module> {
+    naga::front::wgsl::parse_str(wgsl).map_err(|e| Error::usage(e.emit_to_string(wgsl)).context("WGSL does not parse"))
+}
+
 /// Parses and validates a WGSL text as wgpu would, on no adapter at all.
 pub fn validate(wgsl: &str) -> Result<()> {
     use naga::valid::{Capabilities, ValidationFlags, Validator};
-    let module = naga::front::wgsl::parse_str(wgsl)
-        .map_err(|e| Error::usage(e.emit_to_string(wgsl)).context("WGSL does not parse"))?;
+    let module = parse(wgsl)?;
     Validator::new(ValidationFlags::all(), Capabilities::all())
         .validate(&module)
         .map_err(|e| Error::usage(e.emit_to_string(wgsl)).context("WGSL is not valid"))?;

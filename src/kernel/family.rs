@@ -15,6 +15,10 @@ pub enum Family {
     WorkgroupTiled,
     /// Tiles in workgroup memory, patches of C in registers.
     RegisterTiled,
+    /// Patches of C in registers, A and B straight from buffers: no workgroup memory, no subgroups.
+    RegisterDirect,
+    /// As `RegisterDirect`, A and B from storage textures: for CPU-type adapters without subgroups.
+    TextureDirect,
     /// A and B from buffers, A broadcast within subgroups; no workgroup memory.
     Subgroup,
     /// As `Subgroup`, A and B from storage textures: for CPU-type adapters.
@@ -27,10 +31,12 @@ pub enum Family {
 
 impl Family {
     /// Every family, simplest first.
-    pub const ALL: [Family; 7] = [
+    pub const ALL: [Family; 9] = [
         Family::Naive,
         Family::WorkgroupTiled,
         Family::RegisterTiled,
+        Family::RegisterDirect,
+        Family::TextureDirect,
         Family::Subgroup,
         Family::TextureFed,
         Family::CooperativeMatrix,
@@ -43,6 +49,8 @@ impl Family {
             Family::Naive => "naive",
             Family::WorkgroupTiled => "workgroup_tiled",
             Family::RegisterTiled => "register_tiled",
+            Family::RegisterDirect => "register_direct",
+            Family::TextureDirect => "texture_direct",
             Family::Subgroup => "subgroup",
             Family::TextureFed => "texture_fed",
             Family::CooperativeMatrix => "cooperative_matrix",
@@ -66,8 +74,10 @@ impl Family {
     /// The declarations of A, B and C that the body builds on.
     pub(super) fn interface(self, precision: Precision) -> &'static str {
         match self {
-            Family::RegisterTiled | Family::Subgroup => include_str!("../../shaders/shared/vectors.wgsl"),
-            Family::TextureFed => include_str!("../../shaders/shared/textures.wgsl"),
+            Family::RegisterTiled | Family::RegisterDirect | Family::Subgroup => {
+                include_str!("../../shaders/shared/vectors.wgsl")
+            }
+            Family::TextureFed | Family::TextureDirect => include_str!("../../shaders/shared/textures.wgsl"),
             _ if precision == Precision::I8AccI32 => include_str!("../../shaders/shared/bytes.wgsl"),
             _ => include_str!("../../shaders/shared/scalars.wgsl"),
         }
@@ -79,6 +89,7 @@ impl Family {
             Family::Naive => include_str!("../../shaders/matmul/naive.wgsl"),
             Family::WorkgroupTiled => include_str!("../../shaders/matmul/workgroup_tiled.wgsl"),
             Family::RegisterTiled => include_str!("../../shaders/matmul/register_tiled.wgsl"),
+            Family::RegisterDirect | Family::TextureDirect => include_str!("../../shaders/matmul/register_direct.wgsl"),
             Family::Subgroup | Family::TextureFed => include_str!("../../shaders/matmul/subgroup.wgsl"),
             Family::CooperativeMatrix => include_str!("../../shaders/matmul/cooperative_matrix.wgsl"),
             Family::Dot4Packed => include_str!("../../shaders/matmul/dot4_packed.wgsl"),
@@ -94,6 +105,7 @@ impl Family {
             Family::Naive => block_k == 0 && !patch,
             Family::WorkgroupTiled => block_k > 0 && !patch,
             Family::RegisterTiled => fours(&[block_k, thread_n]),
+            Family::RegisterDirect | Family::TextureDirect => block_k == 0 && fours(&[thread_n]),
             Family::Dot4Packed => fours(&[block_k, tiling.block_n]) && patch,
             // The body writes out sixteen rows; an invocation is one lane of a subgroup of four to 64.
             Family::Subgroup | Family::TextureFed => {
@@ -113,11 +125,11 @@ impl Family {
         use Precision::{F16, F16AccF32, F32, F64, I8AccI32};
         match self {
             Family::Naive | Family::WorkgroupTiled => &[F32, F16, F16AccF32, I8AccI32, F64],
-            Family::RegisterTiled => &[F32, F16, F16AccF32, F64],
+            Family::RegisterTiled | Family::RegisterDirect => &[F32, F16, F16AccF32, F64],
             // Broadcasts of 16 and 64 bits are an extension of their own that wgpu does not name.
             Family::Subgroup => &[F32, F16AccF32],
             // Texels are 32-bit floats.
-            Family::TextureFed => &[F32],
+            Family::TextureFed | Family::TextureDirect => &[F32],
             Family::CooperativeMatrix => &[F32, F16, F16AccF32],
             Family::Dot4Packed => &[I8AccI32],
         }
@@ -155,6 +167,9 @@ impl Family {
                 "128x128x16/8x8",
                 "32x32x16/4x4",
             ],
+            Family::RegisterDirect | Family::TextureDirect => {
+                &["64x64/8x8", "32x128/8x8", "64x32/8x4", "32x32/4x4", "64x64/4x8", "64x64/16x8", "32x64/8x16"]
+            }
             Family::Subgroup => &["64x256/16x8", "64x128/16x4", "64x64/16x8", "64x32/16x4"],
             Family::TextureFed => {
                 &["64x64/16x8", "128x64/16x8", "128x32/16x4", "64x128/16x16", "64x32/16x8", "64x16/16x4"]

@@ -10,6 +10,7 @@ mod matrix;
 mod needs;
 mod proof;
 mod tiling;
+mod unroll;
 
 pub use case::{Case, DataClass, Precision, Settings, Shape};
 pub use compose::{Kernel, hex_sha256, validate};

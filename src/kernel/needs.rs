@@ -38,7 +38,7 @@ impl Kernel {
     /// How the kernel gets A and B.
     pub fn feed(&self) -> Feed {
         match self.family {
-            Family::TextureFed => Feed::Textures,
+            Family::TextureFed | Family::TextureDirect => Feed::Textures,
             _ => Feed::Buffers,
         }
     }
@@ -68,7 +68,12 @@ impl Kernel {
                 let extent = self.tiling.fragment();
                 needs.cooperative_matrix = Some(format!("{extent}x{extent}x{extent} {operand} -> {sum}"));
             }
-            Family::Naive | Family::WorkgroupTiled | Family::RegisterTiled | Family::Dot4Packed => {}
+            Family::TextureDirect => needs.software = true,
+            Family::Naive
+            | Family::WorkgroupTiled
+            | Family::RegisterTiled
+            | Family::RegisterDirect
+            | Family::Dot4Packed => {}
         }
         needs
     }

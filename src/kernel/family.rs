@@ -71,6 +71,23 @@ impl Family {
         Family::ALL.into_iter().filter(|f| f.precisions().contains(&precision)).collect()
     }
 
+    /// The families that say most in little time: the simplest, the textbook one, and the fastest for the
+    /// class of adapter.
+    pub fn usual(class: Class, precision: Precision) -> Vec<Family> {
+        let fastest = match class {
+            Class { software: true, subgroup: Some(_) } => [Family::TextureFed, Family::Subgroup],
+            Class { software: true, subgroup: None } => [Family::TextureDirect, Family::RegisterDirect],
+            Class { software: false, .. } => [Family::CooperativeMatrix, Family::RegisterTiled],
+        };
+        let has = |family: &Family| family.precisions().contains(&precision);
+        let mut families = vec![Family::Naive, Family::RegisterTiled];
+        families.extend(fastest.into_iter().find(has));
+        families.push(Family::Dot4Packed);
+        families.retain(has);
+        families.dedup();
+        families
+    }
+
     /// The declarations of A, B and C that the body builds on.
     pub(super) fn interface(self, precision: Precision) -> &'static str {
         match self {
@@ -215,6 +232,19 @@ mod tests {
                         let tiling = family.default_tiling(Class { software, subgroup }, precision);
                         assert!(family.takes(tiling), "{}[{tiling}]", family.name());
                     }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_usual_families_are_few_and_know_the_precision() {
+        for software in [false, true] {
+            for subgroup in [None, Some(8)] {
+                for precision in Precision::ALL {
+                    let usual = Family::usual(Class { software, subgroup }, precision);
+                    assert!((2..=3).contains(&usual.len()), "{usual:?}");
+                    assert!(usual.iter().all(|f| f.precisions().contains(&precision)), "{usual:?}");
                 }
             }
         }

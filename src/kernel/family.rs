@@ -91,7 +91,7 @@ impl Family {
     /// The declarations of A, B and C that the body builds on.
     pub(super) fn interface(self, precision: Precision) -> &'static str {
         match self {
-            Family::RegisterTiled | Family::RegisterDirect | Family::Subgroup => {
+            Family::RegisterTiled | Family::RegisterDirect | Family::Subgroup | Family::CooperativeMatrix => {
                 include_str!("../../shaders/shared/vectors.wgsl")
             }
             Family::TextureFed | Family::TextureDirect => include_str!("../../shaders/shared/textures.wgsl"),

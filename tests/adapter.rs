@@ -43,12 +43,12 @@ const HOSTILE: [&str; 12] = [
 ];
 
 /// Proves a kernel on hostile shapes; false where the adapter lacks what it needs.
-fn proved(executor: &mut GpuExecutor, kernel: &Kernel, shapes: &[&str]) -> bool {
+fn proved(executor: &mut GpuExecutor, kernel: &Kernel, settings: Settings, shapes: &[&str]) -> bool {
     for text in shapes {
         let shape: Shape = text.parse().unwrap();
         let precision = kernel.precision;
         let what = format!("{}[{}] {precision} {shape}", kernel.family.name(), kernel.tiling);
-        if let Err(missing) = executor.prepare(kernel, shape, Settings::default()) {
+        if let Err(missing) = executor.prepare(kernel, shape, settings) {
             assert_eq!(missing.status(), "unsupported", "{what}: {missing:?}");
             return false;
         }
@@ -72,7 +72,7 @@ fn every_kernel_is_right_on_every_hostile_shape() {
         for family in Family::ALL {
             for tiling in family.tilings() {
                 let kernel = Kernel::compose(family, tiling, family.precisions()[0]).unwrap();
-                let supported = proved(&mut executor, &kernel, &HOSTILE);
+                let supported = proved(&mut executor, &kernel, Settings::default(), &HOSTILE);
                 // These two are in the core of WGSL and within every adapter's limits.
                 let plain = [Family::Naive, Family::WorkgroupTiled].contains(&family);
                 assert!(supported || !plain, "{}[{tiling}]", family.name());
@@ -89,7 +89,23 @@ fn every_precision_is_right_in_every_family_that_has_it() {
             for family in Family::of(precision) {
                 let tiling = family.default_tiling(executor.class(), precision);
                 let kernel = Kernel::compose(family, tiling, precision).unwrap();
-                proved(&mut executor, &kernel, &HOSTILE);
+                proved(&mut executor, &kernel, Settings::default(), &HOSTILE);
+            }
+        }
+    });
+}
+
+#[test]
+fn bounds_checks_and_zero_fill_change_no_product() {
+    on_adapter(|selection| {
+        let mut executor = GpuExecutor::open(selection).unwrap();
+        for family in Family::ALL {
+            let precision = family.precisions()[0];
+            let tiling = family.default_tiling(executor.class(), precision);
+            let kernel = Kernel::compose(family, tiling, precision).unwrap();
+            for (bounds_checks, zero_fill) in [(true, false), (false, true), (true, true)] {
+                let settings = Settings { bounds_checks, zero_fill };
+                proved(&mut executor, &kernel, settings, &["65x63x17", "1x257x127"]);
             }
         }
     });

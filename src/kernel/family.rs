@@ -158,6 +158,7 @@ impl Family {
         let first = |suits: &dyn Fn(&Tiling) -> bool| *tilings.iter().find(|&t| suits(t)).unwrap_or(&tilings[0]);
         match self {
             // A CPU runs the invocations of a workgroup in turn: fewer, larger patches suit it.
+            Family::Dot4Packed if class.software => first(&|t| (t.thread_m, t.thread_n) == (8, 8)),
             Family::RegisterTiled if class.software && precision != Precision::F64 => {
                 first(&|t| (t.thread_m, t.thread_n) == (8, 8))
             }
@@ -187,9 +188,11 @@ impl Family {
             Family::RegisterDirect | Family::TextureDirect => {
                 &["64x64/8x8", "32x128/8x8", "64x32/8x4", "32x32/4x4", "64x64/4x8", "64x64/16x8", "32x64/8x16"]
             }
-            Family::Subgroup => &["64x256/16x8", "64x128/16x4", "64x64/16x8", "64x32/16x4"],
+            Family::Subgroup => {
+                &["64x256/16x8", "64x128/16x4", "64x64/16x8", "64x32/16x4", "64x32/16x8", "64x128/16x8", "64x512/16x8"]
+            }
             Family::TextureFed => {
-                &["64x64/16x8", "128x64/16x8", "128x32/16x4", "64x128/16x16", "64x32/16x8", "64x16/16x4"]
+                &["64x64/16x8", "128x64/16x8", "128x32/16x4", "64x128/16x16", "64x32/16x8", "64x16/16x4", "64x128/16x8"]
             }
             Family::CooperativeMatrix => &[
                 "64x64x32/32x32",
@@ -252,9 +255,12 @@ mod tests {
 
     #[test]
     fn the_default_of_a_subgroup_family_follows_the_size_of_the_subgroups() {
-        for lanes in [4, 8] {
+        for lanes in [4, 8, 16, 32, 64] {
             let class = Class { software: true, subgroup: Some(lanes) };
-            assert_eq!(Family::TextureFed.default_tiling(class, Precision::F32).lanes(), lanes);
+            assert_eq!(Family::Subgroup.default_tiling(class, Precision::F32).lanes(), lanes);
+            if lanes <= 16 {
+                assert_eq!(Family::TextureFed.default_tiling(class, Precision::F32).lanes(), lanes);
+            }
         }
     }
 }

@@ -27,10 +27,14 @@ impl Kernel {
     /// Composes a kernel. Fails where the family has no such precision or the tiling does not fit it.
     pub fn compose(family: Family, tiling: Tiling, precision: Precision) -> Result<Kernel> {
         if !family.precisions().contains(&precision) {
-            return Err(Error::usage(format!("kernel `{}` has no {precision} form", family.name())));
+            let have: Vec<_> = Family::of(precision).iter().map(|f| f.name()).collect();
+            return Err(Error::usage(format!("kernel `{}` has no {precision} form", family.name()))
+                .hint(format!("these have: {}", have.join(", "))));
         }
         if !tiling.is_whole() || !family.takes(tiling) {
-            return Err(Error::usage(format!("kernel `{}` has no tiling {tiling}", family.name())));
+            let known: Vec<_> = family.tilings().iter().map(Tiling::to_string).collect();
+            return Err(Error::usage(format!("kernel `{}` has no tiling {tiling}", family.name()))
+                .hint(format!("it takes tilings like {}", known.join(", "))));
         }
         let rolled = format!(
             "{}\n{}\n{}\n{}",

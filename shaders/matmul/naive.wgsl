@@ -9,7 +9,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     var sum = Sum(0);
     for (var i = 0u; i < dims.k; i++) {
-        sum += Sum(a[row * dims.lda + i]) * Sum(b[i * dims.ldb + col]);
+        sum += Sum(a_at(row, i)) * Sum(b_at(i, col));
     }
     c[row * dims.ldc + col] = Result(sum);
 }

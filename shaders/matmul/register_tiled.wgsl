@@ -1,46 +1,83 @@
-// As workgroup_tiled, and each invocation sums a THREAD_M×THREAD_N patch of C in registers, so that
-// one element from workgroup memory serves several products.
+// Tiles of A and B in workgroup memory, and each invocation sums a THREAD_M×THREAD_N patch of C in
+// registers, so that one element from workgroup memory serves several products. Everything moves as
+// vectors of four. The tiles are held twice: while one pair is multiplied the next is on its way from
+// memory in registers, and one barrier a step is enough.
 
-// A is held k-major: the patch's rows lie next to each other.
-var<workgroup> tile_a: array<Operand, BLOCK_K * BLOCK_M>;
-var<workgroup> tile_b: array<Operand, BLOCK_K * BLOCK_N>;
-
+const STEPS = BLOCK_K / 4u;
 const THREADS_N = BLOCK_N / THREAD_N;
+const VECTORS = THREAD_N / 4u;
+// One vector more than a row of A has, so that rows do not fall on the same banks.
+const ROW_A = STEPS + 1u;
+const ROW_B = BLOCK_N / 4u;
+const TILE_A = BLOCK_M * ROW_A;
+const TILE_B = BLOCK_K * ROW_B;
+// Vectors that an invocation brings in for a tile.
+const LOADS_A = (BLOCK_M * STEPS + WORKGROUP - 1u) / WORKGROUP;
+const LOADS_B = (TILE_B + WORKGROUP - 1u) / WORKGROUP;
+
+var<workgroup> tile_a: array<vec4<Operand>, 2u * TILE_A>;
+var<workgroup> tile_b: array<vec4<Operand>, 2u * TILE_B>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let row0 = dims.origin_m + group.y * BLOCK_M;
-    let col0 = dims.origin_n + group.x * BLOCK_N;
+    let vector0 = (dims.origin_n + group.x * BLOCK_N) / 4u;
     let patch_row = (local / THREADS_N) * THREAD_M;
-    let patch_col = (local % THREADS_N) * THREAD_N;
-    var sum: array<array<Sum, THREAD_N>, THREAD_M>;
-    for (var k0 = 0u; k0 < dims.k; k0 += BLOCK_K) {
-        for (var i = local; i < BLOCK_M * BLOCK_K; i += WORKGROUP) {
-            let row = i / BLOCK_K;
-            let col = i % BLOCK_K;
-            tile_a[col * BLOCK_M + row] = load_a(row0 + row, k0 + col);
-        }
-        for (var i = local; i < BLOCK_K * BLOCK_N; i += WORKGROUP) {
-            tile_b[i] = load_b(k0 + i / BLOCK_N, col0 + i % BLOCK_N);
-        }
-        workgroupBarrier();
-        for (var i = 0u; i < BLOCK_K; i++) {
-            var row_b: array<Sum, THREAD_N>;
-            for (var x = 0u; x < THREAD_N; x++) {
-                row_b[x] = Sum(tile_b[i * BLOCK_N + patch_col + x]);
+    // A patch's vectors lie THREADS_N apart: neighbours read neighbouring vectors of B and write
+    // neighbouring vectors of C.
+    let patch_vector = local % THREADS_N;
+    var next_a: array<vec4<Operand>, LOADS_A>;
+    var next_b: array<vec4<Operand>, LOADS_B>;
+    var sum: array<array<vec4<Sum>, VECTORS>, THREAD_M>;
+    let tiles = (dims.k + BLOCK_K - 1u) / BLOCK_K;
+    for (var tile = 0u; tile <= tiles; tile++) {
+        if tile < tiles {
+            for (var i = 0u; i < LOADS_A; i++) {
+                let at = local + i * WORKGROUP;
+                next_a[i] = load_a4(row0 + at / STEPS, tile * STEPS + at % STEPS);
             }
-            for (var y = 0u; y < THREAD_M; y++) {
-                let value = Sum(tile_a[i * BLOCK_M + patch_row + y]);
-                for (var x = 0u; x < THREAD_N; x++) {
-                    sum[y][x] += value * row_b[x];
+            for (var i = 0u; i < LOADS_B; i++) {
+                let at = local + i * WORKGROUP;
+                next_b[i] = load_b4(tile * BLOCK_K + at / ROW_B, vector0 + at % ROW_B);
+            }
+        }
+        if tile > 0u {
+            let half_a = ((tile - 1u) % 2u) * TILE_A + patch_row * ROW_A;
+            let half_b = ((tile - 1u) % 2u) * TILE_B + patch_vector;
+            for (var step = 0u; step < STEPS; step++) {
+                var four_a: array<vec4<Sum>, THREAD_M>;
+                for (var y = 0u; y < THREAD_M; y++) {
+                    four_a[y] = vec4<Sum>(tile_a[half_a + y * ROW_A + step]);
+                }
+                for (var q = 0u; q < 4u; q++) {
+                    for (var x = 0u; x < VECTORS; x++) {
+                        let four_b = vec4<Sum>(tile_b[half_b + (step * 4u + q) * ROW_B + x * THREADS_N]);
+                        for (var y = 0u; y < THREAD_M; y++) {
+                            sum[y][x] += four_a[y][q] * four_b;
+                        }
+                    }
+                }
+            }
+        }
+        if tile < tiles {
+            for (var i = 0u; i < LOADS_A; i++) {
+                let at = local + i * WORKGROUP;
+                if at < BLOCK_M * STEPS {
+                    tile_a[(tile % 2u) * TILE_A + (at / STEPS) * ROW_A + at % STEPS] = next_a[i];
+                }
+            }
+            for (var i = 0u; i < LOADS_B; i++) {
+                let at = local + i * WORKGROUP;
+                if at < TILE_B {
+                    tile_b[(tile % 2u) * TILE_B + at] = next_b[i];
                 }
             }
         }
         workgroupBarrier();
     }
     for (var y = 0u; y < THREAD_M; y++) {
-        for (var x = 0u; x < THREAD_N; x++) {
-            store_c(row0 + patch_row + y, col0 + patch_col + x, sum[y][x]);
+        for (var x = 0u; x < VECTORS; x++) {
+            store_c4(row0 + patch_row + y, vector0 + patch_vector + x * THREADS_N, sum[y][x]);
         }
     }
 }

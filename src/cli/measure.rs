@@ -5,7 +5,7 @@ use super::progress::Progress;
 use super::stop;
 use crate::error::{Error, Kind, Result};
 use crate::gpu::{self, GpuExecutor};
-use crate::kernel::{DataClass, Family, Precision, Settings, Shape, Tiling};
+use crate::kernel::{Class, DataClass, Family, Precision, Settings, Shape, Tiling};
 use crate::measure::effort::Effort;
 use crate::measure::record::{Missing, Record, Verdict};
 use crate::measure::row::Row;
@@ -37,7 +37,7 @@ pub struct Args {
     /// Shapes m×n×k instead of the suite's, comma-separated.
     #[arg(long, value_delimiter = ',')]
     shapes: Vec<Shape>,
-    /// Kernel families, comma-separated; all by default.
+    /// Kernel families, comma-separated; by default all that know the precision, in the quick suite the usual three.
     #[arg(long, value_delimiter = ',', value_parser = Family::by_name)]
     kernels: Vec<Family>,
     /// Tiling of the kernels instead of the default, like 64x64x16/4x4.
@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut executor = GpuExecutor::open(&selection)?;
     let wanted = Selection {
         shapes: if args.shapes.is_empty() { args.suite.shapes() } else { args.shapes.clone() },
-        families: if args.kernels.is_empty() { Family::ALL.to_vec() } else { args.kernels.clone() },
+        families: families(args, executor.class()),
         tiling: args.tiling,
         precision: args.precision,
         settings: Settings::default(),
@@ -86,6 +86,15 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
     }
     verdict(&records)
+}
+
+/// What was asked for; else everything that knows the precision, or in little time what says most.
+fn families(args: &Args, class: Class) -> Vec<Family> {
+    match (&args.kernels[..], args.suite) {
+        ([], Suite::Quick) => Family::usual(class, args.precision),
+        ([], _) => Family::of(args.precision),
+        (asked, _) => asked.to_vec(),
+    }
 }
 
 /// The effort that a suite is worth.
@@ -105,7 +114,7 @@ pub fn measured(
     log: &mut Option<Log>,
     progress: bool,
 ) -> Result<Vec<Record>> {
-    let requests = wanted.requests(executor.adapter().software)?;
+    let requests = wanted.requests(executor.class())?;
     stop::watch()?;
     let bar = Progress::new(requests.len(), progress);
     let records = sweep(

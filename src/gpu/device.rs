@@ -19,7 +19,7 @@ fn wanted() -> Features {
         | Features::SHADER_F64
         | Features::SUBGROUP
         | Features::SUBGROUP_BARRIER
-        | Features::IMMEDIATES
+        | Features::EXPERIMENTAL_COOPERATIVE_MATRIX
 }
 
 /// Device and queue with all the limits that the adapter has.
@@ -38,6 +38,8 @@ impl Device {
             required_features: adapter.features() & wanted(),
             // wgpu's defaults would cap bindings at 128 MiB and workgroups at 256 invocations.
             required_limits: adapter.limits(),
+            // SAFETY: only for cooperative matrices, whose kernels are proved before they are timed.
+            experimental_features: unsafe { wgpu::ExperimentalFeatures::enabled() },
             memory_hints: wgpu::MemoryHints::Performance,
             ..Default::default()
         };
@@ -66,6 +68,13 @@ impl Device {
             Some(error) => Err(Missing::Failed { error: format!("{what}: {}", one_line(&error)) }),
             None => Ok(()),
         }
+    }
+
+    /// A buffer, or why there is none.
+    pub fn buffer(&self, label: &str, size: u64, usage: wgpu::BufferUsages) -> Step<wgpu::Buffer> {
+        let descriptor = wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
+        let buffer = self.device.create_buffer(&descriptor);
+        self.check(label).map(|()| buffer)
     }
 
     /// Submits and waits until it is done.

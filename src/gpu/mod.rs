@@ -3,6 +3,9 @@
 mod adapter;
 mod device;
 mod executor;
+mod feed;
+mod parts;
+mod pipeline;
 
 pub use adapter::{AdapterReport, Selection, adapters, choose, none_found};
 pub use executor::GpuExecutor;

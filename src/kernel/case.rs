@@ -115,6 +115,15 @@ impl Precision {
         }
     }
 
+    /// Bytes of one element of C.
+    pub fn result_bytes(self) -> u32 {
+        match self {
+            Precision::F16 => 2,
+            Precision::F32 | Precision::F16AccF32 | Precision::I8AccI32 => 4,
+            Precision::F64 => 8,
+        }
+    }
+
     /// Unit roundoff of the sums: half the distance from 1 to the next number.
     pub fn sum_roundoff(self) -> f64 {
         match self {

@@ -1,8 +1,11 @@
-//! The one composer: a generated header of `const` and `alias` lines in front of an untouched body.
+//! The one composer: a generated header of `const` and `alias` lines in front of a body that is valid WGSL
+//! as it stands; then loops over constants are unrolled.
 
+use super::unroll::unroll;
 use super::{Family, Precision, Tiling};
 use crate::error::{Error, Result};
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 use std::fmt::Write;
 
 /// A kernel ready for any adapter that has what it needs.
@@ -24,26 +27,64 @@ impl Kernel {
     /// Composes a kernel. Fails where the family has no such precision or the tiling does not fit it.
     pub fn compose(family: Family, tiling: Tiling, precision: Precision) -> Result<Kernel> {
         if !family.precisions().contains(&precision) {
-            return Err(Error::usage(format!("kernel `{}` has no {precision} form", family.name())));
+            let have: Vec<_> = Family::of(precision).iter().map(|f| f.name()).collect();
+            return Err(Error::usage(format!("kernel `{}` has no {precision} form", family.name()))
+                .hint(format!("these have: {}", have.join(", "))));
         }
-        if !tiling.is_whole() || (family == Family::Naive) != (tiling.block_k == 0) {
-            return Err(Error::usage(format!("kernel `{}` has no tiling {tiling}", family.name())));
+        if !tiling.is_whole() || !family.takes(tiling) {
+            let known: Vec<_> = family.tilings().iter().map(Tiling::to_string).collect();
+            return Err(Error::usage(format!("kernel `{}` has no tiling {tiling}", family.name()))
+                .hint(format!("it takes tilings like {}", known.join(", "))));
         }
-        let wgsl = format!(
-            "{}\n{}\n{}",
-            header(tiling, precision),
-            include_str!("../../shaders/shared/matmul.wgsl"),
+        let rolled = format!(
+            "{}\n{}\n{}\n{}",
+            header(family, tiling, precision),
+            include_str!("../../shaders/shared/dims.wgsl"),
+            family.interface(precision),
             family.body()
         );
+        let constants = constants(&rolled)?;
+        let wgsl = unroll(&rolled, &|name| constants.get(name).copied());
         let sha256 = hex_sha256(&wgsl);
         Ok(Kernel { family, tiling, precision, wgsl, sha256 })
     }
 
+    /// Invocations of a subgroup that shares a cooperative matrix: what NVIDIA's and Apple's GPUs have.
+    pub(super) const COOPERATIVE_SUBGROUP: u32 = 32;
+
+    /// Invocations per workgroup: one for each patch, or a subgroup.
+    pub fn workgroup(&self) -> u32 {
+        workgroup(self.family, self.tiling)
+    }
+
     /// Bytes of workgroup memory.
     pub fn workgroup_bytes(&self) -> u32 {
-        let tiles = self.tiling.block_k * (self.tiling.block_m + self.tiling.block_n);
-        tiles * self.precision.operand_bytes()
+        let Tiling { block_m, block_n, block_k, .. } = self.tiling;
+        let operand = self.precision.operand_bytes();
+        match self.family {
+            Family::Naive | Family::RegisterDirect | Family::TextureDirect | Family::Subgroup | Family::TextureFed => 0,
+            // Tiles hold bytes as words.
+            Family::WorkgroupTiled if operand == 1 => block_k * (block_m + block_n) * 4,
+            Family::WorkgroupTiled => block_k * (block_m + block_n) * operand,
+            Family::RegisterTiled => 2 * (block_m * (block_k + 4) + block_k * block_n) * operand,
+            Family::Dot4Packed => block_m * (block_k + 4) + block_k * block_n,
+            Family::CooperativeMatrix => {
+                let gap = row_gap(self.precision);
+                let scratch = self.tiling.patches() * self.tiling.fragment().pow(2) * self.precision.result_bytes();
+                (block_m * (block_k + gap) + block_k * (block_n + gap)) * operand + scratch
+            }
+        }
     }
+}
+
+fn workgroup(family: Family, tiling: Tiling) -> u32 {
+    let shared = if family == Family::CooperativeMatrix { Kernel::COOPERATIVE_SUBGROUP } else { 1 };
+    tiling.patches() * shared
+}
+
+/// Elements in 16 bytes.
+fn row_gap(precision: Precision) -> u32 {
+    16 / precision.operand_bytes()
 }
 
 /// SHA-256 of a text, hex.
@@ -54,7 +95,7 @@ pub fn hex_sha256(text: &str) -> String {
     })
 }
 
-fn header(tiling: Tiling, precision: Precision) -> String {
+fn header(family: Family, tiling: Tiling, precision: Precision) -> String {
     let (enable, operand, sum, result) = match precision {
         Precision::F32 => ("", "f32", "f32", "f32"),
         Precision::F16 => ("enable f16;\n", "f16", "f16", "f16"),
@@ -63,19 +104,41 @@ fn header(tiling: Tiling, precision: Precision) -> String {
         Precision::F64 => ("", "f64", "f64", "f64"),
     };
     let Tiling { block_m, block_n, block_k, thread_m, thread_n } = tiling;
-    let workgroup = tiling.workgroup();
-    format!(
+    let workgroup = workgroup(family, tiling);
+    let mut header = format!(
         "{enable}alias Operand = {operand};\nalias Sum = {sum};\nalias Result = {result};\n\
          const BLOCK_M = {block_m}u;\nconst BLOCK_N = {block_n}u;\nconst BLOCK_K = {block_k}u;\n\
          const THREAD_M = {thread_m}u;\nconst THREAD_N = {thread_n}u;\nconst WORKGROUP = {workgroup}u;\n"
-    )
+    );
+    if family == Family::CooperativeMatrix {
+        let (fragment, gap, lanes) = (tiling.fragment(), row_gap(precision), Kernel::COOPERATIVE_SUBGROUP);
+        header.insert_str(0, "enable wgpu_cooperative_matrix;\n");
+        for (role, scalar) in [("A", operand), ("B", operand), ("C", sum)] {
+            let _ = writeln!(header, "alias Fragment{role} = coop_mat{fragment}x{fragment}<{scalar}, {role}>;");
+        }
+        let _ = writeln!(header, "const FRAGMENT = {fragment}u;\nconst ROW_GAP = {gap}u;\nconst SUBGROUP = {lanes}u;");
+    }
+    header
+}
+
+/// The module's whole-number constants by name, evaluated.
+fn constants(wgsl: &str) -> Result<HashMap<String, u32>> {
+    let module = parse(wgsl)?;
+    let value = |constant: &naga::Constant| match module.global_expressions[constant.init] {
+        naga::Expression::Literal(naga::Literal::U32(value)) => Some(value),
+        _ => None,
+    };
+    Ok(module.constants.iter().filter_map(|(_, c)| Some((c.name.clone()?, value(c)?))).collect())
+}
+
+fn parse(wgsl: &str) -> Result<naga::Module> {
+    naga::front::wgsl::parse_str(wgsl).map_err(|e| Error::usage(e.emit_to_string(wgsl)).context("WGSL does not parse"))
 }
 
 /// Parses and validates a WGSL text as wgpu would, on no adapter at all.
 pub fn validate(wgsl: &str) -> Result<()> {
     use naga::valid::{Capabilities, ValidationFlags, Validator};
-    let module = naga::front::wgsl::parse_str(wgsl)
-        .map_err(|e| Error::usage(e.emit_to_string(wgsl)).context("WGSL does not parse"))?;
+    let module = parse(wgsl)?;
     Validator::new(ValidationFlags::all(), Capabilities::all())
         .validate(&module)
         .map_err(|e| Error::usage(e.emit_to_string(wgsl)).context("WGSL is not valid"))?;
@@ -100,7 +163,7 @@ mod tests {
                 }
             }
         }
-        assert!(composed >= 10);
+        assert!(composed >= 40);
     }
 
     #[test]

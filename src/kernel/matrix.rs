@@ -3,7 +3,7 @@
 use super::{DataClass, Precision, Shape};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal, Uniform};
+use rand_distr::{Distribution, StandardNormal};
 
 /// A rows×cols matrix, row-major, rows padded with zeros to `stride` elements.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,8 +14,8 @@ pub struct Matrix {
     pub cols: usize,
     /// Elements from one row to the next.
     pub stride: usize,
-    /// rows·stride values. Every precision's values are exact in f32 but f64's.
-    pub values: Vec<f32>,
+    /// rows·stride values: f64 holds every precision's exactly.
+    pub values: Vec<f64>,
 }
 
 impl Matrix {
@@ -26,11 +26,11 @@ impl Matrix {
     }
 
     /// The counting part of one row.
-    pub fn row(&self, row: usize) -> &[f32] {
+    pub fn row(&self, row: usize) -> &[f64] {
         &self.values[row * self.stride..][..self.cols]
     }
 
-    fn fill(&mut self, mut next: impl FnMut() -> f32) {
+    fn fill(&mut self, mut next: impl FnMut() -> f64) {
         for row in self.values.chunks_exact_mut(self.stride) {
             row[..self.cols].fill_with(&mut next);
         }
@@ -54,38 +54,51 @@ pub struct Operands {
 }
 
 impl Operands {
-    /// Operands of a data class, the same for the same seed on every machine.
-    pub fn of_class(shape: Shape, data: DataClass, seed: u64) -> Self {
+    /// Operands of a data class, rounded to what the precision's operands can hold; the same for the
+    /// same seed on every machine.
+    pub fn of_class(shape: Shape, precision: Precision, data: DataClass, seed: u64) -> Self {
         let (mut a, mut b) = empty(shape);
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         match data {
-            DataClass::Normal => {
+            // As many random bits as the operands can hold.
+            DataClass::Normal if precision == Precision::F64 => {
                 a.fill(|| StandardNormal.sample(&mut rng));
                 b.fill(|| StandardNormal.sample(&mut rng));
             }
+            DataClass::Normal => {
+                let mut next = || precision.operand(f64::from(Distribution::<f32>::sample(&StandardNormal, &mut rng)));
+                a.fill(&mut next);
+                b.fill(&mut next);
+            }
+            DataClass::Uniform if precision == Precision::F64 => {
+                let mut next = || rng.random_range(-1.0f64..1.0);
+                a.fill(&mut next);
+                b.fill(&mut next);
+            }
             DataClass::Uniform => {
-                let uniform = Uniform::new(-1.0f32, 1.0).expect("-1 is below 1");
-                a.fill(|| uniform.sample(&mut rng));
-                b.fill(|| uniform.sample(&mut rng));
+                let mut next = || precision.operand(f64::from(rng.random_range(-1.0f32..1.0)));
+                a.fill(&mut next);
+                b.fill(&mut next);
             }
             DataClass::Zeros => {}
             DataClass::Constant => {
-                a.fill(|| 1.0);
-                b.fill(|| 0.5);
+                a.fill(|| precision.operand(1.0));
+                b.fill(|| precision.operand(0.5));
             }
         }
         Operands { a, b, exact: false }
     }
 
     /// Whole-number operands whose product is exact whatever the order of summation, so that a right
-    /// kernel's output has no error at all.
+    /// kernel's output has no error at all. Sums too long for that in the precision are not marked exact.
     pub fn exact(shape: Shape, precision: Precision, seed: u64) -> Self {
         let (mut a, mut b) = empty(shape);
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let range = exact_range(shape.k, precision);
-        a.fill(|| rng.random_range(-range..=range) as f32);
-        b.fill(|| rng.random_range(-range..=range) as f32);
-        Operands { a, b, exact: true }
+        let mut next = || f64::from(rng.random_range(-range.max(1)..=range.max(1)));
+        a.fill(&mut next);
+        b.fill(&mut next);
+        Operands { a, b, exact: range > 0 }
     }
 }
 
@@ -95,7 +108,8 @@ fn empty(shape: Shape) -> (Matrix, Matrix) {
 }
 
 /// Largest r for which sums of k products of whole numbers in -r..=r stay exact. Partial sums of
-/// random signs stay within 8·r²·√k (eight standard deviations) in any order of summation.
+/// random signs stay within 8·r²·√k (eight standard deviations) in any order of summation. 0 where even
+/// ±1 may not.
 fn exact_range(k: u32, precision: Precision) -> i32 {
     let largest_exact = match precision {
         Precision::F16 => 2f64.powi(11),
@@ -105,7 +119,7 @@ fn exact_range(k: u32, precision: Precision) -> i32 {
     };
     let range = (largest_exact / (8.0 * f64::from(k).sqrt())).sqrt();
     // Values up to 8 are plenty to tell right from wrong and are exact in every operand type.
-    (range as i32).clamp(1, 8)
+    (range as i32).min(8)
 }
 
 #[cfg(test)]
@@ -115,15 +129,15 @@ mod tests {
     #[test]
     fn operands_depend_on_the_seed_and_on_nothing_else() {
         let shape = Shape::new(5, 7, 9).unwrap();
-        let one = Operands::of_class(shape, DataClass::Normal, 1);
-        assert_eq!(one, Operands::of_class(shape, DataClass::Normal, 1));
-        assert_ne!(one, Operands::of_class(shape, DataClass::Normal, 2));
+        let one = Operands::of_class(shape, Precision::F32, DataClass::Normal, 1);
+        assert_eq!(one, Operands::of_class(shape, Precision::F32, DataClass::Normal, 1));
+        assert_ne!(one, Operands::of_class(shape, Precision::F32, DataClass::Normal, 2));
     }
 
     #[test]
     fn padding_is_zero_in_every_class() {
         for data in DataClass::ALL {
-            let operands = Operands::of_class(Shape::new(3, 5, 6).unwrap(), data, 7);
+            let operands = Operands::of_class(Shape::new(3, 5, 6).unwrap(), Precision::F32, data, 7);
             for matrix in [&operands.a, &operands.b] {
                 assert_eq!(matrix.stride, 8);
                 for row in matrix.values.chunks_exact(matrix.stride) {
@@ -134,13 +148,35 @@ mod tests {
     }
 
     #[test]
+    fn operands_are_what_the_precision_can_hold() {
+        for precision in Precision::ALL {
+            for data in DataClass::ALL {
+                let operands = Operands::of_class(Shape::square(9), precision, data, 3);
+                let held = precision.encode(&operands.a.values);
+                let width = precision.operand_bytes() as usize;
+                assert_eq!(held.len(), operands.a.values.len() * width);
+                assert_eq!(held.iter().all(|&byte| byte == 0), data == DataClass::Zeros, "{precision} {data:?}");
+                let fits = |v: f64| match precision {
+                    Precision::I8AccI32 => v == v.round() && v.abs() <= 127.0,
+                    _ => v == precision.operand(v),
+                };
+                assert!(operands.a.values.iter().all(|&v| fits(v)), "{precision} {data:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn sums_too_long_for_halves_are_not_called_exact() {
+        assert!(Operands::exact(Shape::new(1, 1, 4096).unwrap(), Precision::F16, 1).exact);
+        assert!(!Operands::exact(Shape::new(1, 1, 1 << 17).unwrap(), Precision::F16, 1).exact);
+        assert!(Operands::exact(Shape::new(1, 1, 1 << 17).unwrap(), Precision::F16AccF32, 1).exact);
+    }
+
+    #[test]
     fn normal_data_is_normal() {
-        let operands = Operands::of_class(Shape::square(256), DataClass::Normal, 3);
-        let (n, sum, squares) = operands
-            .a
-            .values
-            .iter()
-            .fold((0.0, 0.0, 0.0), |(n, s, q), &v| (n + 1.0, s + f64::from(v), q + f64::from(v) * f64::from(v)));
+        let operands = Operands::of_class(Shape::square(256), Precision::F32, DataClass::Normal, 3);
+        let (n, sum, squares) =
+            operands.a.values.iter().fold((0.0, 0.0, 0.0), |(n, s, q), &v| (n + 1.0, s + v, q + v * v));
         let mean: f64 = sum / n;
         assert!(mean.abs() < 0.02, "{mean}");
         assert!((squares / n - 1.0f64).abs() < 0.03);

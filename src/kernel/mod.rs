@@ -4,14 +4,18 @@
 
 mod case;
 mod compose;
+mod element;
 mod family;
 mod matrix;
+mod needs;
 mod proof;
 mod tiling;
+mod unroll;
 
 pub use case::{Case, DataClass, Precision, Settings, Shape};
 pub use compose::{Kernel, hex_sha256, validate};
 pub use family::Family;
 pub use matrix::{Matrix, Operands, padded};
+pub use needs::{Class, Feed, Needs};
 pub use proof::{Proof, prove};
 pub use tiling::Tiling;

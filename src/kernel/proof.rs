@@ -88,26 +88,26 @@ impl Check {
 
 fn check_rows(operands: &Operands, c: &Matrix, precision: Precision, rng: &mut ChaCha8Rng, check: &mut Check) {
     let (a, b) = (&operands.a, &operands.b);
-    let unit = rounding_bound(operands, precision);
     let mut rows = vec![0, a.rows - 1];
     rows.extend((2..ROWS).map(|_| rng.random_range(0..a.rows)));
     let mut squares_b = vec![0.0f64; b.cols];
-    if unit > 0.0 {
+    if !operands.exact {
         for k in 0..b.rows {
-            squares_b.iter_mut().zip(b.row(k)).for_each(|(s, &v)| *s += f64::from(v) * f64::from(v));
+            squares_b.iter_mut().zip(b.row(k)).for_each(|(s, &v)| *s += v * v);
         }
     }
     let mut expected = vec![0.0f64; b.cols];
     for i in rows {
         expected.fill(0.0);
         for (k, &value) in a.row(i).iter().enumerate() {
-            let value = f64::from(value);
-            expected.iter_mut().zip(b.row(k)).for_each(|(e, &v)| *e += value * f64::from(v));
+            expected.iter_mut().zip(b.row(k)).for_each(|(e, &v)| *e += value * v);
         }
         let norm_a = norm(a.row(i));
         for (j, &got) in c.row(i).iter().enumerate() {
-            let tolerance = unit * norm_a * squares_b[j].sqrt() + store_error(precision, expected[j], operands.exact);
-            check.take(f64::from(got) - expected[j], tolerance, || format!("row {i}, column {j}"));
+            let norms = norm_a * squares_b[j].sqrt();
+            let tolerance = rounding_error(operands, precision, 0, norms, expected[j].abs())
+                + store_error(precision, expected[j], operands.exact);
+            check.take(got - expected[j], tolerance, || format!("row {i}, column {j}"));
         }
         if check.failure.is_some() {
             return;
@@ -117,22 +117,22 @@ fn check_rows(operands: &Operands, c: &Matrix, precision: Precision, rng: &mut C
 
 fn freivalds(operands: &Operands, c: &Matrix, precision: Precision, rng: &mut ChaCha8Rng, check: &mut Check) {
     let (a, b) = (&operands.a, &operands.b);
-    let unit = rounding_bound(operands, precision);
     // Non-zero whole numbers: a single wrong element always shows, and exact operands stay exact.
     let x: Vec<[f64; VECTORS]> = (0..b.cols)
         .map(|_| std::array::from_fn(|_| f64::from(rng.random_range(1..=8i32)) * if rng.random() { 1.0 } else { -1.0 }))
         .collect();
     let bx: Vec<[f64; VECTORS]> = (0..b.rows).map(|k| dot(b.row(k), &x)).collect();
     // Root of the sum over j of ‖b_j‖²·x_j², for x of the largest size: how far independent errors of a row add up.
-    let weight = if unit > 0.0 {
-        (0..b.rows).map(|k| b.row(k).iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>()).sum::<f64>().sqrt()
-            * 8.0
+    let weight = if !operands.exact {
+        (0..b.rows).map(|k| b.row(k).iter().map(|v| v * v).sum::<f64>()).sum::<f64>().sqrt() * 8.0
     } else {
         0.0
     };
     for i in 0..c.rows {
         let (got, expected) = (dot(c.row(i), &x), dot(a.row(i), &bx));
-        let tolerance = unit * norm(a.row(i)) * weight + store_error(precision, norm(c.row(i)) * 8.0, operands.exact);
+        let magnitude = norm(c.row(i)) * 8.0;
+        let tolerance = rounding_error(operands, precision, b.cols, norm(a.row(i)) * weight, magnitude)
+            + store_error(precision, magnitude, operands.exact);
         for v in 0..VECTORS {
             check.take(got[v] - expected[v], tolerance, || format!("Freivalds vector {v}, row {i}"));
         }
@@ -143,26 +143,41 @@ fn freivalds(operands: &Operands, c: &Matrix, precision: Precision, rng: &mut Ch
 }
 
 /// Products of one row with all vectors.
-fn dot(row: &[f32], x: &[[f64; VECTORS]]) -> [f64; VECTORS] {
+fn dot(row: &[f64], x: &[[f64; VECTORS]]) -> [f64; VECTORS] {
     let mut sums = [0.0; VECTORS];
     for (&value, x) in row.iter().zip(x) {
         for v in 0..VECTORS {
-            sums[v] += f64::from(value) * x[v];
+            sums[v] += value * x[v];
         }
     }
     sums
 }
 
-fn norm(row: &[f32]) -> f64 {
-    row.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>().sqrt()
+fn norm(row: &[f64]) -> f64 {
+    row.iter().map(|v| v * v).sum::<f64>().sqrt()
 }
 
-/// λ·√k·u of the sums; 0 for exact operands.
-fn rounding_bound(operands: &Operands, precision: Precision) -> f64 {
+/// Bounds the error of rounded sums: `norms` is ‖a‖·‖b‖ of what is summed, `magnitude` the size of the
+/// sum. 0 for exact operands.
+///
+/// In halves the bound of the module's head exceeds the sums themselves. There the data's own randomness
+/// counts: partial sums of k independent terms grow as √i around a straight line to the final sum, which
+/// leaves λ·u·(‖a‖·‖b‖ + √k·|sum|). Wider sums keep the wider bound: it is far below any wrong result, and
+/// matrix units that cut instead of rounding stay within it.
+///
+/// In f64 the check itself is no more exact than the kernel: it sums as long, and over `further` terms
+/// more for Freivalds.
+fn rounding_error(operands: &Operands, precision: Precision, further: usize, norms: f64, magnitude: f64) -> f64 {
     if operands.exact || precision == Precision::I8AccI32 {
         return 0.0;
     }
-    LAMBDA * (operands.a.cols as f64).sqrt() * precision.sum_roundoff()
+    let length = (operands.a.cols as f64).sqrt();
+    let scale = match precision {
+        Precision::F16 => norms + length * magnitude,
+        Precision::F64 => 2.0 * (length + (further as f64).sqrt()) * norms,
+        _ => length * norms,
+    };
+    LAMBDA * precision.sum_roundoff() * scale
 }
 
 /// Error of rounding the finished sum to the result's type, where that is coarser than the sum.

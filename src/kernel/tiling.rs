@@ -24,9 +24,19 @@ pub struct Tiling {
 }
 
 impl Tiling {
-    /// Invocations per workgroup.
-    pub fn workgroup(self) -> u32 {
+    /// Patches per block.
+    pub fn patches(self) -> u32 {
         (self.block_m / self.thread_m) * (self.block_n / self.thread_n)
+    }
+
+    /// Invocations along a row of patches: a subgroup, where a family shares patches within one.
+    pub fn lanes(self) -> u32 {
+        self.block_n / self.thread_n
+    }
+
+    /// Rows and columns of a cooperative matrix: 16 where the step along k allows it, else 8.
+    pub fn fragment(self) -> u32 {
+        if self.block_k > 0 && self.block_k.is_multiple_of(16) { 16 } else { 8 }
     }
 
     /// Whether patches fill the block exactly and every extent is sensible.

@@ -135,7 +135,7 @@ impl Run<'_> {
             return Ok((proof, None));
         }
         let begin = self.seconds();
-        let operands = Operands::of_class(shape, self.request.data, self.request.seed);
+        let operands = Operands::of_class(shape, self.request.kernel.precision, self.request.data, self.request.seed);
         self.executor.load(&operands)?;
         self.spent.proof_s += self.seconds() - begin;
 

@@ -1,7 +1,7 @@
 //! What the measuring needs of a device, and nothing else: a real one in `gpu`, a scripted one here.
 
 use super::record::{AdapterIdentity, Missing, Tool};
-use crate::kernel::{Kernel, Matrix, Operands, Settings, Shape};
+use crate::kernel::{Class, Kernel, Matrix, Operands, Settings, Shape};
 
 /// Result of a step on a device: what stands in the way ends the case, not the sweep.
 pub type Step<T> = Result<T, Missing>;
@@ -20,6 +20,11 @@ pub struct Lap {
 pub trait Executor {
     /// What it is.
     fn adapter(&self) -> &AdapterIdentity;
+
+    /// Its class, which decides on default tilings.
+    fn class(&self) -> Class {
+        Class { software: self.adapter().software, subgroup: None }
+    }
 
     /// What drives it.
     fn tool(&self) -> Tool;

@@ -152,7 +152,7 @@ impl ScriptedExecutor {
                 all
             }
             KernelFault::WritesNan => {
-                job.c.values.fill(f32::NAN);
+                job.c.values.fill(f64::NAN);
                 all
             }
             KernelFault::ValidationError => {
@@ -216,7 +216,7 @@ impl Executor for ScriptedExecutor {
 
     fn poison(&mut self) -> Step<()> {
         if let Some(job) = &mut self.job {
-            job.c.values.fill(f32::NAN);
+            job.c.values.fill(f64::NAN);
         }
         Ok(())
     }
@@ -263,7 +263,7 @@ impl Executor for ScriptedExecutor {
     }
 }
 
-/// The product in f32, or what a faulty kernel takes for it.
+/// The product, or what a faulty kernel takes for it.
 fn product(operands: &Operands, fault: KernelFault) -> Matrix {
     let (a, b) = (&operands.a, &operands.b);
     let depth = if fault == KernelFault::HalfK { a.cols / 2 } else { a.cols };

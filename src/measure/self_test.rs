@@ -5,7 +5,7 @@ use super::engine::{Pace, measure};
 use super::record::{Record, TimingMethod, Verdict};
 use super::scripted::{DeviceClock, HostClock, KernelFault, Script, ScriptedExecutor};
 use super::suite::{DEFAULT_SEED, Request};
-use crate::kernel::{DataClass, Family, Kernel, Precision, Settings, Shape};
+use crate::kernel::{Class, DataClass, Family, Kernel, Precision, Settings, Shape};
 use serde::Serialize;
 
 /// What must come out of a mutant.
@@ -107,7 +107,7 @@ fn judge(mutant: Mutant) -> Outcome {
 
 fn request() -> Request {
     let family = Family::RegisterTiled;
-    let kernel = Kernel::compose(family, family.default_tiling(false), Precision::F32)
+    let kernel = Kernel::compose(family, family.default_tiling(Class::default(), Precision::F32), Precision::F32)
         .expect("the default kernel composes; a test composes them all");
     // Long against the clocks' faults, short to multiply on the host; no multiple of a tile.
     let shape = Shape { m: 130, n: 94, k: 101 };

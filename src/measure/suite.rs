@@ -1,7 +1,7 @@
 //! What is measured: suites, and a user's own choice.
 
 use crate::error::{Error, Result};
-use crate::kernel::{DataClass, Family, Kernel, Precision, Settings, Shape, Tiling};
+use crate::kernel::{Class, DataClass, Family, Kernel, Precision, Settings, Shape, Tiling};
 use std::str::FromStr;
 
 /// A named set of shapes and an effort.
@@ -105,11 +105,16 @@ pub struct Selection {
 
 impl Selection {
     /// Composes every kernel for every shape.
-    pub fn requests(&self, software: bool) -> Result<Vec<Request>> {
+    pub fn requests(&self, class: Class) -> Result<Vec<Request>> {
         let mut requests = Vec::new();
+        // A single family that cannot take the tiling says so; of several the others keep their own.
+        let only = !self.families.iter().any(|f| self.tiling.is_some_and(|t| f.takes(t)));
         for &shape in &self.shapes {
             for &family in &self.families {
-                let tiling = self.tiling.unwrap_or_else(|| family.default_tiling(software));
+                let tiling = self
+                    .tiling
+                    .filter(|&tiling| family.takes(tiling) || only)
+                    .unwrap_or_else(|| family.default_tiling(class, self.precision));
                 let kernel = Kernel::compose(family, tiling, self.precision)?;
                 requests.push(Request { kernel, shape, settings: self.settings, data: self.data, seed: self.seed });
             }

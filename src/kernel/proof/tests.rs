@@ -3,12 +3,18 @@ use crate::kernel::{DataClass, Shape};
 
 /// The textbook product in f32, as a right kernel would leave it.
 fn product(operands: &Operands) -> Matrix {
+    product_in(operands, |v| f64::from(v as f32))
+}
+
+/// The textbook product, every sum rounded.
+fn product_in(operands: &Operands, round: impl Fn(f64) -> f64) -> Matrix {
     let (a, b) = (&operands.a, &operands.b);
     let mut c = Matrix::zeros(a.rows, b.cols);
     for i in 0..a.rows {
         for (k, &value) in a.row(i).iter().enumerate() {
             for j in 0..b.cols {
-                c.values[i * c.stride + j] += value * b.row(k)[j];
+                let sum = &mut c.values[i * c.stride + j];
+                *sum = round(*sum + round(value * b.row(k)[j]));
             }
         }
     }
@@ -38,10 +44,42 @@ fn a_right_product_raises_no_false_alarm_over_1000_seeds_and_shapes() {
         let operands = if seed % 5 == 0 {
             Operands::exact(shape, Precision::F32, seed)
         } else {
-            Operands::of_class(shape, data, seed)
+            Operands::of_class(shape, Precision::F32, data, seed)
         };
         let proof = prove(&operands, &product(&operands), Precision::F32, seed);
         assert!(proof.passed, "seed {seed}, {shape}, {data:?}: {proof:?}");
+    }
+}
+
+/// What a precision's sums are rounded to.
+fn rounding(precision: Precision) -> fn(f64) -> f64 {
+    match precision {
+        Precision::F16 => |v| Precision::F16.operand(v),
+        Precision::F32 | Precision::F16AccF32 => |v| f64::from(v as f32),
+        Precision::I8AccI32 | Precision::F64 => |v| v,
+    }
+}
+
+#[test]
+fn a_right_product_of_every_precision_passes_and_one_of_coarser_sums_does_not() {
+    let shape = Shape::new(40, 33, 300).unwrap();
+    for precision in Precision::ALL {
+        for seed in 0..5 {
+            let operands = Operands::of_class(shape, precision, DataClass::Normal, seed);
+            let right = product_in(&operands, rounding(precision));
+            let proof = prove(&operands, &right, precision, seed);
+            assert!(proof.passed, "{precision} seed {seed}: {proof:?}");
+            let coarse = product_in(
+                &operands,
+                match precision {
+                    Precision::F16 => |v: f64| v.round(),
+                    Precision::F32 | Precision::F16AccF32 => rounding(Precision::F16),
+                    Precision::I8AccI32 => rounding(Precision::F16),
+                    Precision::F64 => rounding(Precision::F32),
+                },
+            );
+            assert!(!prove(&operands, &coarse, precision, seed).passed, "{precision} seed {seed}");
+        }
     }
 }
 
@@ -51,11 +89,11 @@ type Spoil = fn(&Operands, &mut Matrix);
 #[test]
 fn every_wrong_output_is_caught_on_exact_and_on_normal_data() {
     let mutants: [(&str, Spoil); 8] = [
-        ("poison left everywhere", |_, c| c.values.fill(f32::NAN)),
+        ("poison left everywhere", |_, c| c.values.fill(f64::NAN)),
         ("zeros", |_, c| c.values.fill(0.0)),
         ("half of the rows never written", |_, c| {
             let half = c.values.len() / 2;
-            c.values[half..].fill(f32::NAN);
+            c.values[half..].fill(f64::NAN);
         }),
         ("half of k", |o, c| {
             let mut half = o.clone();
@@ -72,14 +110,15 @@ fn every_wrong_output_is_caught_on_exact_and_on_normal_data() {
             *c = product(&t);
         }),
         ("one element off by one", |_, c| c.values[c.stride * 20 + 11] += 1.0),
-        ("one element infinite", |_, c| c.values[c.stride * 20 + 11] = f32::INFINITY),
+        ("one element infinite", |_, c| c.values[c.stride * 20 + 11] = f64::INFINITY),
         ("two elements swapped", |_, c| c.values.swap(c.stride * 20 + 3, c.stride * 20 + 4)),
     ];
     let shape = Shape::square(40);
     for seed in 0..20 {
-        for operands in
-            [Operands::exact(shape, Precision::F32, seed), Operands::of_class(shape, DataClass::Normal, seed)]
-        {
+        for operands in [
+            Operands::exact(shape, Precision::F32, seed),
+            Operands::of_class(shape, Precision::F32, DataClass::Normal, seed),
+        ] {
             let right = product(&operands);
             for (name, spoil) in mutants {
                 let mut c = right.clone();

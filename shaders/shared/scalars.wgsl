@@ -1,31 +1,26 @@
-// What every matmul kernel sees. C (m×n) = A (m×k) · B (k×n), row-major, rows padded with zeros to
-// the strides lda, ldb, ldc. One dispatch computes the part of C that starts at (origin_m, origin_n).
+// Operands and result as arrays of single elements.
 
-struct Dims {
-    m: u32,
-    n: u32,
-    k: u32,
-    lda: u32,
-    ldb: u32,
-    ldc: u32,
-    origin_m: u32,
-    origin_n: u32,
-}
-
-@group(0) @binding(0) var<uniform> dims: Dims;
 @group(0) @binding(1) var<storage, read> a: array<Operand>;
 @group(0) @binding(2) var<storage, read> b: array<Operand>;
 @group(0) @binding(3) var<storage, read_write> c: array<Result>;
 
+fn a_at(row: u32, col: u32) -> Operand {
+    return a[row * dims.lda + col];
+}
+
+fn b_at(row: u32, col: u32) -> Operand {
+    return b[row * dims.ldb + col];
+}
+
 // Zero outside of A, so that a partial tile adds nothing. The index is clamped first: with bounds
 // checks off an address beyond the buffer would be undefined even where the value is not used.
 fn load_a(row: u32, col: u32) -> Operand {
-    let value = a[min(row, dims.m - 1u) * dims.lda + min(col, dims.k - 1u)];
+    let value = a_at(min(row, dims.m - 1u), min(col, dims.k - 1u));
     return select(Operand(0), value, row < dims.m && col < dims.k);
 }
 
 fn load_b(row: u32, col: u32) -> Operand {
-    let value = b[min(row, dims.k - 1u) * dims.ldb + min(col, dims.n - 1u)];
+    let value = b_at(min(row, dims.k - 1u), min(col, dims.n - 1u));
     return select(Operand(0), value, row < dims.k && col < dims.n);
 }
 

@@ -1,0 +1,23 @@
+// A and B as textures of four elements a texel: texel (x, y) of A holds A[y][4x..4x+4], zero beyond the
+// last column. A has exactly m rows; B has k rows and then rows of zeros up to a multiple of four.
+
+@group(0) @binding(1) var a: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(2) var b: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(3) var<storage, read_write> c: array<vec4<Result>>;
+
+// Rows and columns outside of the matrix repeat its last ones: what is made of them is never stored.
+fn load_a4(row: u32, col4: u32) -> vec4<Operand> {
+    return textureLoad(a, vec2(col4, min(row, dims.m - 1u)));
+}
+
+fn load_b4(row: u32, col4: u32) -> vec4<Operand> {
+    return textureLoad(b, vec2(min(col4, (dims.n + 3u) / 4u - 1u), row));
+}
+
+// Writes the padding of a row of C along with its last elements.
+fn store_c4(row: u32, col4: u32, value: vec4<Sum>) {
+    let vectors = dims.ldc / 4u;
+    if row < dims.m && col4 < vectors {
+        c[row * vectors + col4] = vec4<Result>(value);
+    }
+}

@@ -1,0 +1,80 @@
+//! What a kernel asks of an adapter beyond the core of WGSL, stated without wgpu.
+
+use super::{Family, Kernel, Precision};
+
+/// What decides which tiling is tried first: a CPU runs the invocations of a workgroup in turn, a GPU
+/// side by side.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Class {
+    /// A CPU-type adapter.
+    pub software: bool,
+    /// Invocations of every subgroup, where that is one number.
+    pub subgroup: Option<u32>,
+}
+
+/// How a kernel gets A and B.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feed {
+    /// As storage buffers.
+    Buffers,
+    /// As storage textures of four elements a texel, copied from the buffers as part of each product.
+    Textures,
+}
+
+/// What has to be there, or the case is `unsupported`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Features by wgpu's names.
+    pub features: Vec<&'static str>,
+    /// Every subgroup has exactly this many invocations.
+    pub subgroup: Option<u32>,
+    /// A CPU-type adapter: elsewhere the family's trick costs instead of gaining.
+    pub software: bool,
+    /// A configuration of cooperative matrices, `16x16x16 f16 -> f32`.
+    pub cooperative_matrix: Option<String>,
+}
+
+impl Kernel {
+    /// How the kernel gets A and B.
+    pub fn feed(&self) -> Feed {
+        match self.family {
+            Family::TextureFed | Family::TextureDirect => Feed::Textures,
+            _ => Feed::Buffers,
+        }
+    }
+
+    /// What the adapter has to have.
+    pub fn needs(&self) -> Needs {
+        let mut needs = Needs::default();
+        match self.precision {
+            Precision::F16 | Precision::F16AccF32 => needs.features.push("SHADER_F16"),
+            Precision::F64 => needs.features.push("SHADER_F64"),
+            Precision::F32 | Precision::I8AccI32 => {}
+        }
+        match self.family {
+            Family::Subgroup | Family::TextureFed => {
+                needs.features.push("SUBGROUP");
+                needs.subgroup = Some(self.tiling.lanes());
+                needs.software = self.family == Family::TextureFed;
+            }
+            Family::CooperativeMatrix => {
+                needs.features.extend(["SUBGROUP", "EXPERIMENTAL_COOPERATIVE_MATRIX"]);
+                needs.subgroup = Some(Kernel::COOPERATIVE_SUBGROUP);
+                let (operand, sum) = match self.precision {
+                    Precision::F16 => ("f16", "f16"),
+                    Precision::F16AccF32 => ("f16", "f32"),
+                    _ => ("f32", "f32"),
+                };
+                let extent = self.tiling.fragment();
+                needs.cooperative_matrix = Some(format!("{extent}x{extent}x{extent} {operand} -> {sum}"));
+            }
+            Family::TextureDirect => needs.software = true,
+            Family::Naive
+            | Family::WorkgroupTiled
+            | Family::RegisterTiled
+            | Family::RegisterDirect
+            | Family::Dot4Packed => {}
+        }
+        needs
+    }
+}

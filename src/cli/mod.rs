@@ -3,6 +3,7 @@
 //! stdout is data, stderr is talk; the exit code is [`crate::error::Kind`]'s number, or one that a
 //! verb's own help lists.
 
+mod calibrate;
 mod catalog;
 #[cfg(feature = "gpu")]
 mod devices;
@@ -33,6 +34,7 @@ enum Verb {
     Devices(devices::Args),
     #[cfg(feature = "gpu")]
     Measure(measure::Args),
+    Calibrate(calibrate::Args),
     Project(project::Args),
     Catalog(catalog::Args),
 }
@@ -79,6 +81,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Verb::Devices(args)) => devices::run(&args),
         #[cfg(feature = "gpu")]
         Some(Verb::Measure(args)) => measure::run(&args),
+        Some(Verb::Calibrate(args)) => calibrate::run(&args),
         Some(Verb::Project(args)) => project::run(&args),
         Some(Verb::Catalog(args)) => catalog::run(&args),
         None => todo!(),

@@ -3,6 +3,7 @@
 #[cfg(feature = "gpu")]
 pub mod devices;
 pub mod measurement;
+pub mod projection;
 mod table;
 
 pub use table::Table;

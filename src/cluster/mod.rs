@@ -1,0 +1,10 @@
+//! Accelerators, nodes, fabrics, collectives and failures. Knows no workload.
+
+pub mod accelerator;
+pub mod collective;
+pub mod failures;
+mod site;
+
+pub use accelerator::{Accelerator, Format};
+pub use collective::{Fabric, Link};
+pub use site::{Cluster, FabricKind, Node};

@@ -1,0 +1,126 @@
+//! The uncertain constants of the model: as they stand in `data/constants.toml`, and as plain numbers
+//! for one evaluation.
+
+use crate::provenance::Tier;
+use crate::sourced::{Spread, Stamp, Value};
+use crate::units::{Bytes, BytesPerElement, NodeFailureRate, Ratio, Time};
+use serde::{Deserialize, Serialize};
+
+macro_rules! constants {
+    ($($(#[$doc:meta])* $name:ident: $dimension:ty),+ $(,)?) => {
+        /// The constants with spread and source.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct ConstantsFile {
+            $($(#[$doc])* pub $name: Value<$dimension>,)+
+        }
+
+        /// One draw of the constants, in base units.
+        #[derive(Debug, Clone, Copy, PartialEq)]
+        pub struct Constants {
+            $($(#[$doc])* pub $name: f64,)+
+        }
+
+        impl ConstantsFile {
+            /// Each at its median.
+            pub fn medians(&self) -> Constants {
+                Constants { $($name: self.$name.value,)+ }
+            }
+
+            /// Every constant: name, spread, stamp, value as written, unit, note.
+            pub fn entries(&self) -> Vec<Entry<'_>> {
+                vec![$(Entry {
+                    name: stringify!($name),
+                    median: self.$name.value,
+                    spread: self.$name.spread,
+                    stamp: &self.$name.stamp,
+                    written: self.$name.written(),
+                    unit: self.$name.unit(),
+                    note: self.$name.note.as_deref(),
+                },)+]
+            }
+        }
+
+        impl Constants {
+            /// The constant of that place in [`ConstantsFile::entries`].
+            pub fn set(&mut self, index: usize, value: f64) {
+                let fields: [&mut f64; COUNT] = [$(&mut self.$name,)+];
+                if let Some(field) = fields.into_iter().nth(index) {
+                    *field = value;
+                }
+            }
+        }
+
+        /// How many constants there are.
+        pub const COUNT: usize = [$(stringify!($name),)+].len();
+    };
+}
+
+constants! {
+    /// Rate of a software stack over the median stack: one draw for all that computes.
+    stack_quality: Ratio,
+    /// Rate of large products in training over the best product found.
+    training_gemm: Ratio,
+    /// Best product over peak where nobody published one.
+    unmeasured_gemm: Ratio,
+    /// Seconds that a product costs beyond its flop.
+    gemm_overhead: Time,
+    /// Rate of fused attention over the best product.
+    attention: Ratio,
+    /// Share of the memory bandwidth that element-wise operations reach.
+    memory_efficiency: Ratio,
+    /// Host seconds per kernel.
+    launch: Time,
+    /// Share of the scale-up bandwidth that collectives reach.
+    scale_up: Ratio,
+    /// Seconds per rank of a collective inside a scale-up domain.
+    scale_up_latency: Time,
+    /// Seconds that a collective costs to start.
+    collective_base: Time,
+    /// Congestion of one network against another of its kind.
+    fabric_efficiency: Ratio,
+    /// Share of tensor-parallel communication that nothing hides.
+    tensor_exposed: Ratio,
+    /// Share of the exchange with experts that nothing hides.
+    expert_exposed: Ratio,
+    /// Mutual slowdown of computation and communication that overlap.
+    overlap_slowdown: Ratio,
+    /// Tokens of the busiest expert rank over the mean.
+    expert_imbalance: Ratio,
+    /// Cost of a step at scale beyond the closed form.
+    scale_factor: Ratio,
+    /// The same per doubling beyond the largest validated count.
+    beyond_validated: Ratio,
+    /// Bytes that the optimizer reads and writes per parameter.
+    optimizer_bytes: BytesPerElement,
+    /// Bytes that the framework keeps for itself.
+    reserved_memory: Bytes,
+    /// Failures per node of eight accelerators and second.
+    failure_rate: NodeFailureRate,
+}
+
+/// One constant as the sampler and the report see it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Entry<'a> {
+    /// Its name in the file.
+    pub name: &'static str,
+    /// Base units.
+    pub median: f64,
+    /// Base units.
+    pub spread: Spread,
+    /// Source, date, tier.
+    pub stamp: &'a Stamp,
+    /// As written.
+    pub written: f64,
+    /// Unit as written.
+    pub unit: &'static str,
+    /// What there is to say.
+    pub note: Option<&'a str>,
+}
+
+impl Entry<'_> {
+    /// Whether nobody measured it.
+    pub fn assumed(&self) -> bool {
+        self.stamp.tier >= Tier::Assumed
+    }
+}

@@ -1,0 +1,198 @@
+//! Time of one optimizer step, by closed form.
+//!
+//! A microbatch passes `p` stages; each stage computes its layers (matrix products at a measured
+//! share of the peak, attention, memory-bound operations) and waits for what communication nothing
+//! hides. 1F1B and interleaved pipelines: T = m·t + (p−1)/v·t (arXiv 2104.04473). Gradients are
+//! reduced over the replicas behind the last backward pass as far as it reaches.
+
+use super::LARGEST_VALIDATED;
+use super::constants::Constants;
+use super::machine::Machine;
+use crate::calibrate::Curve;
+use crate::cluster::collective::Group;
+use crate::job::{Gemm, Layout, MAX_GEMMS, Pass, Recompute, Run, Transformer, Work, memory};
+
+/// A step, seconds each.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// All of it.
+    pub total: f64,
+    /// Matrix products, attention, memory-bound operations and host of the busiest stage.
+    pub compute: f64,
+    /// Tensor-parallel communication that nothing hides.
+    pub tensor: f64,
+    /// Exchange with experts that nothing hides.
+    pub expert: f64,
+    /// Stages waiting for each other.
+    pub bubble: f64,
+    /// Gradients and parameters over the replicas that nothing hides.
+    pub data: f64,
+    /// Optimizer.
+    pub optimizer: f64,
+    /// What the scale costs beyond the closed form.
+    pub scale: f64,
+}
+
+/// Kernels of one layer, forward; backward has twice as many.
+const KERNELS: f64 = 26.0;
+
+/// A job under a layout, made ready so that a draw of the constants costs no search and no memory.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepModel {
+    work: Work,
+    layout: Layout,
+    microbatches: f64,
+    layers: f64,
+    /// Efficiency of each product and pass over the best one, by the transferred curve; 1 without.
+    shape: [[f64; 3]; MAX_GEMMS],
+    held: memory::Held,
+}
+
+impl StepModel {
+    /// The model of `job` under `layout`, which was checked. With a `curve` and the rate of its
+    /// ceiling, the *shape* of that curve bends the rate of each product: a product is looked up at
+    /// the size that would take the measured adapter as long at its ceiling as the accelerator at
+    /// its own, so extents scale with the cube root of the rates.
+    pub fn new(job: &Transformer, run: &Run, layout: &Layout, machine: &Machine, curve: Option<(&Curve, f64)>) -> Self {
+        let work = Work::new(job, run, layout);
+        let mut shape = [[1.0; 3]; MAX_GEMMS];
+        if let Some((curve, rate)) = curve {
+            let scale = (rate / machine.achieved.unwrap_or(machine.peak)).cbrt();
+            for (gemm, row) in work.gemms().iter().zip(&mut shape) {
+                for (pass, cell) in Pass::ALL.into_iter().zip(row) {
+                    let g = gemm.of(pass);
+                    *cell = curve.at(g.m * scale, g.n * scale, g.k * scale).min(1.0);
+                }
+            }
+        }
+        StepModel {
+            work,
+            layout: *layout,
+            microbatches: layout.microbatches(run),
+            layers: f64::from(job.layers),
+            shape,
+            held: memory::held(job, run, layout),
+        }
+    }
+
+    /// What the busiest accelerator holds, without what the framework keeps for itself.
+    pub fn held(&self) -> memory::Held {
+        self.held
+    }
+
+    /// The layout.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The step under one draw of the constants. `transfer` multiplies the efficiency that a
+    /// transferred curve gives; 1 without one.
+    pub fn time(&self, machine: &Machine, c: &Constants, transfer: f64) -> Step {
+        let (w, l) = (&self.work, &self.layout);
+        let fabric = machine.fabric(c);
+        let (t, p, v) = (f64::from(l.tensor), f64::from(l.pipeline), f64::from(l.virtual_stages));
+        let cp = f64::from(l.context);
+
+        // Compute of one layer, forward and backward.
+        let rate = machine.best(c) * c.training_gemm * c.stack_quality * transfer;
+        let bandwidth = machine.memory_bandwidth * c.memory_efficiency;
+        let product = |g: &Gemm, rate: f64, operand: f64| {
+            let bytes = g.elements() * operand / machine.memory_bandwidth;
+            (g.flop() / rate).max(bytes) + c.gemm_overhead
+        };
+        let (mut forward, mut backward) = (0.0, 0.0);
+        for (gemm, shape) in w.gemms().iter().zip(&self.shape) {
+            let uneven = if gemm.batch > 1.0 || gemm.times < 1.0 { c.expert_imbalance } else { 1.0 };
+            let pass =
+                |pass: Pass, shape: f64| gemm.times * uneven * product(&gemm.of(pass), rate * shape, machine.operand);
+            forward += pass(Pass::Forward, shape[0]);
+            backward += pass(Pass::Data, shape[1]) + pass(Pass::Weights, shape[2]);
+        }
+        let rate16 = machine.best16(c) * c.stack_quality;
+        let attention = w.attention_flop / (rate16 * c.attention);
+        let elementwise = w.elementwise_bytes / bandwidth;
+        forward += attention + elementwise;
+        // Fused attention computes the scores again: 2.5 times its forward pass.
+        backward += 2.5 * attention + 2.0 * elementwise;
+        if l.recompute == Recompute::Full {
+            backward += forward;
+        }
+        let kernels = KERNELS * c.launch;
+        let forward = forward.max(kernels);
+        let backward = backward.max(2.0 * kernels);
+
+        // Communication of one layer.
+        let tensor_group = Group { size: t, stride: 1.0 };
+        let one = fabric.all_gather(tensor_group, 2.0 * w.tensor_elements);
+        // Gathers and scatters forward; the same backward, and the inputs gathered again.
+        let again = if l.recompute == Recompute::Full { 2.0 } else { 0.0 };
+        let tensor = c.tensor_exposed * w.tensor_times * (2.0 + 2.0 + 1.0 + again) * one;
+        let expert_group = Group { size: f64::from(l.expert), stride: f64::from(l.expert_tensor) };
+        let exchange = fabric.all_to_all(expert_group, 2.0 * w.expert_elements * c.expert_imbalance);
+        let expert = c.expert_exposed * w.expert_times * 2.0 * exchange;
+        let hop = if cp > 1.0 { fabric.send(t, 2.0 * w.context_elements / (cp - 1.0)) } else { 0.0 };
+        let context = 3.0 * (cp - 1.0) * (hop - attention / cp).max(0.0);
+
+        let layers = w.stage_layers;
+        let output = 3.0 * product(&w.logits, rate16 * c.training_gemm, 2.0);
+        let compute = layers * (forward + backward) + output;
+        let per_microbatch = compute + layers * (tensor + expert + context);
+
+        // Pipeline.
+        let m = if l.virtual_stages > 1 { (self.microbatches / p).ceil() * p } else { self.microbatches };
+        let boundary = if p > 1.0 { fabric.send(t * cp * f64::from(l.data), 2.0 * w.boundary_elements) } else { 0.0 };
+        let bubble = (p - 1.0) / v * per_microbatch + 2.0 * (p - 1.0) * v.min(2.0) * boundary;
+
+        // Gradients and parameters over the replicas.
+        let replicas = f64::from(l.data) * cp;
+        let dense = Group { size: replicas, stride: t };
+        let experts =
+            Group { size: memory::expert_replicas(l), stride: f64::from(l.expert) * f64::from(l.expert_tensor) };
+        let gather = fabric.all_gather(dense, 2.0 * w.dense_params) + fabric.all_gather(experts, 2.0 * w.expert_params);
+        let reduce = fabric.all_gather(dense, 4.0 * w.dense_params) + fabric.all_gather(experts, 4.0 * w.expert_params);
+        let kappa = c.overlap_slowdown - 1.0;
+        let data = if l.zero == 3 {
+            // Gathered for both passes and reduced, each microbatch, beside the computation.
+            let moved = 2.0 * gather + reduce;
+            m * ((moved - per_microbatch).max(0.0) + kappa * moved.min(per_microbatch))
+        } else {
+            let window = layers * backward * (1.0 - 1.0 / layers.max(1.0));
+            let hidden = |moved: f64, window: f64| (moved / layers).max(moved - window) + kappa * moved.min(window);
+            hidden(reduce, window) + hidden(gather, layers * forward * (1.0 - 1.0 / layers.max(1.0)))
+        };
+
+        let shard = |params: f64, replicas: f64| params / if l.zero >= 1 { replicas } else { 1.0 };
+        let optimizer = c.optimizer_bytes
+            * (shard(w.dense_params, replicas) + shard(w.expert_params, memory::expert_replicas(l)))
+            / bandwidth;
+
+        let sum = m * per_microbatch + bubble + data + optimizer;
+        let total = sum * scale_cost(c, l.accelerators() as f64, machine.node);
+        Step {
+            total,
+            compute: m * compute,
+            tensor: m * layers * (tensor + context),
+            expert: m * layers * expert,
+            bubble,
+            data,
+            optimizer,
+            scale: total - sum,
+        }
+    }
+
+    /// Layers of the job over layers that the busiest stage would have to itself: 1 where even.
+    pub fn unevenness(&self) -> f64 {
+        self.work.stage_layers * f64::from(self.layout.pipeline) / self.layers
+    }
+}
+
+/// What jitter and stragglers cost: nothing in one box, the full factor from 1,024 accelerators on,
+/// and a widening unknown beyond the largest validated count.
+fn scale_cost(c: &Constants, accelerators: f64, node: f64) -> f64 {
+    if accelerators <= node {
+        return 1.0;
+    }
+    let full = (1024.0 / node).max(2.0).log2();
+    let reach = ((accelerators / node).log2() / full).clamp(0.0, 1.0);
+    c.scale_factor.powf(reach) * c.beyond_validated.powf((accelerators / LARGEST_VALIDATED).log2().max(0.0))
+}

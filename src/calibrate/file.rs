@@ -256,7 +256,7 @@ pub(crate) mod tests {
         }
     }
 
-    pub(crate) fn software() -> Calibration {
+    pub(crate) fn software_for_tests() -> Calibration {
         let v = Verdict::Software;
         let records = [
             record("64x64x64", "naive", 2.0, v),
@@ -273,7 +273,7 @@ pub(crate) mod tests {
 
     #[test]
     fn the_ceiling_is_the_best_usable_row_and_the_curve_the_best_kernel_at_each_shape() {
-        let calibration = software();
+        let calibration = software_for_tests();
         let f32 = calibration.best();
         assert_eq!(f32.ceiling.gflop_per_s.median, 20.0);
         assert_eq!(f32.ceiling.case, "register_tiled/f32/512x512x512");
@@ -314,14 +314,14 @@ pub(crate) mod tests {
 
     #[test]
     fn a_calibration_reads_back_as_it_was_written() {
-        let calibration = software();
+        let calibration = software_for_tests();
         let text = serde_json::to_string(&calibration).unwrap();
         assert_eq!(Calibration::from_json(&text, "c").unwrap(), calibration);
     }
 
     #[test]
     fn a_calibration_that_is_none_is_refused_with_the_reason() {
-        let good = serde_json::to_string(&software()).unwrap();
+        let good = serde_json::to_string(&software_for_tests()).unwrap();
         for (text, part) in [
             (good[..good.len() / 2].to_string(), "cut off"),
             (good.replace("flopcast.calibration/1", "flopcast.calibration/9"), "schema `flopcast.calibration/9`"),

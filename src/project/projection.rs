@@ -403,11 +403,13 @@ fn quantities(
     let mut put = |name: &str, unit: &str, rests: &Provenance, of: &dyn Fn(&Draw) -> f64| {
         let mut values: Vec<f64> = draws.iter().map(of).collect();
         values.sort_by(f64::total_cmp);
-        let at = |q| quantile(&values, q);
+        // Two digits of MFU are what an extrapolation can carry.
+        let tidy = |x: f64| if name == "mfu" { two_digits(x) } else { x };
+        let at = |q| tidy(quantile(&values, q));
         all.insert(
             name.to_string(),
             Quantity {
-                value: of(central),
+                value: tidy(of(central)),
                 p5: at(0.05),
                 p50: at(0.5),
                 p95: at(0.95),
@@ -420,12 +422,10 @@ fn quantities(
     };
     let step = &rests.step;
     let run = step.clone().join(&rests.goodput).join(&rests.tokens);
-    // Two digits are what an extrapolation can carry.
-    let mfu = |d: &Draw| two_digits(flop / (d.step.total * peak));
     // No progress is a run that does not end; JSON has no infinity, so the share is cut at 1e-9.
     let useful = |d: &Draw| d.goodput.max(1e-9);
     put("step_time", "s", step, &|d| d.step.total);
-    put("mfu", "1", step, &mfu);
+    put("mfu", "1", step, &|d| flop / (d.step.total * peak));
     put("tokens_per_s", "token/s", step, &|d| tokens / d.step.total);
     put("cluster_flop_per_s", "flop/s", step, &|d| flop / d.step.total);
     put("peak_flop_per_s", "flop/s", &rests.peak, &|_| peak);
@@ -565,4 +565,138 @@ fn warnings(p: &Projection, forecast: &Forecast, central: &Draw, calibration: Op
         ));
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calibrate::software_for_tests;
+
+    fn projected(calibration: Option<&Calibration>, transfer: Transfer) -> Projection {
+        let catalog = Catalog::built_in().unwrap();
+        run(&catalog, "xai-12k-h100-redirected", calibration, &Options { transfer }).unwrap()
+    }
+
+    #[test]
+    fn every_built_in_scenario_gives_ordered_finite_ranges_for_every_quantity() {
+        let catalog = Catalog::built_in().unwrap();
+        for name in catalog.scenarios.keys() {
+            let p = run(&catalog, name, None, &Options::default()).unwrap();
+            for wanted in ["step_time", "mfu", "tokens_per_s", "run_days", "cluster_flop_per_s", "goodput"] {
+                let q = &p.quantities[wanted];
+                assert!(q.p5.is_finite() && q.p5 <= q.p50 && q.p50 <= q.p95 && q.p95.is_finite(), "{name} {wanted}");
+                assert!(q.p5 <= q.value && q.value <= q.p95, "{name} {wanted}: {q:?}");
+                assert!(!q.sources.is_empty());
+            }
+            assert!(p.quantities["mfu"].value < 1.0);
+            assert!(p.warnings.iter().any(|w| w.contains("published figures alone")));
+            for s in &p.sources {
+                assert!(catalog.sources.contains_key(&s.id), "{}", s.id);
+            }
+        }
+    }
+
+    #[test]
+    fn a_software_calibration_marks_everything_that_is_made_of_it() {
+        let p = projected(Some(&software_for_tests()), Transfer::Shape);
+        assert!(p.software && p.quantities["step_time"].software && p.quantities["run_days"].software);
+        assert!(p.equivalents.as_ref().unwrap().provenance.software);
+        assert!(p.warnings.iter().any(|w| w.contains("SOFTWARE")));
+        assert!(p.warnings.iter().any(|w| w.contains("transfer=shape")));
+        assert!(p.quantities["step_time"].sources.contains(&"m.jsonl".to_string()));
+        // The peak and the failures have nothing to do with the measurement.
+        assert!(!p.quantities["peak_flop_per_s"].software && !p.quantities["goodput"].software);
+    }
+
+    #[test]
+    fn a_transferred_curve_widens_the_range_and_none_changes_nothing() {
+        let plain = projected(None, Transfer::Shape);
+        let shape = projected(Some(&software_for_tests()), Transfer::Shape);
+        let none = projected(Some(&software_for_tests()), Transfer::None);
+        let width = |p: &Projection| (p.quantities["step_time"].p95 / p.quantities["step_time"].p5).ln();
+        assert!(width(&shape) > 1.1 * width(&plain), "{} {}", width(&shape), width(&plain));
+        assert_eq!(none.quantities, plain.quantities);
+        assert!(!none.software && none.equivalents.is_some());
+    }
+
+    #[test]
+    fn a_curve_of_one_value_everywhere_moves_no_figure() {
+        let mut flat = software_for_tests();
+        for p in &mut flat.precisions {
+            for point in &mut p.curve.points {
+                point.efficiency = 1.0;
+            }
+        }
+        let (a, b) = (projected(None, Transfer::None), projected(Some(&flat), Transfer::Shape));
+        assert_eq!(a.layout, b.layout);
+        assert!((a.quantities["step_time"].value / b.quantities["step_time"].value - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_rate_of_the_measured_adapter_never_carries_over() {
+        let mut fast = software_for_tests();
+        for p in &mut fast.precisions {
+            // Ten times the rate with the extents that saturate it grown alike: the same shape.
+            for i in [&mut p.ceiling.gflop_per_s.median, &mut p.ceiling.gflop_per_s.lo, &mut p.ceiling.gflop_per_s.hi] {
+                *i *= 10.0;
+            }
+            for point in &mut p.curve.points {
+                for extent in [&mut point.m, &mut point.n, &mut point.k] {
+                    *extent *= 10f64.cbrt();
+                }
+            }
+        }
+        let (a, b) = (projected(Some(&software_for_tests()), Transfer::Shape), projected(Some(&fast), Transfer::Shape));
+        assert!((a.quantities["step_time"].value / b.quantities["step_time"].value - 1.0).abs() < 1e-6);
+        let (a, b) = (a.equivalents.unwrap(), b.equivalents.unwrap());
+        assert!((b.one / a.one - 10.0).abs() < 1e-9);
+        assert_eq!(a.ideal[0].count, 12_000);
+        assert!((a.ideal[0].flop_per_s - 12_000.0 * a.one).abs() < 1.0);
+    }
+
+    #[test]
+    fn mfu_has_two_digits_and_the_same_input_gives_the_same_bits() {
+        let (a, b) = (projected(None, Transfer::None), projected(None, Transfer::None));
+        assert_eq!(a, b);
+        let q = &a.quantities["mfu"];
+        for x in [q.value, q.p5, q.p50, q.p95] {
+            assert_eq!(x, two_digits(x));
+        }
+        let text = serde_json::to_string(&a).unwrap();
+        assert_eq!(serde_json::from_str::<Projection>(&text).unwrap(), a);
+    }
+
+    #[test]
+    fn an_impossible_scenario_is_refused_with_its_field() {
+        let entry = |change: &str| {
+            format!(
+                "[provenance]\nsource='flopcast'\ndate='2026'\ntier='assumed'\n[scenario.x]\ntitle='x'\n\
+                 cluster='xai-12k-h100'\njob='grok-1'\nformat='bf16'\ntokens={{value=1,unit='Ttoken'}}\n\
+                 sequence={{value=8192,unit='token'}}\nbatch={{value=24.576,unit='Mtoken'}}\n\
+                 checkpoint={{value=30,unit='s'}}\nrestart={{value=300,unit='s'}}\n{change}"
+            )
+        };
+        let fails = |text: &str| {
+            let mut catalog = Catalog::built_in().unwrap();
+            catalog.add_text(text, "x.toml").and_then(|_| run(&catalog, "x", None, &Options::default())).unwrap_err()
+        };
+        let good = entry("");
+        let layout = "layout={tensor=8,pipeline=4,data=375,expert=8,micro_batch=1,recompute='none'}";
+        for (text, part) in [
+            (good.replace("24.576", "24.5"), "`batch`"),
+            (good.replace("value=8192", "value=8192.5"), "`sequence`"),
+            (good.replace("value=1,unit='Ttoken'", "value=1,unit='Mtoken'"), "`tokens`: fewer than one batch"),
+            (good.replace("'bf16'", "'fp4'"), "no fp4 peak"),
+            (good.replace("'grok-1'", "'grok-9'"), "unknown job `grok-9`"),
+            (entry("accelerators={value=13000,unit='accelerator'}"), "13000 of a cluster of 12000"),
+            (entry(&layout.replace("375", "374")), "does not divide"),
+            (entry(&layout.replace("375", "300")), "takes 9600 accelerators, not 12000"),
+            (entry(&layout.replace("'none'", "'some'")), "`scenario.x.layout.recompute`"),
+            (entry("accelerators={value=8,unit='accelerator'}"), "no layout fits"),
+        ] {
+            let error = fails(&text);
+            assert!(error.message().contains(part), "{part}: {error}");
+            assert_eq!(error.exit_code(), 2);
+        }
+    }
 }

@@ -32,7 +32,7 @@ pub struct Equivalents {
     pub precision: Precision,
     /// Ceiling of one, flop/s.
     pub one: f64,
-    /// At [`COUNTS`]; ideal, since nothing is said of what would connect them.
+    /// At 12,000, 85,000 and 300,000; ideal, since nothing is said of what would connect them.
     pub ideal: Vec<Equivalent>,
     /// How many of the adapter, at its ceiling and ideal, make the cluster's achieved rate.
     pub cluster_is: Option<f64>,

@@ -22,6 +22,11 @@ NAMES = {"A100-SXM-80GB": "a100", "H100-SXM-80GB": "h100", "GB200 (per GPU)": "g
 ACHIEVED = {"GB200": "gb200", "GB300": "gb300", "B200-SXM": "b200", "B300-SXM": "b300", "H200-SXM": "h200",
             "TPU v6e (Trillium)": "tpu-v6e"}
 
+# Parts of the same chip share its surface (data/surfaces.toml).
+LIKE = {"a100-sxm-40gb": "a100", "a100-pcie-80gb": "a100", "h100-pcie-80gb": "h100", "h800-sxm-80gb": "h100",
+        "gh200": "h100"}
+ALIASES = {"gb200": ["GB200-NVL72"], "gb300": ["GB300-NVL72"], "h100": ["H100"], "a100": ["A100", "A100 (up to one 8-GPU server)"]}
+
 def slug(device):
     return NAMES.get(device) or re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-")
 
@@ -71,6 +76,10 @@ for row in csv.DictReader(open(devices)):
     print(f'\n[accelerator.{name}]')
     print(f'title = "{row["vendor"]} {row["device"]}"\nvendor = "{row["vendor"]}"')
     print(f'provenance = {{ source = "{origin}" }}')
+    names = [row["device"]] + ALIASES.get(name, [])
+    print("aliases = [" + ", ".join(f'"{n}"' for n in names) + "]")
+    if name in LIKE:
+        print(f'surface = "{LIKE[name]}"')
     print(f'memory = {{ value = {float(row["mem_gb"])}, unit = "GB"{extra("mem_gb")} }}')
     print(f'memory_bandwidth = {{ value = {float(row["mem_tb_s"])}, unit = "TB/s"{extra("mem_tb_s")} }}')
     if row["intra_gbytes_s_per_dir"]:

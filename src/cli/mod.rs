@@ -15,6 +15,7 @@ mod progress;
 mod project;
 #[cfg(feature = "gpu")]
 mod stop;
+mod validate;
 
 use crate::error::{Error, Result};
 use clap::{Parser, Subcommand};
@@ -37,6 +38,7 @@ enum Verb {
     Calibrate(calibrate::Args),
     Project(project::Args),
     Catalog(catalog::Args),
+    Validate(validate::Args),
 }
 
 /// Runs the command line of this process and says how it ended.
@@ -84,6 +86,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Verb::Calibrate(args)) => calibrate::run(&args),
         Some(Verb::Project(args)) => project::run(&args),
         Some(Verb::Catalog(args)) => catalog::run(&args),
+        Some(Verb::Validate(args)) => validate::run(&args),
         None => todo!(),
     }
 }

@@ -5,6 +5,6 @@ pub mod collective;
 pub mod failures;
 mod site;
 
-pub use accelerator::{Accelerator, Format};
+pub use accelerator::{Accelerator, Format, Surface};
 pub use collective::{Fabric, Link};
 pub use site::{Cluster, FabricKind, Node};

@@ -172,7 +172,7 @@ pub(crate) mod tests {
         sequence_parallel: true,
     };
 
-    const RUN: Run = Run { sequence: 8192.0, batch: 1024.0, flash: true, causal: 0.5 };
+    const RUN: Run = Run { sequence: 8192.0, batch: 1024.0, modern: true, causal: 0.5 };
 
     #[test]
     fn a_layout_that_cannot_run_is_refused_with_its_field() {

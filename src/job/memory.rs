@@ -85,7 +85,7 @@ pub fn layer_activations(job: &Transformer, run: &Run, layout: &Layout) -> f64 {
         // Each routed copy of a token also keeps the expert's input.
         share * (per_width * f64::from(e.shared_width) + active * (per_width * f64::from(e.width) + 2.0 * h))
     });
-    let scores = if run.flash || layout.recompute == Recompute::Selective { 0.0 } else { 5.0 * a * run.sequence };
+    let scores = if run.modern || layout.recompute == Recompute::Selective { 0.0 } else { 5.0 * a * run.sequence };
     let whole = if layout.sequence_parallel { whole / t } else { whole };
     tokens * (whole + (attention + dense + experts + scores) / t)
 }
@@ -146,7 +146,7 @@ mod tests {
                    oracle: (f64, f64, f64),
                    percent| Row {
             job: gpt(layers, hidden, heads),
-            run: Run { sequence: 2048.0, batch: f64::from(b) * 512.0, flash: false, causal: 0.5 },
+            run: Run { sequence: 2048.0, batch: f64::from(b) * 512.0, modern: false, causal: 0.5 },
             layout: Layout {
                 tensor: 8,
                 pipeline: p,

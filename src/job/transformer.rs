@@ -92,8 +92,9 @@ pub struct Run {
     pub sequence: f64,
     /// Sequences per optimizer step.
     pub batch: f64,
-    /// Whether attention is fused (its scores are never stored).
-    pub flash: bool,
+    /// A stack of 2023 or later: attention is fused (its scores are never stored), communication runs
+    /// beside computation. Before, neither.
+    pub modern: bool,
     /// Share of the attention square that is counted and computed: ½ causal, 1 full.
     pub causal: f64,
 }
@@ -292,7 +293,7 @@ pub(crate) mod tests {
     fn gpt_3_counts_as_the_megatron_formula_counts_it() {
         // arXiv 2104.04473 eq. 3 without recomputation (72 instead of 96), the whole attention square.
         let job = gpt(96, 12_288, 96);
-        let run = Run { sequence: 2048.0, batch: 1.0, flash: true, causal: 1.0 };
+        let run = Run { sequence: 2048.0, batch: 1.0, modern: true, causal: 1.0 };
         let (h, l, s, v) = (12_288.0, 96.0, 2048.0, 51_200.0);
         let formula = 72.0 * s * l * h * h * (1.0 + s / (6.0 * h) + v / (12.0 * l * h));
         assert!((job.step_flop(&run) / formula - 1.0).abs() < 1e-12);

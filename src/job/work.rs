@@ -22,6 +22,8 @@ pub struct Gemm {
     pub batch: f64,
     /// How often the batch occurs per layer; a fraction where only some layers have it.
     pub times: f64,
+    /// Whether the tokens are routed to it, and so unevenly.
+    pub routed: bool,
 }
 
 /// Which of the three products of a matrix: forward, gradient of the data, gradient of the weights.
@@ -41,7 +43,7 @@ impl Pass {
 }
 
 impl Gemm {
-    const NONE: Gemm = Gemm { m: 0.0, n: 0.0, k: 0.0, batch: 0.0, times: 0.0 };
+    const NONE: Gemm = Gemm { m: 0.0, n: 0.0, k: 0.0, batch: 0.0, times: 0.0, routed: false };
 
     /// The product of this matrix in another pass.
     #[must_use]
@@ -75,6 +77,8 @@ pub struct Work {
     pub attention_flop: f64,
     /// Bytes that the memory-bound operations read and write, forward, in 16 bits.
     pub elementwise_bytes: f64,
+    /// Bytes of attention scores that are written and read, forward; none where attention is fused.
+    pub score_bytes: f64,
     /// Elements that tensor parallelism gathers or scatters at a time.
     pub tensor_elements: f64,
     /// Gathers, and as many scatters, over the tensor ranks, forward.
@@ -105,32 +109,32 @@ impl Work {
         let tokens = f64::from(layout.micro_batch) * run.sequence / c;
         let mut gemms = [Gemm::NONE; MAX_GEMMS];
         let mut used = 0;
-        let mut push = |m: f64, n: f64, k: f64, batch: f64, times: f64| {
+        let mut push = |m: f64, n: f64, k: f64, batch: f64, times: f64, routed: bool| {
             if times > 0.0 {
-                gemms[used] = Gemm { m, n, k, batch, times };
+                gemms[used] = Gemm { m, n, k, batch, times, routed };
                 used += 1;
             }
         };
         let (dq, dk, dv) = (a * job.head(), g * job.head(), g * job.value_head());
         match &job.latent {
-            None => push(tokens, (dq + dk + dv) / t, h, 1.0, 1.0),
+            None => push(tokens, (dq + dk + dv) / t, h, 1.0, 1.0, false),
             Some(l) => {
                 let (q, kv, rope) = (f64::from(l.query_rank), f64::from(l.kv_rank), f64::from(l.rope_dim));
                 let up = a * (f64::from(l.nope_dim) + f64::from(l.value_dim));
                 // The low-rank projections are small and not split over the tensor ranks.
-                push(tokens, q, h, 1.0, 1.0);
-                push(tokens, dq / t, q, 1.0, 1.0);
-                push(tokens, kv + rope, h, 1.0, 1.0);
-                push(tokens, up / t, kv, 1.0, 1.0);
+                push(tokens, q, h, 1.0, 1.0, false);
+                push(tokens, dq / t, q, 1.0, 1.0, false);
+                push(tokens, kv + rope, h, 1.0, 1.0, false);
+                push(tokens, up / t, kv, 1.0, 1.0, false);
             }
         }
-        push(tokens, h, a * job.value_head() / t, 1.0, 1.0);
+        push(tokens, h, a * job.value_head() / t, 1.0, 1.0, false);
         let inputs = if job.gated { 2.0 } else { 1.0 };
         let dense_share = job.dense_layers() / f64::from(job.layers);
         let expert_share = 1.0 - dense_share;
         let f = f64::from(job.ffn);
-        push(tokens, inputs * f / t, h, 1.0, dense_share);
-        push(tokens, h, f / t, 1.0, dense_share);
+        push(tokens, inputs * f / t, h, 1.0, dense_share, false);
+        push(tokens, h, f / t, 1.0, dense_share, false);
         let mut split = 6.0 * a * job.head() + dense_share * (2.0 + 2.0 * inputs) * f;
         let mut expert_elements = 0.0;
         if let Some(e) = &job.experts {
@@ -139,11 +143,11 @@ impl Work {
             let (w, s) = (f64::from(e.width), f64::from(e.shared_width));
             // Tokens of the e·etp ranks together, each `active` times, over all experts.
             let per_expert = tokens / t * ep * etp * active / count;
-            push(per_expert, inputs * w / etp, h, count / ep, expert_share);
-            push(per_expert, h, w / etp, count / ep, expert_share);
+            push(per_expert, inputs * w / etp, h, count / ep, expert_share, true);
+            push(per_expert, h, w / etp, count / ep, expert_share, true);
             if s > 0.0 {
-                push(tokens, inputs * s / t, h, 1.0, expert_share);
-                push(tokens, h, s / t, 1.0, expert_share);
+                push(tokens, inputs * s / t, h, 1.0, expert_share, false);
+                push(tokens, h, s / t, 1.0, expert_share, false);
             }
             // Gates, and the copies that sort tokens by expert and back.
             split += expert_share * ((2.0 + 2.0 * inputs) * (active * w + s) + 8.0 * active * h);
@@ -154,8 +158,10 @@ impl Work {
         Work {
             gemms,
             used,
-            logits: Gemm { m: tokens, n: f64::from(job.vocab) / t, k: h, batch: 1.0, times: 1.0 },
-            attention_flop: tokens * job.attention_core_flop(run) / t,
+            logits: Gemm { m: tokens, n: f64::from(job.vocab) / t, k: h, batch: 1.0, times: 1.0, routed: false },
+            // Attention that is not fused computes the whole square.
+            attention_flop: tokens * job.attention_core_flop(run) / t / if run.modern { 1.0 } else { run.causal },
+            score_bytes: if run.modern { 0.0 } else { 10.0 * a / t * tokens * run.sequence },
             elementwise_bytes: tokens * (whole + split / t),
             tensor_elements: tokens * h,
             tensor_times: 1.0 + if job.experts.is_some() { dense_share } else { 1.0 },
@@ -181,7 +187,7 @@ mod tests {
     use super::super::transformer::tests::{gpt, grok};
     use super::*;
 
-    const RUN: Run = Run { sequence: 8192.0, batch: 1024.0, flash: true, causal: 0.5 };
+    const RUN: Run = Run { sequence: 8192.0, batch: 1024.0, modern: true, causal: 0.5 };
 
     /// All products, attention and logits of a step, over all ranks: the model flop again.
     fn step_flop(job: &Transformer, layout: &Layout) -> f64 {
@@ -212,7 +218,7 @@ mod tests {
 
     #[test]
     fn the_three_passes_have_the_same_flop_and_elements() {
-        let gemm = Gemm { m: 3.0, n: 5.0, k: 7.0, batch: 2.0, times: 1.0 };
+        let gemm = Gemm { m: 3.0, n: 5.0, k: 7.0, batch: 2.0, times: 1.0, routed: false };
         for pass in Pass::ALL {
             assert_eq!(gemm.of(pass).flop(), gemm.flop());
             assert_eq!(gemm.of(pass).elements(), gemm.elements());

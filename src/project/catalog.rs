@@ -2,7 +2,7 @@
 
 use super::constants::ConstantsFile;
 use super::scenario::Scenario;
-use crate::cluster::{Accelerator, Cluster, FabricKind, Node};
+use crate::cluster::{Accelerator, Cluster, FabricKind, Node, Surface};
 use crate::error::{Context, Error, Result};
 use crate::job::Transformer;
 use crate::sourced::read;
@@ -11,9 +11,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The built-in files; what they hold is checked by a test.
-const BUILT_IN: [(&str, &str); 6] = [
+const BUILT_IN: [(&str, &str); 8] = [
     ("data/sources.toml", include_str!("../../data/sources.toml")),
     ("data/accelerators.toml", include_str!("../../data/accelerators.toml")),
+    ("data/variants.toml", include_str!("../../data/variants.toml")),
+    ("data/surfaces.toml", include_str!("../../data/surfaces.toml")),
     ("data/fabrics.toml", include_str!("../../data/fabrics.toml")),
     ("data/clusters.toml", include_str!("../../data/clusters.toml")),
     ("data/jobs.toml", include_str!("../../data/jobs.toml")),
@@ -40,6 +42,7 @@ pub struct Source {
 struct File {
     source: BTreeMap<String, Source>,
     accelerator: BTreeMap<String, Accelerator>,
+    surface: BTreeMap<String, Surface>,
     node: BTreeMap<String, Node>,
     fabric: BTreeMap<String, FabricKind>,
     cluster: BTreeMap<String, Cluster>,
@@ -60,6 +63,8 @@ pub struct Catalog {
     pub sources: BTreeMap<String, Source>,
     /// Accelerators.
     pub accelerators: BTreeMap<String, Accelerator>,
+    /// How matrix products depend on their extents, by accelerator.
+    pub surfaces: BTreeMap<String, Surface>,
     /// Boxes.
     pub nodes: BTreeMap<String, Node>,
     /// Networks.
@@ -81,6 +86,7 @@ impl Catalog {
         let mut catalog = Catalog {
             sources: BTreeMap::new(),
             accelerators: BTreeMap::new(),
+            surfaces: BTreeMap::new(),
             nodes: BTreeMap::new(),
             fabrics: BTreeMap::new(),
             clusters: BTreeMap::new(),
@@ -123,6 +129,7 @@ impl Catalog {
     fn add(&mut self, file: File) {
         self.sources.extend(file.source);
         self.accelerators.extend(file.accelerator);
+        self.surfaces.extend(file.surface);
         self.nodes.extend(file.node);
         self.fabrics.extend(file.fabric);
         self.clusters.extend(file.cluster);
@@ -133,6 +140,26 @@ impl Catalog {
     /// The accelerator of that name.
     pub fn accelerator(&self, name: &str) -> Result<&Accelerator> {
         find("accelerator", &self.accelerators, name)
+    }
+
+    /// The surface of the accelerator of that name, its own or the one it shares.
+    pub fn surface(&self, name: &str) -> Option<&Surface> {
+        let shared = self.accelerators.get(name).and_then(|a| a.surface.as_deref());
+        self.surfaces.get(shared.unwrap_or(name))
+    }
+
+    /// The accelerator that goes by that name in a published table, with its own name.
+    pub fn accelerator_called(&self, alias: &str) -> Result<(&str, &Accelerator)> {
+        let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
+        let wanted = plain(alias);
+        let found = self
+            .accelerators
+            .iter()
+            .find(|(name, a)| plain(name) == wanted || a.aliases.iter().any(|known| plain(known) == wanted));
+        match found {
+            Some((name, accelerator)) => Ok((name, accelerator)),
+            None => self.accelerator(alias).map(|a| ("", a)),
+        }
     }
 
     /// The node of that name.

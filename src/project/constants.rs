@@ -59,16 +59,22 @@ macro_rules! constants {
 constants! {
     /// Rate of a software stack over the median stack: one draw for all that computes.
     stack_quality: Ratio,
-    /// Rate of large products in training over the best product found.
+    /// Rate of products in training over that of the same product alone.
     training_gemm: Ratio,
+    /// Rate of large products over the best one found.
+    large_product: Ratio,
+    /// Rate of 8-bit products in training, quantising included, over the products alone.
+    fp8: Ratio,
     /// Best product over peak where nobody published one.
     unmeasured_gemm: Ratio,
     /// Seconds that a product costs beyond its flop.
     gemm_overhead: Time,
-    /// Rate of fused attention over the best product.
+    /// Rate of attention over that of large products.
     attention: Ratio,
     /// Share of the memory bandwidth that element-wise operations reach.
     memory_efficiency: Ratio,
+    /// The same of a stack before 2023, unfused.
+    memory_efficiency_unfused: Ratio,
     /// Host seconds per kernel.
     launch: Time,
     /// Share of the scale-up bandwidth that collectives reach.
@@ -81,6 +87,10 @@ constants! {
     fabric_efficiency: Ratio,
     /// Share of tensor-parallel communication that nothing hides.
     tensor_exposed: Ratio,
+    /// Share of the window of a backward pass that reductions over the replicas can use.
+    data_overlap: Ratio,
+    /// Seconds of a step that no part of the model explains.
+    step_fixed: Time,
     /// Share of the exchange with experts that nothing hides.
     expert_exposed: Ratio,
     /// Mutual slowdown of computation and communication that overlap.

@@ -10,6 +10,7 @@ mod sample;
 mod scenario;
 mod search;
 mod step;
+pub mod validate;
 
 pub use catalog::{Catalog, Source};
 pub use constants::{Constants, ConstantsFile};

@@ -3,7 +3,7 @@
 use super::catalog::Catalog;
 use super::constants::ConstantsFile;
 use super::machine::Machine;
-use crate::cluster::{Accelerator, Cluster, FabricKind, Format, Node};
+use crate::cluster::{Accelerator, Cluster, FabricKind, Format, Node, Surface};
 use crate::error::{Error, Result};
 use crate::job::{Layout, Run, Transformer};
 use crate::sourced::{Stamp, Value};
@@ -56,6 +56,8 @@ pub struct Forecast<'a> {
     pub cluster: &'a Cluster,
     /// Its accelerator.
     pub accelerator: &'a Accelerator,
+    /// How its products depend on their extents, where others measured it.
+    pub surface: Option<&'a Surface>,
     /// Its boxes.
     pub node: &'a Node,
     /// Its network.
@@ -115,14 +117,16 @@ impl<'a> Forecast<'a> {
         if fabric.oversubscription.value < 1.0 {
             return fail("oversubscription", format!("{} is below 1", fabric.oversubscription.value));
         }
-        let run = Run { sequence, batch, flash: true, causal: 0.5 };
+        let run = Run { sequence, batch, modern: true, causal: 0.5 };
         if let Some(layout) = &scenario.layout {
             layout.check(job, &run)?;
             if layout.accelerators() as f64 != count {
                 return fail("layout", format!("`{layout}` takes {} accelerators, not {count}", layout.accelerators()));
             }
         }
-        let Some(machine) = Machine::new(accelerator, node, fabric, scenario.format, count) else {
+        let Some(machine) =
+            Machine::new(accelerator, catalog.surface(&cluster.accelerator), node, fabric, scenario.format, count)
+        else {
             let known: Vec<_> = accelerator.peak.keys().map(|f| f.as_str()).collect();
             return Err(Error::usage(format!(
                 "`format`: no {} peak is known of `{}`",
@@ -135,6 +139,7 @@ impl<'a> Forecast<'a> {
             scenario,
             cluster,
             accelerator,
+            surface: catalog.surface(&cluster.accelerator),
             node,
             fabric,
             job,

@@ -10,7 +10,7 @@ use super::constants::Constants;
 use super::machine::Machine;
 use crate::calibrate::Curve;
 use crate::cluster::collective::Group;
-use crate::job::{Gemm, Layout, MAX_GEMMS, Pass, Recompute, Run, Transformer, Work, memory};
+use crate::job::{Layout, MAX_GEMMS, Pass, Recompute, Run, Transformer, Work, memory};
 
 /// A step, seconds each.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,7 +27,7 @@ pub struct Step {
     pub bubble: f64,
     /// Gradients and parameters over the replicas that nothing hides.
     pub data: f64,
-    /// Optimizer.
+    /// Optimizer and what else a step costs once.
     pub optimizer: f64,
     /// What the scale costs beyond the closed form.
     pub scale: f64,
@@ -43,6 +43,7 @@ pub struct StepModel {
     layout: Layout,
     microbatches: f64,
     layers: f64,
+    modern: bool,
     /// Efficiency of each product and pass over the best one, by the transferred curve; 1 without.
     shape: [[f64; 3]; MAX_GEMMS],
     held: memory::Held,
@@ -70,6 +71,7 @@ impl StepModel {
             layout: *layout,
             microbatches: layout.microbatches(run),
             layers: f64::from(job.layers),
+            modern: run.modern,
             shape,
             held: memory::held(job, run, layout),
         }
@@ -94,47 +96,53 @@ impl StepModel {
         let cp = f64::from(l.context);
 
         // Compute of one layer, forward and backward.
-        let rate = machine.best(c) * c.training_gemm * c.stack_quality * transfer;
-        let bandwidth = machine.memory_bandwidth * c.memory_efficiency;
-        let product = |g: &Gemm, rate: f64, operand: f64| {
-            let bytes = g.elements() * operand / machine.memory_bandwidth;
-            (g.flop() / rate).max(bytes) + c.gemm_overhead
-        };
+        let rate = machine.rate(c) * transfer;
+        let rate16 = machine.rate16(c) * transfer;
+        let efficiency = if self.modern { c.memory_efficiency } else { c.memory_efficiency_unfused };
+        let bandwidth = machine.memory_bandwidth * efficiency;
         let (mut forward, mut backward) = (0.0, 0.0);
         for (gemm, shape) in w.gemms().iter().zip(&self.shape) {
-            let uneven = if gemm.batch > 1.0 || gemm.times < 1.0 { c.expert_imbalance } else { 1.0 };
-            let pass =
-                |pass: Pass, shape: f64| gemm.times * uneven * product(&gemm.of(pass), rate * shape, machine.operand);
+            let uneven = if gemm.routed { c.expert_imbalance } else { 1.0 };
+            let pass = |pass: Pass, shape: f64| {
+                gemm.times * uneven * machine.product(&gemm.of(pass), rate * shape, machine.operand, c)
+            };
             forward += pass(Pass::Forward, shape[0]);
             backward += pass(Pass::Data, shape[1]) + pass(Pass::Weights, shape[2]);
         }
-        let rate16 = machine.best16(c) * c.stack_quality;
-        let attention = w.attention_flop / (rate16 * c.attention);
+        let scores = w.attention_flop / (rate16 * c.attention) + w.score_bytes / bandwidth;
         let elementwise = w.elementwise_bytes / bandwidth;
-        forward += attention + elementwise;
+        forward += scores + elementwise;
         // Fused attention computes the scores again: 2.5 times its forward pass.
-        backward += 2.5 * attention + 2.0 * elementwise;
+        let scores_again = match (self.modern, l.recompute) {
+            (true, _) => 2.5,
+            (false, Recompute::Selective) => 3.0,
+            (false, _) => 2.0,
+        };
+        backward += scores_again * scores + 2.0 * elementwise;
+        let kernels = KERNELS * c.launch;
+        let forward = forward.max(kernels);
+        let mut backward = backward.max(2.0 * kernels);
         if l.recompute == Recompute::Full {
             backward += forward;
         }
-        let kernels = KERNELS * c.launch;
-        let forward = forward.max(kernels);
-        let backward = backward.max(2.0 * kernels);
 
         // Communication of one layer.
         let tensor_group = Group { size: t, stride: 1.0 };
         let one = fabric.all_gather(tensor_group, 2.0 * w.tensor_elements);
         // Gathers and scatters forward; the same backward, and the inputs gathered again.
         let again = if l.recompute == Recompute::Full { 2.0 } else { 0.0 };
-        let tensor = c.tensor_exposed * w.tensor_times * (2.0 + 2.0 + 1.0 + again) * one;
+        let exposed = if self.modern { c.tensor_exposed } else { 1.0 };
+        // The inputs that sequence parallelism scattered are gathered once more.
+        let regather = if l.sequence_parallel { 1.0 } else { 0.0 };
+        let tensor = exposed * w.tensor_times * (2.0 + 2.0 + regather + again) * one;
         let expert_group = Group { size: f64::from(l.expert), stride: f64::from(l.expert_tensor) };
         let exchange = fabric.all_to_all(expert_group, 2.0 * w.expert_elements * c.expert_imbalance);
         let expert = c.expert_exposed * w.expert_times * 2.0 * exchange;
         let hop = if cp > 1.0 { fabric.send(t, 2.0 * w.context_elements / (cp - 1.0)) } else { 0.0 };
-        let context = 3.0 * (cp - 1.0) * (hop - attention / cp).max(0.0);
+        let context = 3.0 * (cp - 1.0) * (hop - scores / cp).max(0.0);
 
         let layers = w.stage_layers;
-        let output = 3.0 * product(&w.logits, rate16 * c.training_gemm, 2.0);
+        let output = Pass::ALL.iter().map(|pass| machine.product(&w.logits.of(*pass), rate16, 2.0, c)).sum::<f64>();
         let compute = layers * (forward + backward) + output;
         let per_microbatch = compute + layers * (tensor + expert + context);
 
@@ -142,6 +150,8 @@ impl StepModel {
         let m = if l.virtual_stages > 1 { (self.microbatches / p).ceil() * p } else { self.microbatches };
         let boundary = if p > 1.0 { fabric.send(t * cp * f64::from(l.data), 2.0 * w.boundary_elements) } else { 0.0 };
         let bubble = (p - 1.0) / v * per_microbatch + 2.0 * (p - 1.0) * v.min(2.0) * boundary;
+        // Sends that nothing hides, forward and backward, at every boundary of every microbatch.
+        let sends = if self.modern { 0.0 } else { 2.0 * v * m * boundary };
 
         // Gradients and parameters over the replicas.
         let replicas = f64::from(l.data) * cp;
@@ -151,14 +161,19 @@ impl StepModel {
         let gather = fabric.all_gather(dense, 2.0 * w.dense_params) + fabric.all_gather(experts, 2.0 * w.expert_params);
         let reduce = fabric.all_gather(dense, 4.0 * w.dense_params) + fabric.all_gather(experts, 4.0 * w.expert_params);
         let kappa = c.overlap_slowdown - 1.0;
+        let overlap = if self.modern { c.data_overlap } else { 0.0 };
+        let hidden = |moved: f64, window: f64, least: f64| {
+            least.max(moved - overlap * window) + kappa * moved.min(overlap * window)
+        };
         let data = if l.zero == 3 {
-            // Gathered for both passes and reduced, each microbatch, beside the computation.
-            let moved = 2.0 * gather + reduce;
-            m * ((moved - per_microbatch).max(0.0) + kappa * moved.min(per_microbatch))
+            // Gathered for both passes and reduced, each microbatch, beside the computation; what
+            // waits in any case is the first gather and the last reduction.
+            let moved = 2.0 * gather + 0.5 * reduce;
+            m * hidden(moved, per_microbatch, moved / (2.0 * layers))
         } else {
-            let window = layers * backward * (1.0 - 1.0 / layers.max(1.0));
-            let hidden = |moved: f64, window: f64| (moved / layers).max(moved - window) + kappa * moved.min(window);
-            hidden(reduce, window) + hidden(gather, layers * forward * (1.0 - 1.0 / layers.max(1.0)))
+            let window = 1.0 - 1.0 / layers.max(1.0);
+            hidden(reduce, layers * backward * window, reduce / layers)
+                + hidden(gather, layers * forward * window, gather / layers)
         };
 
         let shard = |params: f64, replicas: f64| params / if l.zero >= 1 { replicas } else { 1.0 };
@@ -166,16 +181,16 @@ impl StepModel {
             * (shard(w.dense_params, replicas) + shard(w.expert_params, memory::expert_replicas(l)))
             / bandwidth;
 
-        let sum = m * per_microbatch + bubble + data + optimizer;
+        let sum = m * per_microbatch + bubble + sends + data + optimizer + c.step_fixed;
         let total = sum * scale_cost(c, l.accelerators() as f64, machine.node);
         Step {
             total,
             compute: m * compute,
             tensor: m * layers * (tensor + context),
             expert: m * layers * expert,
-            bubble,
+            bubble: bubble + sends,
             data,
-            optimizer,
+            optimizer: optimizer + c.step_fixed,
             scale: total - sum,
         }
     }

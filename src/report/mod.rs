@@ -5,5 +5,6 @@ pub mod devices;
 pub mod measurement;
 pub mod projection;
 mod table;
+pub mod validation;
 
 pub use table::Table;

@@ -11,8 +11,10 @@ use std::fmt;
 pub enum Recompute {
     /// Nothing.
     None,
-    /// The attention scores (arXiv 2205.05198).
+    /// The attention scores (arXiv 2205.05198); nothing where attention is fused.
     Selective,
+    /// Every other layer, or every other product.
+    Half,
     /// Whole layers.
     Full,
 }
@@ -147,6 +149,7 @@ impl fmt::Display for Layout {
         text += match self.recompute {
             Recompute::None => "",
             Recompute::Selective => " selective",
+            Recompute::Half => " half-recompute",
             Recompute::Full => " full-recompute",
         };
         f.pad(&text)
@@ -155,6 +158,7 @@ impl fmt::Display for Layout {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use super::super::Stack;
     use super::super::transformer::tests::grok;
     use super::*;
 
@@ -172,7 +176,7 @@ pub(crate) mod tests {
         sequence_parallel: true,
     };
 
-    const RUN: Run = Run { sequence: 8192.0, batch: 1024.0, modern: true, causal: 0.5 };
+    const RUN: Run = Run { sequence: 8192.0, batch: 1024.0, stack: Stack::Fused, causal: 0.5 };
 
     #[test]
     fn a_layout_that_cannot_run_is_refused_with_its_field() {

@@ -1,7 +1,7 @@
 //! Bytes per accelerator on the most loaded pipeline stage (arXiv 2205.05198 for activations,
 //! arXiv 1910.02054 for state sharding).
 
-use super::{Layout, Recompute, Run, Transformer};
+use super::{Layout, Recompute, Run, Stack, Transformer};
 
 /// What is held, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,8 +68,9 @@ pub fn layer_activations(job: &Transformer, run: &Run, layout: &Layout) -> f64 {
     let t = f64::from(layout.tensor);
     let tokens = f64::from(layout.micro_batch) * run.sequence / f64::from(layout.context);
     let h = f64::from(job.hidden);
+    let checkpoint = 2.0 * tokens * h / if layout.sequence_parallel { t } else { 1.0 };
     if layout.recompute == Recompute::Full {
-        return 2.0 * tokens * h / if layout.sequence_parallel { t } else { 1.0 };
+        return checkpoint;
     }
     let (a, g) = (f64::from(job.heads), f64::from(job.kv_heads));
     // Inputs of the norms and of both blocks, and the dropout masks: split only along the sequence.
@@ -85,9 +86,14 @@ pub fn layer_activations(job: &Transformer, run: &Run, layout: &Layout) -> f64 {
         // Each routed copy of a token also keeps the expert's input.
         share * (per_width * f64::from(e.shared_width) + active * (per_width * f64::from(e.width) + 2.0 * h))
     });
-    let scores = if run.modern || layout.recompute == Recompute::Selective { 0.0 } else { 5.0 * a * run.sequence };
+    let scores = if run.stack != Stack::Early || layout.recompute == Recompute::Selective {
+        0.0
+    } else {
+        5.0 * a * run.sequence
+    };
     let whole = if layout.sequence_parallel { whole / t } else { whole };
-    tokens * (whole + (attention + dense + experts + scores) / t)
+    let all = tokens * (whole + (attention + dense + experts + scores) / t);
+    if layout.recompute == Recompute::Half { 0.5 * (all + checkpoint) } else { all }
 }
 
 /// All activations of the first stage, which keeps the most microbatches in flight.
@@ -146,7 +152,7 @@ mod tests {
                    oracle: (f64, f64, f64),
                    percent| Row {
             job: gpt(layers, hidden, heads),
-            run: Run { sequence: 2048.0, batch: f64::from(b) * 512.0, modern: false, causal: 0.5 },
+            run: Run { sequence: 2048.0, batch: f64::from(b) * 512.0, stack: Stack::Early, causal: 0.5 },
             layout: Layout {
                 tensor: 8,
                 pipeline: p,

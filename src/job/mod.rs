@@ -6,5 +6,5 @@ mod transformer;
 mod work;
 
 pub use layout::{Layout, Recompute};
-pub use transformer::{Experts, Latent, Run, Transformer};
+pub use transformer::{Experts, Latent, Run, Stack, Transformer};
 pub use work::{Gemm, MAX_GEMMS, Pass, Work};

@@ -85,6 +85,18 @@ pub struct Transformer {
     pub provenance: Stamp,
 }
 
+/// Kinds of training software, by what they leave to the hardware.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stack {
+    /// Before 2023: attention scores are stored, communication waits for computation.
+    Early,
+    /// Fused attention, everything else as the framework issues it (PyTorch FSDP).
+    Eager,
+    /// Fused kernels throughout, communication beside computation (Megatron-Core, NeMo, XLA).
+    Fused,
+}
+
 /// What is trained at once.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Run {
@@ -92,9 +104,8 @@ pub struct Run {
     pub sequence: f64,
     /// Sequences per optimizer step.
     pub batch: f64,
-    /// A stack of 2023 or later: attention is fused (its scores are never stored), communication runs
-    /// beside computation. Before, neither.
-    pub modern: bool,
+    /// The software it runs on.
+    pub stack: Stack,
     /// Share of the attention square that is counted and computed: ½ causal, 1 full.
     pub causal: f64,
 }
@@ -293,7 +304,7 @@ pub(crate) mod tests {
     fn gpt_3_counts_as_the_megatron_formula_counts_it() {
         // arXiv 2104.04473 eq. 3 without recomputation (72 instead of 96), the whole attention square.
         let job = gpt(96, 12_288, 96);
-        let run = Run { sequence: 2048.0, batch: 1.0, modern: true, causal: 1.0 };
+        let run = Run { sequence: 2048.0, batch: 1.0, stack: Stack::Fused, causal: 1.0 };
         let (h, l, s, v) = (12_288.0, 96.0, 2048.0, 51_200.0);
         let formula = 72.0 * s * l * h * h * (1.0 + s / (6.0 * h) + v / (12.0 * l * h));
         assert!((job.step_flop(&run) / formula - 1.0).abs() < 1e-12);

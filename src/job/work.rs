@@ -3,7 +3,7 @@
 //! Layers are taken as their average over the job: a product that only some layers have counts with
 //! their share. Nothing here is allocated, so that a search can make millions.
 
-use super::{Layout, Run, Transformer, memory};
+use super::{Layout, Run, Stack, Transformer, memory};
 
 /// Most forward products a layer has: five of low-rank attention, two each of a plain, a shared and
 /// a routed feed-forward part.
@@ -85,6 +85,10 @@ pub struct Work {
     pub tensor_times: f64,
     /// Elements that a rank sends in one exchange of tokens with the experts.
     pub expert_elements: f64,
+    /// Elements of tokens that are sorted by expert and back, each copy once.
+    pub routing_elements: f64,
+    /// Share of the layers that have experts.
+    pub expert_share: f64,
     /// Exchanges forward: there and back, times the share of layers that have experts.
     pub expert_times: f64,
     /// Elements that a rank passes to the next of its context ring, all hops together, forward.
@@ -136,7 +140,7 @@ impl Work {
         push(tokens, inputs * f / t, h, 1.0, dense_share, false);
         push(tokens, h, f / t, 1.0, dense_share, false);
         let mut split = 6.0 * a * job.head() + dense_share * (2.0 + 2.0 * inputs) * f;
-        let mut expert_elements = 0.0;
+        let (mut expert_elements, mut routing_elements) = (0.0, 0.0);
         if let Some(e) = &job.experts {
             let (ep, etp) = (f64::from(layout.expert), f64::from(layout.expert_tensor));
             let (active, count) = (f64::from(e.active), f64::from(e.count));
@@ -149,8 +153,8 @@ impl Work {
                 push(tokens, inputs * s / t, h, 1.0, expert_share, false);
                 push(tokens, h, s / t, 1.0, expert_share, false);
             }
-            // Gates, and the copies that sort tokens by expert and back.
-            split += expert_share * ((2.0 + 2.0 * inputs) * (active * w + s) + 8.0 * active * h);
+            split += expert_share * (2.0 + 2.0 * inputs) * (active * w + s);
+            routing_elements = expert_share * tokens / t * active * h;
             expert_elements = tokens / t * h * active;
         }
         let whole = 22.0 * h / if layout.sequence_parallel { t } else { 1.0 };
@@ -160,12 +164,16 @@ impl Work {
             used,
             logits: Gemm { m: tokens, n: f64::from(job.vocab) / t, k: h, batch: 1.0, times: 1.0, routed: false },
             // Attention that is not fused computes the whole square.
-            attention_flop: tokens * job.attention_core_flop(run) / t / if run.modern { 1.0 } else { run.causal },
-            score_bytes: if run.modern { 0.0 } else { 10.0 * a / t * tokens * run.sequence },
+            attention_flop: tokens * job.attention_core_flop(run)
+                / t
+                / if run.stack == Stack::Early { run.causal } else { 1.0 },
+            score_bytes: if run.stack == Stack::Early { 10.0 * a / t * tokens * run.sequence } else { 0.0 },
             elementwise_bytes: tokens * (whole + split / t),
             tensor_elements: tokens * h,
             tensor_times: 1.0 + if job.experts.is_some() { dense_share } else { 1.0 },
             expert_elements,
+            routing_elements,
+            expert_share,
             expert_times: 2.0 * expert_share,
             context_elements: (c - 1.0) * tokens * (dk + dv) / t,
             boundary_elements: tokens * h / if layout.sequence_parallel { t } else { 1.0 },
@@ -187,7 +195,7 @@ mod tests {
     use super::super::transformer::tests::{gpt, grok};
     use super::*;
 
-    const RUN: Run = Run { sequence: 8192.0, batch: 1024.0, modern: true, causal: 0.5 };
+    const RUN: Run = Run { sequence: 8192.0, batch: 1024.0, stack: Stack::Fused, causal: 0.5 };
 
     /// All products, attention and logits of a step, over all ranks: the model flop again.
     fn step_flop(job: &Transformer, layout: &Layout) -> f64 {

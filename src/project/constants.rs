@@ -71,12 +71,26 @@ constants! {
     gemm_overhead: Time,
     /// Rate of attention over that of large products.
     attention: Ratio,
+    /// The same of an eager stack.
+    attention_eager: Ratio,
+    /// Rate of the experts' grouped products over that of plain ones of their extents.
+    expert_rate: Ratio,
+    /// Seconds that routing costs per layer with experts, forward, beyond its bytes.
+    routing: Time,
+    /// Bytes that routing reads and writes per element of a routed token, forward.
+    routing_bytes: BytesPerElement,
     /// Share of the memory bandwidth that element-wise operations reach.
     memory_efficiency: Ratio,
-    /// The same of a stack before 2023, unfused.
-    memory_efficiency_unfused: Ratio,
+    /// The same of an eager stack with fused attention.
+    memory_efficiency_eager: Ratio,
+    /// The same of a stack before 2023.
+    memory_efficiency_early: Ratio,
     /// Host seconds per kernel.
     launch: Time,
+    /// The same of an eager stack.
+    launch_eager: Time,
+    /// The same of a stack before 2023.
+    launch_early: Time,
     /// Share of the scale-up bandwidth that collectives reach.
     scale_up: Ratio,
     /// Seconds per rank of a collective inside a scale-up domain.

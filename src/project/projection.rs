@@ -4,11 +4,10 @@ use super::catalog::Catalog;
 use super::constants::{COUNT, Constants};
 use super::equivalents::Equivalents;
 use super::machine::Machine;
-use super::sample::{DRAWS, Draws, Input, SEED, quantile, share};
+use super::sample::{DRAWS, Draws, Input, quantile, share};
 use super::scenario::Forecast;
 use super::search::best_layout;
 use super::step::{Step, StepModel};
-use super::validate::Case;
 use super::{LARGEST_VALIDATED, SCHEMA};
 use crate::calibrate::{Calibration, Curve};
 use crate::cluster::failures::{best_interval, goodput, mean_time_to_failure};
@@ -313,28 +312,6 @@ pub fn run(catalog: &Catalog, name: &str, calibration: Option<&Calibration>, opt
     projection.sources = sources(catalog, &projection);
     projection.warnings = warnings(&projection, &forecast, &central, calibration);
     Ok(projection)
-}
-
-/// 5 and 95 % of the step of a published run, around `seconds`: the constants' draws, without those of
-/// a particular network, on fewer points.
-pub(super) fn two_sided_step(catalog: &Catalog, case: &Case, layout: &Layout, seconds: f64) -> (f64, f64) {
-    const POINTS: usize = 128;
-    let entries = catalog.constants.entries();
-    let model = StepModel::new(&case.job, &case.run, layout, &case.machine, None);
-    let mut constants = catalog.constants.medians();
-    let mut values: Vec<f64> = (0..POINTS)
-        .map(|i| {
-            for (column, entry) in entries.iter().enumerate() {
-                let u = f64::from(sobol_burley::sample(i as u32, column as u32, SEED));
-                constants.set(column, entry.spread.at(entry.median, u));
-            }
-            model.time(&case.machine, &constants, 1.0).total
-        })
-        .collect();
-    values.sort_by(f64::total_cmp);
-    // The median of the draws may lie beside the value at the medians; the band is moved with it.
-    let shift = seconds / quantile(&values, 0.5);
-    (shift * quantile(&values, 0.05), shift * quantile(&values, 0.95))
 }
 
 fn parts(step: &Step) -> BTreeMap<String, f64> {

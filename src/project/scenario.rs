@@ -5,7 +5,7 @@ use super::constants::ConstantsFile;
 use super::machine::Machine;
 use crate::cluster::{Accelerator, Cluster, FabricKind, Format, Node, Surface};
 use crate::error::{Error, Result};
-use crate::job::{Layout, Run, Transformer};
+use crate::job::{Layout, Run, Stack, Transformer};
 use crate::sourced::{Stamp, Value};
 use crate::units::{Accelerators, NodeFailureRate, Time, Tokens};
 use serde::{Deserialize, Serialize};
@@ -117,7 +117,7 @@ impl<'a> Forecast<'a> {
         if fabric.oversubscription.value < 1.0 {
             return fail("oversubscription", format!("{} is below 1", fabric.oversubscription.value));
         }
-        let run = Run { sequence, batch, modern: true, causal: 0.5 };
+        let run = Run { sequence, batch, stack: Stack::Fused, causal: 0.5 };
         if let Some(layout) = &scenario.layout {
             layout.check(job, &run)?;
             if layout.accelerators() as f64 != count {

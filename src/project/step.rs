@@ -10,7 +10,7 @@ use super::constants::Constants;
 use super::machine::Machine;
 use crate::calibrate::Curve;
 use crate::cluster::collective::Group;
-use crate::job::{Layout, MAX_GEMMS, Pass, Recompute, Run, Transformer, Work, memory};
+use crate::job::{Layout, MAX_GEMMS, Pass, Recompute, Run, Stack, Transformer, Work, memory};
 
 /// A step, seconds each.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,6 +35,9 @@ pub struct Step {
 
 /// Kernels of one layer, forward; backward has twice as many.
 const KERNELS: f64 = 26.0;
+/// Those of them that are bound by memory, each with its own start and end; and what fusing leaves.
+const SMALL_KERNELS: f64 = 14.0;
+const FUSED_KERNELS: f64 = 6.0;
 
 /// A job under a layout, made ready so that a draw of the constants costs no search and no memory.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,7 +46,7 @@ pub struct StepModel {
     layout: Layout,
     microbatches: f64,
     layers: f64,
-    modern: bool,
+    stack: Stack,
     /// Efficiency of each product and pass over the best one, by the transferred curve; 1 without.
     shape: [[f64; 3]; MAX_GEMMS],
     held: memory::Held,
@@ -71,7 +74,7 @@ impl StepModel {
             layout: *layout,
             microbatches: layout.microbatches(run),
             layers: f64::from(job.layers),
-            modern: run.modern,
+            stack: run.stack,
             shape,
             held: memory::held(job, run, layout),
         }
@@ -98,43 +101,56 @@ impl StepModel {
         // Compute of one layer, forward and backward.
         let rate = machine.rate(c) * transfer;
         let rate16 = machine.rate16(c) * transfer;
-        let efficiency = if self.modern { c.memory_efficiency } else { c.memory_efficiency_unfused };
+        let (efficiency, attention) = match self.stack {
+            Stack::Early => (c.memory_efficiency_early, 1.0),
+            Stack::Eager => (c.memory_efficiency_eager, c.attention_eager),
+            Stack::Fused => (c.memory_efficiency, c.attention),
+        };
         let bandwidth = machine.memory_bandwidth * efficiency;
         let (mut forward, mut backward) = (0.0, 0.0);
         for (gemm, shape) in w.gemms().iter().zip(&self.shape) {
-            let uneven = if gemm.routed { c.expert_imbalance } else { 1.0 };
+            let routed = if gemm.routed { c.expert_rate / c.expert_imbalance } else { 1.0 };
             let pass = |pass: Pass, shape: f64| {
-                gemm.times * uneven * machine.product(&gemm.of(pass), rate * shape, machine.operand, c)
+                gemm.times * machine.product(&gemm.of(pass), rate * shape * routed, machine.operand, c)
             };
             forward += pass(Pass::Forward, shape[0]);
             backward += pass(Pass::Data, shape[1]) + pass(Pass::Weights, shape[2]);
         }
-        let scores = w.attention_flop / (rate16 * c.attention) + w.score_bytes / bandwidth;
-        let elementwise = w.elementwise_bytes / bandwidth;
+        let scores = w.attention_flop / (rate16 * attention) + w.score_bytes / bandwidth;
+        let routing = w.routing_elements * c.routing_bytes / bandwidth + w.expert_share * c.routing;
+        let small = if self.stack == Stack::Fused { FUSED_KERNELS } else { SMALL_KERNELS } * c.gemm_overhead;
+        let elementwise = w.elementwise_bytes / bandwidth + routing + small;
         forward += scores + elementwise;
-        // Fused attention computes the scores again: 2.5 times its forward pass.
-        let scores_again = match (self.modern, l.recompute) {
-            (true, _) => 2.5,
-            (false, Recompute::Selective) => 3.0,
-            (false, _) => 2.0,
+        let scores_again = match (self.stack, l.recompute) {
+            // Stored scores: twice the forward pass, and once more where they are computed again.
+            (Stack::Early, Recompute::Selective) => 3.0,
+            (Stack::Early, _) => 2.0,
+            // Fused attention computes the scores again in any case.
+            _ => 2.5,
         };
         backward += scores_again * scores + 2.0 * elementwise;
-        let kernels = KERNELS * c.launch;
-        let forward = forward.max(kernels);
-        let mut backward = backward.max(2.0 * kernels);
-        if l.recompute == Recompute::Full {
-            backward += forward;
-        }
+        // The host issues kernels one by one.
+        let launch = match self.stack {
+            Stack::Early => c.launch_early,
+            Stack::Eager => c.launch_eager,
+            Stack::Fused => c.launch,
+        };
+        let kernels = KERNELS * launch;
+        let again = match l.recompute {
+            Recompute::None | Recompute::Selective => 0.0,
+            Recompute::Half => 0.5,
+            Recompute::Full => 1.0,
+        };
+        let backward = backward + again * forward;
 
         // Communication of one layer.
         let tensor_group = Group { size: t, stride: 1.0 };
         let one = fabric.all_gather(tensor_group, 2.0 * w.tensor_elements);
         // Gathers and scatters forward; the same backward, and the inputs gathered again.
-        let again = if l.recompute == Recompute::Full { 2.0 } else { 0.0 };
-        let exposed = if self.modern { c.tensor_exposed } else { 1.0 };
+        let exposed = if self.stack == Stack::Fused { c.tensor_exposed } else { 1.0 };
         // The inputs that sequence parallelism scattered are gathered once more.
         let regather = if l.sequence_parallel { 1.0 } else { 0.0 };
-        let tensor = exposed * w.tensor_times * (2.0 + 2.0 + regather + again) * one;
+        let tensor = exposed * w.tensor_times * (2.0 + 2.0 + regather + 2.0 * again) * one;
         let expert_group = Group { size: f64::from(l.expert), stride: f64::from(l.expert_tensor) };
         let exchange = fabric.all_to_all(expert_group, 2.0 * w.expert_elements * c.expert_imbalance);
         let expert = c.expert_exposed * w.expert_times * 2.0 * exchange;
@@ -143,15 +159,18 @@ impl StepModel {
 
         let layers = w.stage_layers;
         let output = Pass::ALL.iter().map(|pass| machine.product(&w.logits.of(*pass), rate16, 2.0, c)).sum::<f64>();
-        let compute = layers * (forward + backward) + output;
-        let per_microbatch = compute + layers * (tensor + expert + context);
+        let moved = tensor + expert + context;
+        // Where the host cannot issue kernels as fast as they run, it is what one waits for.
+        let layer = (forward + backward).max((3.0 + again) * kernels - moved);
+        let compute = layers * layer + output;
+        let per_microbatch = compute + layers * moved;
 
         // Pipeline.
         let m = if l.virtual_stages > 1 { (self.microbatches / p).ceil() * p } else { self.microbatches };
         let boundary = if p > 1.0 { fabric.send(t * cp * f64::from(l.data), 2.0 * w.boundary_elements) } else { 0.0 };
         let bubble = (p - 1.0) / v * per_microbatch + 2.0 * (p - 1.0) * v.min(2.0) * boundary;
         // Sends that nothing hides, forward and backward, at every boundary of every microbatch.
-        let sends = if self.modern { 0.0 } else { 2.0 * v * m * boundary };
+        let sends = if self.stack == Stack::Early { 2.0 * v * m * boundary } else { 0.0 };
 
         // Gradients and parameters over the replicas.
         let replicas = f64::from(l.data) * cp;
@@ -159,16 +178,19 @@ impl StepModel {
         let experts =
             Group { size: memory::expert_replicas(l), stride: f64::from(l.expert) * f64::from(l.expert_tensor) };
         let gather = fabric.all_gather(dense, 2.0 * w.dense_params) + fabric.all_gather(experts, 2.0 * w.expert_params);
-        let reduce = fabric.all_gather(dense, 4.0 * w.dense_params) + fabric.all_gather(experts, 4.0 * w.expert_params);
+        // 16-bit gradients, but for Megatron-Core, which sums them in 32.
+        let gradient = if self.stack == Stack::Fused && l.zero < 3 { 4.0 } else { 2.0 };
+        let reduce = fabric.all_gather(dense, gradient * w.dense_params)
+            + fabric.all_gather(experts, gradient * w.expert_params);
         let kappa = c.overlap_slowdown - 1.0;
-        let overlap = if self.modern { c.data_overlap } else { 0.0 };
+        let overlap = if self.stack == Stack::Early { 0.0 } else { c.data_overlap };
         let hidden = |moved: f64, window: f64, least: f64| {
             least.max(moved - overlap * window) + kappa * moved.min(overlap * window)
         };
         let data = if l.zero == 3 {
             // Gathered for both passes and reduced, each microbatch, beside the computation; what
             // waits in any case is the first gather and the last reduction.
-            let moved = 2.0 * gather + 0.5 * reduce;
+            let moved = 2.0 * gather + reduce;
             m * hidden(moved, per_microbatch, moved / (2.0 * layers))
         } else {
             let window = 1.0 - 1.0 / layers.max(1.0);

@@ -2,8 +2,9 @@
 
 use super::table::Line;
 use crate::cluster::Format;
-use crate::job::{Experts, Layout, Recompute, Run, Transformer, memory};
+use crate::job::{Experts, Layout, Recompute, Run, Stack, Transformer};
 use crate::project::catalog::Catalog;
+use crate::project::constants::Constants;
 use crate::project::machine::Machine;
 use crate::provenance::Tier;
 use crate::sourced::Stamp;
@@ -18,6 +19,8 @@ pub struct Case {
     pub run: Run,
     /// The hardware.
     pub machine: Machine,
+    /// Whether the tokens were spread over the experts by force, as published tables of experts mostly are.
+    pub balanced: bool,
     /// Every layout that agrees with what is stated.
     pub layouts: Vec<Layout>,
 }
@@ -122,15 +125,33 @@ impl Case {
         let job = transformer(catalog, line)?;
         job.check(line.text("model").unwrap_or("row")).map_err(|e| e.message().to_string())?;
         let year = line.number("year")?.unwrap_or(2024.0);
-        let run = Run { sequence: f64::from(sequence), batch: f64::from(batch), modern: year >= 2023.0, causal: 0.5 };
+        let run = Run { sequence: f64::from(sequence), batch: f64::from(batch), stack: stack(line, year), causal: 0.5 };
         let machine = machine(catalog, line, f64::from(count))?;
         let layouts = layouts(line, &job, &run, &machine)?;
-        Ok(Case { job, run, machine, layouts })
+        let balanced = !line.text("flags").is_some_and(|f| f.contains("learned routing"));
+        Ok(Case { job, run, machine, balanced, layouts })
+    }
+
+    /// The constants as they hold for this case.
+    pub fn constants(&self, constants: &Constants) -> Constants {
+        let expert_imbalance = if self.balanced { 1.0 } else { constants.expert_imbalance };
+        Constants { expert_imbalance, ..*constants }
     }
 
     /// Accelerators.
     pub fn n_accel(&self) -> f64 {
         self.machine.accelerators
+    }
+}
+
+/// The software: by the year, and by whose sharding it is.
+fn stack(line: &Line, year: f64) -> Stack {
+    let sharding = line.text("zero_fsdp").unwrap_or_default().to_lowercase();
+    let xla = line.text("accelerator").is_some_and(|a| a.to_lowercase().contains("tpu"));
+    match () {
+        () if year < 2023.0 => Stack::Early,
+        () if sharding.contains("fsdp") && !sharding.contains("megatron") && !xla => Stack::Eager,
+        () => Stack::Fused,
     }
 }
 
@@ -193,7 +214,8 @@ fn transformer(catalog: &Catalog, line: &Line) -> Result<Transformer, String> {
 /// A plain transformer of the stated size where no shape is given: 128 hidden per layer, as the
 /// published ones have about.
 fn generic(line: &Line, sequence: u32, stamp: Stamp) -> Result<Transformer, String> {
-    let Some(billions) = line.number("params_total_b")?.filter(|p| *p > 0.0) else {
+    let stated = line.number("params_total_b")?.filter(|p| *p > 0.0);
+    let Some(billions) = stated.or_else(|| billions_in(line.text("model").unwrap_or_default())) else {
         return Err("neither `layers` and `hidden` nor `params_total_b`".into());
     };
     let active = line.number("params_active_b")?.unwrap_or(billions);
@@ -220,6 +242,13 @@ fn generic(line: &Line, sequence: u32, stamp: Stamp) -> Result<Transformer, Stri
         note: None,
         provenance: stamp,
     })
+}
+
+/// The size that a name ends in: `GPT3-20B` is 20.
+fn billions_in(name: &str) -> Option<f64> {
+    let number = name.trim_end().strip_suffix(['B', 'b'])?;
+    let start = number.rfind(|c: char| !(c.is_ascii_digit() || c == '.'))? + 1;
+    number[start..].parse().ok().filter(|b: &f64| *b > 0.0 && *b < 1e6)
 }
 
 fn format(line: &Line) -> Format {
@@ -277,15 +306,18 @@ fn layouts(line: &Line, job: &Transformer, run: &Run, machine: &Machine) -> Resu
         z if z.contains("zero3") || z.contains("fsdp") => 3,
         z if z.contains("zero") || z.contains("distributed optimizer") => 1,
         // Before 2023 a blank cell is plain data parallelism.
-        _ if !run.modern => 0,
+        _ if run.stack == Stack::Early => 0,
         _ => 1,
     };
-    let recompute: Vec<Recompute> = match line.text("recompute").unwrap_or_default() {
-        "" => vec![Recompute::None, Recompute::Full],
-        r if r.contains("full") => vec![Recompute::Full],
-        r if r.contains("selective layer") || r.contains("offload") => vec![Recompute::Full],
-        r if r.contains("selective") => vec![Recompute::Selective],
-        _ => vec![Recompute::None],
+    let recompute = match line.text("recompute").unwrap_or_default() {
+        // The frameworks' default; the tables that leave it blank are of tuned recipes.
+        "" | "none" => Recompute::None,
+        r if r.contains("offload") => Recompute::None,
+        r if r.contains("full") => Recompute::Full,
+        // An eager stack that recomputes selectively does so for every other layer or product.
+        r if r.contains("selective") && run.stack == Stack::Eager => Recompute::Half,
+        r if r.contains("selective") => Recompute::Selective,
+        _ => Recompute::None,
     };
     let one_of = |value: Option<u32>, choices: Vec<u32>| value.map_or(choices, |v| vec![v]);
     let no_layout = line.text("tp").is_none() && line.text("pp").is_none() && line.text("dp").is_none();
@@ -301,7 +333,7 @@ fn layouts(line: &Line, job: &Transformer, run: &Run, machine: &Machine) -> Resu
     let sequence_parallel = match line.text("sequence_parallel") {
         Some("no") => false,
         Some(_) => true,
-        None => run.modern,
+        None => run.stack != Stack::Early,
     };
     let mut all = Vec::new();
     let mut why = String::from("no layout agrees with what is stated");
@@ -314,8 +346,11 @@ fn layouts(line: &Line, job: &Transformer, run: &Run, machine: &Machine) -> Resu
                     continue;
                 }
                 let data = (u64::from(count) / model) as u32;
+                // Fully sharded ranks are replicas too; some tables count only what lies outside.
+                let sharded = |dp: u32| zero == 3 && data.is_multiple_of(dp);
                 if let Some(dp) = stated("dp")?
                     && dp != data
+                    && !sharded(dp)
                 {
                     why = format!("tp · pp · dp · cp = {} is not `n_accel` {count}", model * u64::from(dp));
                     continue;
@@ -333,7 +368,7 @@ fn layouts(line: &Line, job: &Transformer, run: &Run, machine: &Machine) -> Resu
                 };
                 for &micro_batch in &micro {
                     for &virtual_stages in &virtual_stages {
-                        for &recompute in &recompute {
+                        {
                             for &expert in &experts {
                                 let layout = Layout {
                                     tensor,
@@ -377,6 +412,5 @@ fn check(layout: &Layout, job: &Transformer, run: &Run) -> Result<(), String> {
     if result.is_err() && layout.pipeline * layout.virtual_stages > job.layers && layout.pipeline <= job.layers {
         return Layout { virtual_stages: 1, ..*layout }.check(job, &even).map_err(|e| e.message().to_string());
     }
-    let _ = memory::stage_layers;
     result
 }

@@ -109,6 +109,7 @@ fn read<R: std::io::Read>(mut reader: csv::Reader<R>, name: &str) -> Result<Vec<
                 ("precision", "fp16"),
                 ("recompute", "none"),
                 ("year", "2021"),
+                ("vpp", "1"),
                 ("accel_per_node", "8"),
             ] {
                 cells.entry(column.into()).or_insert_with(|| value.into());

@@ -113,6 +113,8 @@ constants! {
     expert_imbalance: Ratio,
     /// Cost of a step at scale beyond the closed form.
     scale_factor: Ratio,
+    /// What several boxes cost over what the closed form says, whichever way: 1 at the median.
+    multi_node: Ratio,
     /// The same per doubling beyond the largest validated count.
     beyond_validated: Ratio,
     /// Bytes that the optimizer reads and writes per parameter.

@@ -224,12 +224,14 @@ impl StepModel {
 }
 
 /// What jitter and stragglers cost: nothing in one box, the full factor from 1,024 accelerators on,
-/// and a widening unknown beyond the largest validated count.
+/// and an unknown that widens beyond one box, beyond 3,072 and beyond the largest validated count.
 fn scale_cost(c: &Constants, accelerators: f64, node: f64) -> f64 {
     if accelerators <= node {
         return 1.0;
     }
     let full = (1024.0 / node).max(2.0).log2();
     let reach = ((accelerators / node).log2() / full).clamp(0.0, 1.0);
-    c.scale_factor.powf(reach) * c.beyond_validated.powf((accelerators / LARGEST_VALIDATED).log2().max(0.0))
+    let regime = if accelerators > 3_072.0 { 1.6 } else { 1.0 };
+    let doublings = (accelerators / LARGEST_VALIDATED).log2().max(0.0);
+    c.scale_factor.powf(reach) * c.multi_node.powf(regime) * c.beyond_validated.powf(doublings)
 }

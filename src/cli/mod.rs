@@ -13,6 +13,7 @@ mod output;
 #[cfg(feature = "gpu")]
 mod progress;
 mod project;
+mod search;
 #[cfg(feature = "gpu")]
 mod stop;
 mod validate;
@@ -38,6 +39,7 @@ enum Verb {
     Calibrate(calibrate::Args),
     Project(project::Args),
     Catalog(catalog::Args),
+    Search(search::Args),
     Validate(validate::Args),
 }
 
@@ -86,6 +88,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Verb::Calibrate(args)) => calibrate::run(&args),
         Some(Verb::Project(args)) => project::run(&args),
         Some(Verb::Catalog(args)) => catalog::run(&args),
+        Some(Verb::Search(args)) => search::run(&args),
         Some(Verb::Validate(args)) => validate::run(&args),
         None => todo!(),
     }

@@ -21,26 +21,82 @@ impl Held {
     }
 }
 
+/// Parameter counts of a job, summed once: a search asks for them millions of times.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sizes {
+    layers: u32,
+    /// Everything in all layers that is no routed expert.
+    dense: f64,
+    /// All routed experts.
+    experts: f64,
+    /// Embedding and output layer, and the embedding alone.
+    embedding: f64,
+    table: f64,
+    vocab: f64,
+}
+
+impl Sizes {
+    /// The sums of `job`.
+    pub fn new(job: &Transformer) -> Self {
+        Sizes {
+            layers: job.layers,
+            dense: f64::from(job.layers) * job.attention_params()
+                + job.dense_layers() * job.ffn_params()
+                + job.expert_layers() * job.shared_params(),
+            experts: job
+                .experts
+                .as_ref()
+                .map_or(0.0, |e| job.expert_layers() * f64::from(e.count) * job.expert_params()),
+            embedding: job.embedding_params(),
+            table: f64::from(job.vocab) * f64::from(job.hidden),
+            vocab: f64::from(job.vocab),
+        }
+    }
+
+    /// Layers on the most loaded stage.
+    pub fn stage_layers(&self, layout: &Layout) -> f64 {
+        let parts = layout.pipeline * layout.virtual_stages;
+        f64::from(self.layers.div_ceil(parts) * layout.virtual_stages)
+    }
+
+    /// Parameters per accelerator on the most loaded stage: what the replicas share, and the experts'.
+    pub fn params(&self, layout: &Layout) -> (f64, f64) {
+        let share = self.stage_layers(layout) / f64::from(self.layers);
+        let embedding = if layout.pipeline == 1 { self.embedding } else { self.table };
+        let ranks = f64::from(layout.expert) * f64::from(layout.expert_tensor);
+        ((share * self.dense + embedding) / f64::from(layout.tensor), share * self.experts / ranks)
+    }
+
+    /// [`held`], with the activations of one layer and microbatch at hand.
+    pub fn held(&self, run: &Run, layout: &Layout, layer_activations: f64) -> Held {
+        let layers = self.stage_layers(layout);
+        let (dense, experts) = self.params(layout);
+        let replicas = f64::from(layout.data) * f64::from(layout.context);
+        let mut state =
+            dense * state_bytes(layout.zero, replicas) + experts * state_bytes(layout.zero, expert_replicas(layout));
+        if layout.zero == 3 {
+            // Two layers are gathered at a time, in 16 bits.
+            state += 2.0 * 2.0 * (dense + experts) / layers.max(1.0);
+        }
+        let tokens = f64::from(layout.micro_batch) * run.sequence / f64::from(layout.context);
+        let logits = 6.0 * tokens * self.vocab / f64::from(layout.tensor);
+        let (p, v) = (f64::from(layout.pipeline), f64::from(layout.virtual_stages));
+        let interleaved = if layout.virtual_stages > 1 { 1.0 + (p - 1.0) / (p * v) } else { 1.0 };
+        let activations = layer_activations * layers * layout.microbatches(run).min(p) * interleaved;
+        // The first stage holds the most activations, the last the logits of one microbatch.
+        let logits = if layout.pipeline == 1 { logits } else { (logits - activations * (1.0 - 1.0 / p)).max(0.0) };
+        Held { state, activations, logits }
+    }
+}
+
 /// Layers on the most loaded stage.
 pub fn stage_layers(job: &Transformer, layout: &Layout) -> f64 {
-    let parts = f64::from(layout.pipeline) * f64::from(layout.virtual_stages);
-    (f64::from(job.layers) / parts).ceil() * f64::from(layout.virtual_stages)
+    Sizes::new(job).stage_layers(layout)
 }
 
 /// Parameters per accelerator on the most loaded stage: what the replicas share, and the experts'.
 pub fn params(job: &Transformer, layout: &Layout) -> (f64, f64) {
-    let share = stage_layers(job, layout) / f64::from(job.layers);
-    let dense = share
-        * (f64::from(job.layers) * job.attention_params()
-            + job.dense_layers() * job.ffn_params()
-            + job.expert_layers() * job.shared_params());
-    let table = f64::from(job.vocab) * f64::from(job.hidden);
-    let embedding = if layout.pipeline == 1 { job.embedding_params() } else { table };
-    let experts = job.experts.as_ref().map_or(0.0, |e| {
-        share * job.expert_layers() * f64::from(e.count) * job.expert_params()
-            / (f64::from(layout.expert) * f64::from(layout.expert_tensor))
-    });
-    ((dense + embedding) / f64::from(layout.tensor), experts)
+    Sizes::new(job).params(layout)
 }
 
 /// Bytes per parameter of mixed-precision Adam with 32-bit gradients, sharded over `replicas`.
@@ -98,33 +154,13 @@ pub fn layer_activations(job: &Transformer, run: &Run, layout: &Layout) -> f64 {
 
 /// All activations of the first stage, which keeps the most microbatches in flight.
 pub fn activations(job: &Transformer, run: &Run, layout: &Layout) -> f64 {
-    let (p, v) = (f64::from(layout.pipeline), f64::from(layout.virtual_stages));
-    let in_flight = layout.microbatches(run).min(p);
-    let interleaved = if layout.virtual_stages > 1 { 1.0 + (p - 1.0) / (p * v) } else { 1.0 };
-    layer_activations(job, run, layout) * stage_layers(job, layout) * in_flight * interleaved
+    held(job, run, layout).activations
 }
 
 /// What the most loaded accelerator holds. The framework's own buffers and the fragmentation of its
 /// allocator come on top.
 pub fn held(job: &Transformer, run: &Run, layout: &Layout) -> Held {
-    let (dense, experts) = params(job, layout);
-    let replicas = f64::from(layout.data) * f64::from(layout.context);
-    let mut state =
-        dense * state_bytes(layout.zero, replicas) + experts * state_bytes(layout.zero, expert_replicas(layout));
-    if layout.zero == 3 {
-        // Two layers are gathered at a time, in 16 bits.
-        state += 2.0 * 2.0 * (dense + experts) / stage_layers(job, layout).max(1.0);
-    }
-    let tokens = f64::from(layout.micro_batch) * run.sequence / f64::from(layout.context);
-    let logits = 6.0 * tokens * f64::from(job.vocab) / f64::from(layout.tensor);
-    let activations = activations(job, run, layout);
-    // With several stages the first holds the most activations, the last the logits of one microbatch.
-    let logits = if layout.pipeline == 1 {
-        logits
-    } else {
-        (logits - activations * (1.0 - 1.0 / f64::from(layout.pipeline))).max(0.0)
-    };
-    Held { state, activations, logits }
+    Sizes::new(job).held(run, layout, layer_activations(job, run, layout))
 }
 
 #[cfg(test)]

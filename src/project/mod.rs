@@ -5,6 +5,7 @@ mod catalog;
 mod constants;
 mod equivalents;
 mod machine;
+mod plan;
 mod projection;
 mod sample;
 mod scenario;
@@ -16,9 +17,10 @@ pub use catalog::{Catalog, Source};
 pub use constants::{Constants, ConstantsFile};
 pub use equivalents::{Equivalent, Equivalents};
 pub use machine::Machine;
+pub use plan::{Asked, Choice, Place, Plan, Ranged, Robust, Target, plan};
 pub use projection::{Assumption, Options, Projection, Quantity, Sensitivity, SourceRef, Transfer, run};
 pub use scenario::{Forecast, Scenario};
-pub use search::best_layout;
+pub use search::{Candidate, Found, Space, best_layout, search};
 pub use step::{Step, StepModel};
 
 /// Schema id of a projection.

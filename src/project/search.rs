@@ -1,130 +1,318 @@
-//! The layout to use where a scenario states none: every one of a small space that fits the memory,
-//! costed at the medians.
+//! Every layout of a space, costed by closed form or refused by the memory check.
+//!
+//! What one layer costs depends on few of the axes (tensor, context and expert ranks, microbatch,
+//! sequence parallelism), so it is computed once for each of their combinations; stages, replicas,
+//! recomputation and sharding are put together from it. Nothing is allocated per layout. Combinations
+//! run in parallel and are merged in order, so the result does not depend on the threads.
 
 use super::constants::Constants;
 use super::machine::Machine;
-use super::step::{Step, StepModel};
+use super::step::{Stage, Step, StepModel, scale_cost};
 use crate::calibrate::Curve;
+use crate::cluster::Fabric;
 use crate::error::{Error, Result};
 use crate::job::{Layout, Recompute, Run, Transformer, memory};
+use rayon::prelude::*;
+use serde::Serialize;
 
-/// The quickest layout that fits, its step and how many were looked at.
+/// A layout that fits, and what it costs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Candidate {
+    /// The layout.
+    pub layout: Layout,
+    /// Seconds per step at the medians.
+    pub step_s: f64,
+    /// Bytes that the busiest accelerator holds.
+    pub held_bytes: f64,
+    /// Accelerators times seconds: what energy and rent go with.
+    pub accelerator_s: f64,
+}
+
+impl Candidate {
+    fn dominates(&self, other: &Candidate) -> bool {
+        self.step_s <= other.step_s && self.held_bytes <= other.held_bytes && self.accelerator_s <= other.accelerator_s
+    }
+}
+
+/// What a search saw.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// Layouts that were costed or refused by the memory check.
+    pub strategies: u64,
+    /// Those that fit and were costed.
+    pub feasible: u64,
+    /// Bytes that the leanest of all holds.
+    pub leanest: f64,
+    /// The quickest few that fit, quickest first.
+    pub quickest: Vec<Candidate>,
+    /// Those that no other beats in time, memory and accelerator-seconds at once.
+    pub pareto: Vec<Candidate>,
+}
+
+/// How many of the quickest are kept for a look at how they bear uncertainty.
+const KEPT: usize = 16;
+
+impl Found {
+    fn nothing() -> Self {
+        Found { strategies: 0, feasible: 0, leanest: f64::INFINITY, quickest: Vec::new(), pareto: Vec::new() }
+    }
+
+    fn offer(&mut self, candidate: Candidate) {
+        self.feasible += 1;
+        if self.quickest.len() < KEPT || self.quickest.last().is_some_and(|last| candidate.step_s < last.step_s) {
+            let place = self.quickest.partition_point(|q| q.step_s <= candidate.step_s);
+            self.quickest.insert(place, candidate);
+            self.quickest.truncate(KEPT);
+        }
+        self.spread(candidate);
+    }
+
+    fn spread(&mut self, candidate: Candidate) {
+        if let Some(place) = self.pareto.iter().position(|p| p.dominates(&candidate)) {
+            // What beats one candidate likely beats the next, which is like it.
+            self.pareto.swap(0, place);
+            return;
+        }
+        self.pareto.retain(|p| !candidate.dominates(p));
+        self.pareto.push(candidate);
+    }
+
+    fn merge(mut self, other: Found) -> Self {
+        self.strategies += other.strategies;
+        self.leanest = self.leanest.min(other.leanest);
+        let feasible = self.feasible + other.feasible;
+        for candidate in other.quickest {
+            let place = self.quickest.partition_point(|q| q.step_s <= candidate.step_s);
+            self.quickest.insert(place, candidate);
+        }
+        self.quickest.truncate(KEPT);
+        for candidate in other.pareto {
+            self.spread(candidate);
+        }
+        Found { feasible, ..self }
+    }
+}
+
+/// The axes of a layer: everything else is put together from them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Axes {
+    tensor: u32,
+    context: u32,
+    expert: u32,
+    micro_batch: u32,
+    sequence_parallel: bool,
+}
+
+/// Which layouts are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Space {
+    /// Every one that can run: any divisor, any number of stages and interleaved parts.
+    Full,
+    /// What people run: powers of two as tensor ranks and microbatches, stages that come out even or
+    /// are a power of two, nothing or everything recomputed, optimizer or everything sharded.
+    Common,
+}
+
+const RECOMPUTE: [Recompute; 3] = [Recompute::None, Recompute::Half, Recompute::Full];
+
+/// Looks at every layout of the space: tensor ranks that divide the heads and stay inside a scale-up
+/// domain, stages and interleaved parts, microbatches and experts that divide, context ranks where a
+/// sequence is all of a microbatch, replicas as many as fit and divide the batch, ways to recompute
+/// and stages of sharding.
+pub fn search(
+    space: Space,
+    job: &Transformer,
+    run: &Run,
+    machine: &Machine,
+    constants: &Constants,
+    curve: Option<(&Curve, f64)>,
+) -> Found {
+    let sizes = memory::Sizes::new(job);
+    let fabric = machine.fabric(constants);
+    let context = Context { space, job, run, machine, constants, curve, sizes, fabric };
+    let parts: Vec<Found> = axes(space, job, run, machine).into_par_iter().map(|axes| context.look(axes)).collect();
+    let mut all = parts.into_iter().fold(Found::nothing(), Found::merge);
+    all.pareto.sort_by(|a, b| a.step_s.total_cmp(&b.step_s).then(a.held_bytes.total_cmp(&b.held_bytes)));
+    all
+}
+
+fn axes(space: Space, job: &Transformer, run: &Run, machine: &Machine) -> Vec<Axes> {
+    let experts = job.experts.as_ref().map_or(1, |e| e.count);
+    let batch = run.batch as u64;
+    let mut all = Vec::new();
+    for tensor in divisors(job.heads, (machine.domain as u32).min(64)) {
+        if space == Space::Common && !tensor.is_power_of_two() {
+            continue;
+        }
+        for context in [1u32, 2, 4, 8, 16, 32, 64] {
+            // Below 2,048 tokens a rank has too little attention to hide a hop behind.
+            if context > 1 && (run.sequence % f64::from(context) != 0.0 || run.sequence / f64::from(context) < 2_048.0)
+            {
+                continue;
+            }
+            for expert in divisors(experts, 1024) {
+                for micro_batch in (1..=64u32).filter(|b| batch.is_multiple_of(u64::from(*b))) {
+                    // Sequences are split only once they are not batched any more.
+                    let common = micro_batch.is_power_of_two() && micro_batch <= 16;
+                    if (context > 1 && micro_batch > 1) || (space == Space::Common && !common) {
+                        continue;
+                    }
+                    for sequence_parallel in [true, false] {
+                        // With one rank there is nothing to split.
+                        if sequence_parallel || (tensor > 1 && space == Space::Full) {
+                            all.push(Axes { tensor, context, expert, micro_batch, sequence_parallel });
+                        }
+                    }
+                }
+            }
+        }
+    }
+    all
+}
+
+struct Context<'a> {
+    space: Space,
+    job: &'a Transformer,
+    run: &'a Run,
+    machine: &'a Machine,
+    constants: &'a Constants,
+    curve: Option<(&'a Curve, f64)>,
+    sizes: memory::Sizes,
+    fabric: Fabric,
+}
+
+impl Context<'_> {
+    fn look(&self, axes: Axes) -> Found {
+        let mut found = Found::nothing();
+        let count = self.machine.accelerators as u64;
+        let per_stage = u64::from(axes.tensor) * u64::from(axes.context);
+        let batches = self.run.batch as u64 / u64::from(axes.micro_batch);
+        let mut layout = Layout {
+            tensor: axes.tensor,
+            pipeline: 1,
+            data: 1,
+            context: axes.context,
+            expert: axes.expert,
+            expert_tensor: 1,
+            virtual_stages: 1,
+            micro_batch: axes.micro_batch,
+            recompute: Recompute::None,
+            zero: 0,
+            sequence_parallel: axes.sequence_parallel,
+        };
+        let layer = StepModel::new(self.job, self.run, &layout, self.machine, self.curve).layer(
+            self.machine,
+            &self.fabric,
+            self.constants,
+            1.0,
+        );
+        let kept =
+            RECOMPUTE.map(|recompute| memory::layer_activations(self.job, self.run, &Layout { recompute, ..layout }));
+        let replicas = all_divisors(batches);
+        let common = self.space == Space::Common;
+        let layers = self.job.layers;
+        for pipeline in 1..=layers {
+            if common && !(pipeline.is_power_of_two() || layers.is_multiple_of(pipeline)) {
+                continue;
+            }
+            let most = count / (per_stage * u64::from(pipeline));
+            let Some(&data) = replicas[..replicas.partition_point(|d| *d <= most)].last() else { break };
+            layout.pipeline = pipeline;
+            layout.data = data as u32;
+            if !(data * per_stage).is_multiple_of(u64::from(axes.expert)) {
+                continue;
+            }
+            let used = layout.accelerators() as f64;
+            let scale = scale_cost(self.constants, used, self.machine.node);
+            let microbatches = layout.microbatches(self.run);
+            for virtual_stages in 1..=if pipeline == 1 { 1 } else { layers / pipeline } {
+                if common && !layers.div_ceil(pipeline).is_multiple_of(virtual_stages) {
+                    continue;
+                }
+                layout.virtual_stages = virtual_stages;
+                let (dense_params, expert_params) = self.sizes.params(&layout);
+                let stage = Stage { layers: self.sizes.stage_layers(&layout), dense_params, expert_params };
+                for (recompute, activations) in RECOMPUTE.into_iter().zip(kept) {
+                    if common && recompute == Recompute::Half {
+                        continue;
+                    }
+                    layout.recompute = recompute;
+                    for zero in 0..=3 {
+                        if common && zero % 2 == 0 {
+                            continue;
+                        }
+                        layout.zero = zero;
+                        found.strategies += 1;
+                        let held_bytes =
+                            self.sizes.held(self.run, &layout, activations).total() + self.constants.reserved_memory;
+                        found.leanest = found.leanest.min(held_bytes);
+                        if held_bytes > self.machine.memory {
+                            continue;
+                        }
+                        let Step { total, .. } =
+                            layer.step(&layout, microbatches, &stage, &self.fabric, self.constants, scale);
+                        found.offer(Candidate { layout, step_s: total, held_bytes, accelerator_s: total * used });
+                    }
+                }
+            }
+        }
+        found
+    }
+}
+
+/// The quickest of the common layouts that fits, its step and how many were looked at.
 pub fn best_layout(
     job: &Transformer,
     run: &Run,
     machine: &Machine,
     constants: &Constants,
     curve: Option<(&Curve, f64)>,
-) -> Result<(Layout, Step, u64)> {
-    let mut looked_at = 0u64;
-    let mut best: Option<(Layout, Step)> = None;
-    let mut smallest = f64::INFINITY;
-    for layout in candidates(job, run, machine) {
-        looked_at += 1;
-        let need = memory::held(job, run, &layout).total() + constants.reserved_memory;
-        smallest = smallest.min(need);
-        if need > machine.memory {
-            continue;
-        }
-        let step = StepModel::new(job, run, &layout, machine, curve).time(machine, constants, 1.0);
-        // A layout that leaves accelerators idle is slower by itself: the batch is fixed.
-        if best.as_ref().is_none_or(|(_, s)| step.total < s.total) {
-            best = Some((layout, step));
-        }
+) -> Result<(Layout, f64, u64)> {
+    let found = search(Space::Common, job, run, machine, constants, curve);
+    match found.quickest.first() {
+        Some(best) => Ok((best.layout, best.step_s, found.strategies)),
+        None => Err(nothing_fits(&found, run, machine)),
     }
-    match best {
-        Some((layout, step)) => Ok((layout, step, looked_at)),
-        None if looked_at == 0 => Err(Error::usage(format!(
+}
+
+/// Why a search found nothing.
+pub fn nothing_fits(found: &Found, run: &Run, machine: &Machine) -> Error {
+    if found.strategies == 0 {
+        return Error::usage(format!(
             "no layout: {} sequences per step cannot be spread over {} accelerators",
             run.batch, machine.accelerators
         ))
-        .hint("give a larger `batch`, or more `accelerators`")),
-        None => Err(Error::usage(format!(
-            "no layout fits: the leanest of {looked_at} needs {:.1} GB of the {:.1} GB per accelerator",
-            smallest / 1e9,
-            machine.memory / 1e9
-        ))
-        .hint("more accelerators shard the state further; an accelerator with more memory holds it")),
+        .hint("give a larger batch, or more accelerators");
     }
+    Error::usage(format!(
+        "no layout fits: the leanest of {} needs {:.1} GB of the {:.1} GB per accelerator",
+        found.strategies,
+        found.leanest / 1e9,
+        machine.memory / 1e9
+    ))
+    .hint("more accelerators shard the state further; an accelerator with more memory holds it")
 }
 
 fn divisors(of: u32, up_to: u32) -> impl Iterator<Item = u32> + Clone {
     (1..=of.min(up_to)).filter(move |d| of.is_multiple_of(*d))
 }
 
-/// Layouts that [`Layout::check`] accepts: tensor ranks inside a scale-up domain, powers of two or
-/// divisors of the layers as stages, replicas as many as fit and divide the batch.
-fn candidates(job: &Transformer, run: &Run, machine: &Machine) -> Vec<Layout> {
-    let count = machine.accelerators as u64;
-    let domain = machine.domain as u32;
-    let experts = job.experts.as_ref().map_or(1, |e| e.count);
-    let batch = run.batch as u64;
-    let mut found = Vec::new();
-    for tensor in divisors(job.heads, domain.min(16)) {
-        for pipeline in (1..=job.layers.min(64)).filter(|p| p.is_power_of_two() || job.layers.is_multiple_of(*p)) {
-            let model = u64::from(tensor) * u64::from(pipeline);
-            if model > count {
-                continue;
-            }
-            for virtual_stages in [1, 2, 4] {
-                let parts = pipeline * virtual_stages;
-                if virtual_stages > 1 && (pipeline == 1 || !job.layers.is_multiple_of(parts)) {
-                    continue;
-                }
-                for micro_batch in [1u32, 2, 4, 8] {
-                    let most = (count / model).min(batch / u64::from(micro_batch));
-                    let Some(data) = largest_divisor(batch / u64::from(micro_batch), most) else { continue };
-                    if !batch.is_multiple_of(u64::from(micro_batch)) {
-                        continue;
-                    }
-                    for expert in divisors(experts, 64) {
-                        if !(data * u64::from(tensor)).is_multiple_of(u64::from(expert)) {
-                            continue;
-                        }
-                        for recompute in [Recompute::None, Recompute::Full] {
-                            for zero in [1, 3] {
-                                found.push(Layout {
-                                    tensor,
-                                    pipeline,
-                                    data: data as u32,
-                                    context: 1,
-                                    expert,
-                                    expert_tensor: 1,
-                                    virtual_stages,
-                                    micro_batch,
-                                    recompute,
-                                    zero,
-                                    sequence_parallel: true,
-                                });
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-    found
-}
-
-/// The largest divisor of `n` that is at most `most`.
-fn largest_divisor(n: u64, most: u64) -> Option<u64> {
-    if n == 0 || most == 0 {
-        return None;
-    }
+/// All divisors of `n`, ascending.
+fn all_divisors(n: u64) -> Vec<u64> {
+    let (mut low, mut high) = (Vec::new(), Vec::new());
+    let mut d = 1;
     // Divisors come in pairs, so the square root is far enough.
-    let mut best = 1;
-    let mut low = 1;
-    while low * low <= n {
-        if n.is_multiple_of(low) {
-            for d in [low, n / low] {
-                if d <= most && d > best {
-                    best = d;
-                }
+    while d * d <= n {
+        if n.is_multiple_of(d) {
+            low.push(d);
+            if d * d < n {
+                high.push(n / d);
             }
         }
-        low += 1;
+        d += 1;
     }
-    Some(best)
+    low.extend(high.into_iter().rev());
+    low
 }
 
 #[cfg(test)]
@@ -134,17 +322,52 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_candidate_is_a_layout_that_can_run() {
+    fn every_layout_that_is_offered_can_run_and_costs_what_the_model_says() {
         let catalog = Catalog::built_in().unwrap();
+        let constants = catalog.constants.medians();
         for name in catalog.scenarios.keys() {
             let f = Forecast::new(&catalog, name).unwrap();
-            let all = candidates(f.job, &f.run, &f.machine);
-            assert!(all.len() > 100, "{name}: {}", all.len());
-            for layout in all {
-                layout.check(f.job, &f.run).unwrap();
-                assert!(layout.accelerators() as f64 <= f.machine.accelerators);
+            let found = search(Space::Common, f.job, &f.run, &f.machine, &constants, None);
+            assert!(found.strategies > 1_000 && found.feasible > 0, "{name}: {found:?}");
+            for c in found.quickest.iter().chain(&found.pareto) {
+                c.layout.check(f.job, &f.run).unwrap();
+                assert!(c.layout.accelerators() as f64 <= f.machine.accelerators);
+                assert!(c.held_bytes <= f.machine.memory);
+                let model = StepModel::new(f.job, &f.run, &c.layout, &f.machine, None);
+                let step = model.time(&f.machine, &constants, 1.0).total;
+                assert!((step / c.step_s - 1.0).abs() < 1e-12, "{}", c.layout);
+                let held = model.held().total() + constants.reserved_memory;
+                assert!((held / c.held_bytes - 1.0).abs() < 1e-12, "{}", c.layout);
             }
         }
+    }
+
+    #[test]
+    fn no_layout_of_the_pareto_set_beats_another_and_the_quickest_is_in_it() {
+        let catalog = Catalog::built_in().unwrap();
+        let f = Forecast::new(&catalog, "xai-12k-h100-redirected").unwrap();
+        let found = search(Space::Common, f.job, &f.run, &f.machine, &catalog.constants.medians(), None);
+        assert!(found.pareto.len() > 1);
+        for (i, a) in found.pareto.iter().enumerate() {
+            for (k, b) in found.pareto.iter().enumerate() {
+                assert!(i == k || !a.dominates(b), "{} {}", a.layout, b.layout);
+            }
+        }
+        assert_eq!(found.pareto[0].step_s, found.quickest[0].step_s);
+    }
+
+    #[test]
+    fn the_result_does_not_depend_on_the_number_of_threads() {
+        let catalog = Catalog::built_in().unwrap();
+        let f = Forecast::new(&catalog, "xai-12k-h100-redirected").unwrap();
+        let on = |threads| {
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap()
+                .install(|| search(Space::Common, f.job, &f.run, &f.machine, &catalog.constants.medians(), None))
+        };
+        assert_eq!(on(1), on(3));
     }
 
     #[test]
@@ -157,10 +380,9 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_divisor_is_found() {
-        for (n, most, want) in [(2048, 187, 128), (12, 5, 4), (7, 6, 1), (16_384, 4687, 4096), (1, 9, 1)] {
-            assert_eq!(largest_divisor(n, most), Some(want));
-        }
-        assert_eq!(largest_divisor(0, 1), None);
+    fn divisors_are_all_and_ascending() {
+        assert_eq!(all_divisors(12), [1, 2, 3, 4, 6, 12]);
+        assert_eq!(all_divisors(16), [1, 2, 4, 8, 16]);
+        assert_eq!(all_divisors(1), [1]);
     }
 }

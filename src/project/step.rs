@@ -9,6 +9,7 @@ use super::LARGEST_VALIDATED;
 use super::constants::Constants;
 use super::machine::Machine;
 use crate::calibrate::Curve;
+use crate::cluster::Fabric;
 use crate::cluster::collective::Group;
 use crate::job::{Layout, MAX_GEMMS, Pass, Recompute, Run, Stack, Transformer, Work, memory};
 
@@ -45,7 +46,6 @@ pub struct StepModel {
     work: Work,
     layout: Layout,
     microbatches: f64,
-    layers: f64,
     stack: Stack,
     /// Efficiency of each product and pass over the best one, by the transferred curve; 1 without.
     shape: [[f64; 3]; MAX_GEMMS],
@@ -73,7 +73,6 @@ impl StepModel {
             work,
             layout: *layout,
             microbatches: layout.microbatches(run),
-            layers: f64::from(job.layers),
             stack: run.stack,
             shape,
             held: memory::held(job, run, layout),
@@ -93,12 +92,22 @@ impl StepModel {
     /// The step under one draw of the constants. `transfer` multiplies the efficiency that a
     /// transferred curve gives; 1 without one.
     pub fn time(&self, machine: &Machine, c: &Constants, transfer: f64) -> Step {
-        let (w, l) = (&self.work, &self.layout);
         let fabric = machine.fabric(c);
-        let (t, p, v) = (f64::from(l.tensor), f64::from(l.pipeline), f64::from(l.virtual_stages));
-        let cp = f64::from(l.context);
+        let layer = self.layer(machine, &fabric, c, transfer);
+        let stage = Stage {
+            layers: self.work.stage_layers,
+            dense_params: self.work.dense_params,
+            expert_params: self.work.expert_params,
+        };
+        let scale = scale_cost(c, self.layout.accelerators() as f64, machine.node);
+        layer.step(&self.layout, self.microbatches, &stage, &fabric, c, scale)
+    }
 
-        // Compute of one layer, forward and backward.
+    /// One layer under one draw of the constants: all that does not depend on stages, replicas,
+    /// recomputation and sharding.
+    pub fn layer(&self, machine: &Machine, fabric: &Fabric, c: &Constants, transfer: f64) -> Layer {
+        let (w, l) = (&self.work, &self.layout);
+        let cp = f64::from(l.context);
         let rate = machine.rate(c) * transfer;
         let rate16 = machine.rate16(c) * transfer;
         let (efficiency, attention) = match self.stack {
@@ -120,68 +129,124 @@ impl StepModel {
         let routing = w.routing_elements * c.routing_bytes / bandwidth + w.expert_share * c.routing;
         let small = if self.stack == Stack::Fused { FUSED_KERNELS } else { SMALL_KERNELS } * c.gemm_overhead;
         let elementwise = w.elementwise_bytes / bandwidth + routing + small;
-        forward += scores + elementwise;
-        let scores_again = match (self.stack, l.recompute) {
-            // Stored scores: twice the forward pass, and once more where they are computed again.
-            (Stack::Early, Recompute::Selective) => 3.0,
-            (Stack::Early, _) => 2.0,
-            // Fused attention computes the scores again in any case.
-            _ => 2.5,
-        };
-        backward += scores_again * scores + 2.0 * elementwise;
+        // Stored scores take twice the forward pass backward; fused attention computes them again.
+        let scores_back = if self.stack == Stack::Early { 2.0 } else { 2.5 };
         // The host issues kernels one by one.
         let launch = match self.stack {
             Stack::Early => c.launch_early,
             Stack::Eager => c.launch_eager,
             Stack::Fused => c.launch,
         };
-        let kernels = KERNELS * launch;
+        let exchange_group = Group { size: f64::from(l.expert), stride: f64::from(l.expert_tensor) };
+        let exchange = fabric.all_to_all(exchange_group, 2.0 * w.expert_elements * c.expert_imbalance);
+        let hop = if cp > 1.0 { fabric.send(f64::from(l.tensor), 2.0 * w.context_elements / (cp - 1.0)) } else { 0.0 };
+        Layer {
+            stack: self.stack,
+            forward: forward + scores + elementwise,
+            backward: backward + scores_back * scores + 2.0 * elementwise,
+            scores,
+            kernels: KERNELS * launch,
+            gather: fabric.all_gather(Group { size: f64::from(l.tensor), stride: 1.0 }, 2.0 * w.tensor_elements)
+                * w.tensor_times
+                * if self.stack == Stack::Fused { c.tensor_exposed } else { 1.0 },
+            expert: c.expert_exposed * w.expert_times * 2.0 * exchange,
+            // Each hop starts anew; its bytes hide behind one block of attention.
+            context: 3.0 * (cp - 1.0) * (c.collective_base + (hop - scores / cp).max(0.0)),
+            output: Pass::ALL.iter().map(|pass| machine.product(&w.logits.of(*pass), rate16, 2.0, c)).sum(),
+            boundary_bytes: 2.0 * w.boundary_elements,
+            bandwidth,
+        }
+    }
+}
+
+/// Seconds of one layer and one microbatch on one accelerator.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Layer {
+    stack: Stack,
+    forward: f64,
+    backward: f64,
+    /// Attention's share of `forward`.
+    scores: f64,
+    /// Host time of the forward kernels.
+    kernels: f64,
+    /// One gather or scatter over the tensor ranks, for each of the two blocks, as far as it waits.
+    gather: f64,
+    /// Exchanges with experts, both ways and passes, as far as they wait.
+    expert: f64,
+    /// Hops of the context ring that wait.
+    context: f64,
+    /// The output layer, all passes.
+    output: f64,
+    boundary_bytes: f64,
+    /// Bytes per second of memory-bound operations.
+    bandwidth: f64,
+}
+
+/// What the most loaded stage has.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stage {
+    /// Layers.
+    pub layers: f64,
+    /// Parameters per accelerator that all replicas share.
+    pub dense_params: f64,
+    /// Parameters per accelerator of experts.
+    pub expert_params: f64,
+}
+
+impl Layer {
+    /// The step of a layout that this layer was made for, with any stages, replicas, recomputation and
+    /// sharding; `scale` is [`scale_cost`].
+    pub fn step(
+        &self,
+        l: &Layout,
+        microbatches: f64,
+        stage: &Stage,
+        fabric: &Fabric,
+        c: &Constants,
+        scale: f64,
+    ) -> Step {
+        let (t, p, v) = (f64::from(l.tensor), f64::from(l.pipeline), f64::from(l.virtual_stages));
+        let (cp, layers) = (f64::from(l.context), stage.layers);
         let again = match l.recompute {
             Recompute::None | Recompute::Selective => 0.0,
             Recompute::Half => 0.5,
             Recompute::Full => 1.0,
         };
-        let backward = backward + again * forward;
-
-        // Communication of one layer.
-        let tensor_group = Group { size: t, stride: 1.0 };
-        let one = fabric.all_gather(tensor_group, 2.0 * w.tensor_elements);
-        // Gathers and scatters forward; the same backward, and the inputs gathered again.
-        let exposed = if self.stack == Stack::Fused { c.tensor_exposed } else { 1.0 };
-        // The inputs that sequence parallelism scattered are gathered once more.
+        let scores_again = if self.stack == Stack::Early && l.recompute == Recompute::Selective { 1.0 } else { 0.0 };
+        let backward = self.backward + again * self.forward + scores_again * self.scores;
+        // Gathers and scatters forward, the same backward; what sequence parallelism scattered is
+        // gathered once more, what is recomputed communicates again.
         let regather = if l.sequence_parallel { 1.0 } else { 0.0 };
-        let tensor = exposed * w.tensor_times * (2.0 + 2.0 + regather + 2.0 * again) * one;
-        let expert_group = Group { size: f64::from(l.expert), stride: f64::from(l.expert_tensor) };
-        let exchange = fabric.all_to_all(expert_group, 2.0 * w.expert_elements * c.expert_imbalance);
-        let expert = c.expert_exposed * w.expert_times * 2.0 * exchange;
-        let hop = if cp > 1.0 { fabric.send(t, 2.0 * w.context_elements / (cp - 1.0)) } else { 0.0 };
-        let context = 3.0 * (cp - 1.0) * (hop - scores / cp).max(0.0);
-
-        let layers = w.stage_layers;
-        let output = Pass::ALL.iter().map(|pass| machine.product(&w.logits.of(*pass), rate16, 2.0, c)).sum::<f64>();
-        let moved = tensor + expert + context;
+        let tensor = (4.0 + regather + 2.0 * again) * self.gather;
+        let moved = tensor + self.expert + self.context;
         // Where the host cannot issue kernels as fast as they run, it is what one waits for.
-        let layer = (forward + backward).max((3.0 + again) * kernels - moved);
-        let compute = layers * layer + output;
+        let layer = (self.forward + backward).max((3.0 + again) * self.kernels - moved);
+        let compute = layers * layer + self.output;
         let per_microbatch = compute + layers * moved;
 
         // Pipeline.
-        let m = if l.virtual_stages > 1 { (self.microbatches / p).ceil() * p } else { self.microbatches };
-        let boundary = if p > 1.0 { fabric.send(t * cp * f64::from(l.data), 2.0 * w.boundary_elements) } else { 0.0 };
+        let m = if l.virtual_stages > 1 { (microbatches / p).ceil() * p } else { microbatches };
+        let boundary = if p > 1.0 { fabric.send(t * cp * f64::from(l.data), self.boundary_bytes) } else { 0.0 };
         let bubble = (p - 1.0) / v * per_microbatch + 2.0 * (p - 1.0) * v.min(2.0) * boundary;
-        // Sends that nothing hides, forward and backward, at every boundary of every microbatch.
-        let sends = if self.stack == Stack::Early { 2.0 * v * m * boundary } else { 0.0 };
+        // Sends at every boundary of every microbatch, forward and backward; what interleaving adds
+        // to them is hidden as far as communication is.
+        let sends = match self.stack {
+            Stack::Early => 2.0 * v * m * boundary,
+            _ => 2.0 * (v - 1.0) * m * boundary * (1.0 - c.data_overlap).max(0.0),
+        };
 
-        // Gradients and parameters over the replicas.
+        // Gradients and parameters over the replicas; 16-bit gradients, but for Megatron-Core, which
+        // sums them in 32.
         let replicas = f64::from(l.data) * cp;
+        let expert_replicas = memory::expert_replicas(l);
         let dense = Group { size: replicas, stride: t };
-        let experts =
-            Group { size: memory::expert_replicas(l), stride: f64::from(l.expert) * f64::from(l.expert_tensor) };
-        let gather = fabric.all_gather(dense, 2.0 * w.dense_params) + fabric.all_gather(experts, 2.0 * w.expert_params);
-        // 16-bit gradients, but for Megatron-Core, which sums them in 32.
+        let experts = Group { size: expert_replicas, stride: f64::from(l.expert) * f64::from(l.expert_tensor) };
         let gradient = if self.stack == Stack::Fused && l.zero < 3 { 4.0 } else { 2.0 };
-        let reduce = fabric.all_gather(dense, gradient * w.dense_params)
-            + fabric.all_gather(experts, gradient * w.expert_params);
+        let over = |bytes: f64| {
+            fabric.all_gather(dense, bytes * stage.dense_params)
+                + fabric.all_gather(experts, bytes * stage.expert_params)
+        };
+        let (gather, reduce) = (over(2.0), over(gradient));
         let kappa = c.overlap_slowdown - 1.0;
         let overlap = if self.stack == Stack::Early { 0.0 } else { c.data_overlap };
         let hidden = |moved: f64, window: f64, least: f64| {
@@ -193,45 +258,41 @@ impl StepModel {
             let moved = 2.0 * gather + reduce;
             m * hidden(moved, per_microbatch, moved / (2.0 * layers))
         } else {
-            let window = 1.0 - 1.0 / layers.max(1.0);
-            hidden(reduce, layers * backward * window, reduce / layers)
-                + hidden(gather, layers * forward * window, gather / layers)
+            let window = layers - 1.0;
+            // Gradients that are sharded are reduced after every microbatch.
+            let times = if l.zero == 2 { m } else { 1.0 };
+            times * hidden(reduce, backward * window, reduce / layers)
+                + hidden(gather, self.forward * window, gather / layers)
         };
 
         let shard = |params: f64, replicas: f64| params / if l.zero >= 1 { replicas } else { 1.0 };
         let optimizer = c.optimizer_bytes
-            * (shard(w.dense_params, replicas) + shard(w.expert_params, memory::expert_replicas(l)))
-            / bandwidth;
-
-        let sum = m * per_microbatch + bubble + sends + data + optimizer + c.step_fixed;
-        let total = sum * scale_cost(c, l.accelerators() as f64, machine.node);
+            * (shard(stage.dense_params, replicas) + shard(stage.expert_params, expert_replicas))
+            / self.bandwidth
+            + c.step_fixed;
+        let sum = m * per_microbatch + bubble + sends + data + optimizer;
         Step {
-            total,
+            total: sum * scale,
             compute: m * compute,
-            tensor: m * layers * (tensor + context),
-            expert: m * layers * expert,
+            tensor: m * layers * (tensor + self.context),
+            expert: m * layers * self.expert,
             bubble: bubble + sends,
             data,
-            optimizer: optimizer + c.step_fixed,
-            scale: total - sum,
+            optimizer,
+            scale: sum * (scale - 1.0),
         }
-    }
-
-    /// Layers of the job over layers that the busiest stage would have to itself: 1 where even.
-    pub fn unevenness(&self) -> f64 {
-        self.work.stage_layers * f64::from(self.layout.pipeline) / self.layers
     }
 }
 
 /// What jitter and stragglers cost: nothing in one box, the full factor from 1,024 accelerators on,
 /// and an unknown that widens beyond one box, beyond 3,072 and beyond the largest validated count.
-fn scale_cost(c: &Constants, accelerators: f64, node: f64) -> f64 {
+pub(super) fn scale_cost(c: &Constants, accelerators: f64, node: f64) -> f64 {
     if accelerators <= node {
         return 1.0;
     }
     let full = (1024.0 / node).max(2.0).log2();
     let reach = ((accelerators / node).log2() / full).clamp(0.0, 1.0);
-    let regime = if accelerators > 3_072.0 { 1.6 } else { 1.0 };
+    let regime = if accelerators > 3_072.0 { 1.2 } else { 1.0 };
     let doublings = (accelerators / LARGEST_VALIDATED).log2().max(0.0);
     c.scale_factor.powf(reach) * c.multi_node.powf(regime) * c.beyond_validated.powf(doublings)
 }

@@ -4,6 +4,7 @@
 pub mod devices;
 pub mod measurement;
 pub mod projection;
+pub mod search;
 mod table;
 pub mod validation;
 

@@ -13,12 +13,12 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Schema id of a search.
-pub const SCHEMA: &str = "flopcast.search/1";
+const SCHEMA: &str = "flopcast.search/1";
 
 /// What to search on and for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
-    /// Name of a cluster, or of an accelerator with [`Target::count`].
+    /// Where.
     pub place: Place,
     /// Name of a job.
     pub job: String,
@@ -77,7 +77,7 @@ pub struct Robust {
 /// What a search found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plan {
-    /// Always [`SCHEMA`].
+    /// Always `flopcast.search/1`.
     pub schema: String,
     /// Layouts that were costed or refused by the memory check.
     pub strategies: u64,
@@ -143,7 +143,7 @@ impl<'a> Asked<'a> {
                 (name.as_str(), node, fabric, f64::from(*count))
             }
         };
-        if count < 1.0 || count > 1e7 {
+        if !(1.0..=1e7).contains(&count) {
             return Err(Error::usage(format!("`--count` {count} is not from 1 to 10000000")));
         }
         let (chip, surface) = (catalog.accelerator(accelerator)?, catalog.surface(accelerator));

@@ -1,20 +1,25 @@
 //! A projection: the closed form at the medians, its range, and what it rests on.
 
-use super::catalog::Catalog;
-use super::constants::{COUNT, Constants};
-use super::equivalents::Equivalents;
-use super::machine::Machine;
-use super::sample::{DRAWS, Draws, Input, quantile, share};
-use super::scenario::Forecast;
-use super::search::best_layout;
-use super::step::{Step, StepModel};
-use super::{LARGEST_VALIDATED, SCHEMA};
+mod notes;
+mod rests;
+
 use crate::calibrate::{Calibration, Curve};
 use crate::cluster::failures::{best_interval, goodput, mean_time_to_failure};
 use crate::error::Result;
 use crate::job::Layout;
+use crate::project::catalog::Catalog;
+use crate::project::constants::{COUNT, Constants};
+use crate::project::equivalents::Equivalents;
+use crate::project::machine::Machine;
+use crate::project::sample::{DRAWS, Draws, Input, quantile, share};
+use crate::project::scenario::Forecast;
+use crate::project::search::best_layout;
+use crate::project::step::{Step, StepModel};
+use crate::project::{LARGEST_VALIDATED, SCHEMA};
 use crate::provenance::{Provenance, Tier};
 use crate::sourced::{Spread, Stamp};
+use notes::{assumptions, sources, warnings};
+use rests::Rests;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -329,70 +334,6 @@ fn parts(step: &Step) -> BTreeMap<String, f64> {
     .collect()
 }
 
-/// What the parts of a projection rest on.
-struct Rests {
-    job: Provenance,
-    memory: Provenance,
-    step: Provenance,
-    failures: Provenance,
-    goodput: Provenance,
-    peak: Provenance,
-    tokens: Provenance,
-}
-
-impl Rests {
-    fn new(forecast: &Forecast, calibration: Option<&Calibration>) -> Self {
-        let f = forecast;
-        let join = |stamps: &[Provenance]| {
-            let (head, tail) = stamps.split_at(1);
-            tail.iter().fold(head[0].clone(), |all, one| all.join(one))
-        };
-        let s = f.scenario;
-        let job = join(&[f.job.provenance.provenance(), s.batch.provenance(), s.sequence.provenance()]);
-        let count = s.accelerators.as_ref().unwrap_or(&f.cluster.accelerators).provenance();
-        let peak = f.accelerator.peak.get(&s.format).map_or_else(|| job.clone(), |v| v.provenance()).join(&count);
-        let mut step = join(&[
-            job.clone(),
-            peak.clone(),
-            f.accelerator.memory_bandwidth.provenance(),
-            f.node.scale_out.provenance(),
-            f.node.scale_up_domain.provenance(),
-            f.fabric.efficiency.provenance(),
-            f.fabric.latency.provenance(),
-        ]);
-        if let Some(v) = f.surface {
-            step = step.join(&v.rate.provenance());
-        }
-        if let Some(v) = &f.accelerator.derate {
-            step = step.join(&v.provenance());
-        }
-        if let Some(v) = f.accelerator.achieved.get(&s.format) {
-            step = step.join(&v.provenance());
-        }
-        if let Some(v) = &f.accelerator.scale_up {
-            step = step.join(&v.provenance());
-        }
-        let mut rate = None;
-        let mut reserved = None;
-        for entry in f.constants.entries() {
-            match entry.name {
-                "failure_rate" => rate = Some(entry.stamp.provenance()),
-                "reserved_memory" => reserved = Some(entry.stamp.provenance()),
-                _ => step = step.join(&entry.stamp.provenance()),
-            }
-        }
-        if let Some(c) = calibration {
-            let e = Equivalents::new(c, None);
-            step = step.join(&e.provenance);
-        }
-        let rate = s.failure_rate.as_ref().map(|v| v.provenance()).or(rate).unwrap_or_else(|| job.clone());
-        let failures = join(&[rate, count, f.node.accelerators.provenance()]);
-        let goodput = join(&[failures.clone(), s.checkpoint.provenance(), s.restart.provenance()]);
-        let memory = join(&[job.clone(), f.accelerator.memory.provenance(), reserved.unwrap_or_else(|| job.clone())]);
-        Rests { job, memory, step, failures, goodput, peak, tokens: s.tokens.provenance() }
-    }
-}
-
 fn quantities(
     forecast: &Forecast,
     model: &StepModel,
@@ -449,260 +390,5 @@ fn two_digits(x: f64) -> f64 {
     format!("{x:.1e}").parse().unwrap_or(x)
 }
 
-fn assumptions(forecast: &Forecast) -> Vec<Assumption> {
-    let f = forecast;
-    let mut all: Vec<Assumption> = f
-        .constants
-        .entries()
-        .iter()
-        .filter(|e| e.assumed())
-        .map(|e| Assumption {
-            name: e.name.into(),
-            value: e.written,
-            unit: e.unit.into(),
-            tier: e.stamp.tier,
-            source: e.stamp.source.clone(),
-            note: e.note.unwrap_or_default().into(),
-        })
-        .collect();
-    macro_rules! stated {
-        ($($name:literal: $value:expr),+ $(,)?) => {
-            $(if $value.stamp.tier >= Tier::Assumed {
-                all.push(Assumption {
-                    name: $name.into(),
-                    value: $value.written(),
-                    unit: $value.unit().into(),
-                    tier: $value.stamp.tier,
-                    source: $value.stamp.source.clone(),
-                    note: $value.note.clone().unwrap_or_default(),
-                });
-            })+
-        };
-    }
-    stated!(
-        "tokens": f.scenario.tokens,
-        "sequence": f.scenario.sequence,
-        "batch": f.scenario.batch,
-        "checkpoint": f.scenario.checkpoint,
-        "restart": f.scenario.restart,
-        "fabric.efficiency": f.fabric.efficiency,
-        "fabric.latency": f.fabric.latency,
-        "accelerators": f.cluster.accelerators,
-        "scale_out": f.node.scale_out,
-    );
-    all
-}
-
-fn sources(catalog: &Catalog, projection: &Projection) -> Vec<SourceRef> {
-    let ids: std::collections::BTreeSet<&String> = projection.quantities.values().flat_map(|q| &q.sources).collect();
-    ids.into_iter()
-        .map(|id| match catalog.sources.get(id) {
-            Some(s) => SourceRef { id: id.clone(), title: s.title.clone(), locator: s.locator.clone() },
-            // The only source that is no document of the catalogue is the measurement itself.
-            None => SourceRef { id: id.clone(), title: "measurement made by this tool".into(), locator: id.clone() },
-        })
-        .collect()
-}
-
-fn warnings(p: &Projection, forecast: &Forecast, central: &Draw, calibration: Option<&Calibration>) -> Vec<String> {
-    let mut all = Vec::new();
-    let used = p.layout.accelerators();
-    match calibration {
-        None => all.push("no calibration: this rests on published figures alone".to_string()),
-        Some(c) => {
-            if p.transfer == Transfer::Shape {
-                let best = c.best();
-                all.push(format!(
-                    "transfer=shape: the shape of `{}`'s {} curve ({} points) stands for that of `{}`, its rate does not; \
-                     the band is widened by {:.0} %",
-                    c.adapter.name,
-                    best.precision,
-                    best.curve.points.len(),
-                    forecast.cluster.accelerator,
-                    100.0 * TRANSFER_SD_LOG
-                ));
-            } else {
-                all.push("transfer=none: the calibration bends nothing here".to_string());
-            }
-            if c.software {
-                all.push(
-                    "SOFTWARE: measured on a CPU-type adapter; right for trying the path, no statement about hardware"
-                        .into(),
-                );
-            }
-        }
-    }
-    if used > p.largest_validated {
-        all.push(format!(
-            "{used} accelerators in one job: the largest that was ever published used {}; the band is widened beyond it",
-            p.largest_validated
-        ));
-    }
-    if p.kind == "scenario" {
-        all.push(format!(
-            "{:.0} % of the variance is from assumptions: a scenario, not an estimate",
-            100.0 * p.assumed_share
-        ));
-    }
-    if p.idle_accelerators > 0 {
-        all.push(format!(
-            "{} accelerators stay idle: the batch does not spread over all, they serve as spares",
-            p.idle_accelerators
-        ));
-    }
-    let memory = central.memory / forecast.machine.memory;
-    if memory > 1.0 {
-        all.push(format!(
-            "the layout needs {:.0} GB of the {:.0} GB per accelerator: it does not fit",
-            central.memory / 1e9,
-            forecast.machine.memory / 1e9
-        ));
-    }
-    let tokens = forecast.run.batch * forecast.run.sequence / used as f64;
-    if tokens < 2_500.0 {
-        all.push(format!(
-            "{tokens:.0} tokens per accelerator and step: below about 2,500 the batch is what limits the speed"
-        ));
-    }
-    if central.goodput < 0.05 {
-        all.push(format!(
-            "no progress: a failure every {:.0} s against a restart of {:.0} s",
-            central.mttf, forecast.scenario.restart.value
-        ));
-    }
-    all
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::calibrate::software_for_tests;
-
-    fn projected(calibration: Option<&Calibration>, transfer: Transfer) -> Projection {
-        let catalog = Catalog::built_in().unwrap();
-        run(&catalog, "xai-12k-h100-redirected", calibration, &Options { transfer }).unwrap()
-    }
-
-    #[test]
-    fn every_built_in_scenario_gives_ordered_finite_ranges_for_every_quantity() {
-        let catalog = Catalog::built_in().unwrap();
-        for name in catalog.scenarios.keys() {
-            let p = run(&catalog, name, None, &Options::default()).unwrap();
-            for wanted in ["step_time", "mfu", "tokens_per_s", "run_days", "cluster_flop_per_s", "goodput"] {
-                let q = &p.quantities[wanted];
-                assert!(q.p5.is_finite() && q.p5 <= q.p50 && q.p50 <= q.p95 && q.p95.is_finite(), "{name} {wanted}");
-                assert!(q.p5 <= q.value && q.value <= q.p95, "{name} {wanted}: {q:?}");
-                assert!(!q.sources.is_empty());
-            }
-            assert!(p.quantities["mfu"].value < 1.0);
-            assert!(p.warnings.iter().any(|w| w.contains("published figures alone")));
-            for s in &p.sources {
-                assert!(catalog.sources.contains_key(&s.id), "{}", s.id);
-            }
-        }
-    }
-
-    #[test]
-    fn a_software_calibration_marks_everything_that_is_made_of_it() {
-        let p = projected(Some(&software_for_tests()), Transfer::Shape);
-        assert!(p.software && p.quantities["step_time"].software && p.quantities["run_days"].software);
-        assert!(p.equivalents.as_ref().unwrap().provenance.software);
-        assert!(p.warnings.iter().any(|w| w.contains("SOFTWARE")));
-        assert!(p.warnings.iter().any(|w| w.contains("transfer=shape")));
-        assert!(p.quantities["step_time"].sources.contains(&"m.jsonl".to_string()));
-        // The peak and the failures have nothing to do with the measurement.
-        assert!(!p.quantities["peak_flop_per_s"].software && !p.quantities["goodput"].software);
-    }
-
-    #[test]
-    fn a_transferred_curve_widens_the_range_and_none_changes_nothing() {
-        let plain = projected(None, Transfer::Shape);
-        let shape = projected(Some(&software_for_tests()), Transfer::Shape);
-        let none = projected(Some(&software_for_tests()), Transfer::None);
-        let width = |p: &Projection| (p.quantities["step_time"].p95 / p.quantities["step_time"].p5).ln();
-        assert!(width(&shape) > 1.1 * width(&plain), "{} {}", width(&shape), width(&plain));
-        assert_eq!(none.quantities, plain.quantities);
-        assert!(!none.software && none.equivalents.is_some());
-    }
-
-    #[test]
-    fn a_curve_of_one_value_everywhere_moves_no_figure() {
-        let mut flat = software_for_tests();
-        for p in &mut flat.precisions {
-            for point in &mut p.curve.points {
-                point.efficiency = 1.0;
-            }
-        }
-        let (a, b) = (projected(None, Transfer::None), projected(Some(&flat), Transfer::Shape));
-        assert_eq!(a.layout, b.layout);
-        assert!((a.quantities["step_time"].value / b.quantities["step_time"].value - 1.0).abs() < 1e-12);
-    }
-
-    #[test]
-    fn the_rate_of_the_measured_adapter_never_carries_over() {
-        let mut fast = software_for_tests();
-        for p in &mut fast.precisions {
-            // Ten times the rate with the extents that saturate it grown alike: the same shape.
-            for i in [&mut p.ceiling.gflop_per_s.median, &mut p.ceiling.gflop_per_s.lo, &mut p.ceiling.gflop_per_s.hi] {
-                *i *= 10.0;
-            }
-            for point in &mut p.curve.points {
-                for extent in [&mut point.m, &mut point.n, &mut point.k] {
-                    *extent *= 10f64.cbrt();
-                }
-            }
-        }
-        let (a, b) = (projected(Some(&software_for_tests()), Transfer::Shape), projected(Some(&fast), Transfer::Shape));
-        assert!((a.quantities["step_time"].value / b.quantities["step_time"].value - 1.0).abs() < 1e-6);
-        let (a, b) = (a.equivalents.unwrap(), b.equivalents.unwrap());
-        assert!((b.one / a.one - 10.0).abs() < 1e-9);
-        assert_eq!(a.ideal[0].count, 12_000);
-        assert!((a.ideal[0].flop_per_s - 12_000.0 * a.one).abs() < 1.0);
-    }
-
-    #[test]
-    fn mfu_has_two_digits_and_the_same_input_gives_the_same_bits() {
-        let (a, b) = (projected(None, Transfer::None), projected(None, Transfer::None));
-        assert_eq!(a, b);
-        let q = &a.quantities["mfu"];
-        for x in [q.value, q.p5, q.p50, q.p95] {
-            assert_eq!(x, two_digits(x));
-        }
-        let text = serde_json::to_string(&a).unwrap();
-        assert_eq!(serde_json::from_str::<Projection>(&text).unwrap(), a);
-    }
-
-    #[test]
-    fn an_impossible_scenario_is_refused_with_its_field() {
-        let entry = |change: &str| {
-            format!(
-                "[provenance]\nsource='flopcast'\ndate='2026'\ntier='assumed'\n[scenario.x]\ntitle='x'\n\
-                 cluster='xai-12k-h100'\njob='grok-1'\nformat='bf16'\ntokens={{value=1,unit='Ttoken'}}\n\
-                 sequence={{value=8192,unit='token'}}\nbatch={{value=24.576,unit='Mtoken'}}\n\
-                 checkpoint={{value=30,unit='s'}}\nrestart={{value=300,unit='s'}}\n{change}"
-            )
-        };
-        let fails = |text: &str| {
-            let mut catalog = Catalog::built_in().unwrap();
-            catalog.add_text(text, "x.toml").and_then(|_| run(&catalog, "x", None, &Options::default())).unwrap_err()
-        };
-        let good = entry("");
-        let layout = "layout={tensor=8,pipeline=4,data=375,expert=8,micro_batch=1,recompute='none'}";
-        for (text, part) in [
-            (good.replace("24.576", "24.5"), "`batch`"),
-            (good.replace("value=8192", "value=8192.5"), "`sequence`"),
-            (good.replace("value=1,unit='Ttoken'", "value=1,unit='Mtoken'"), "`tokens`: fewer than one batch"),
-            (good.replace("'bf16'", "'fp4'"), "no fp4 peak"),
-            (good.replace("'grok-1'", "'grok-9'"), "unknown job `grok-9`"),
-            (entry("accelerators={value=13000,unit='accelerator'}"), "13000 of a cluster of 12000"),
-            (entry(&layout.replace("375", "374")), "does not divide"),
-            (entry(&layout.replace("375", "300")), "takes 9600 accelerators, not 12000"),
-            (entry(&layout.replace("'none'", "'some'")), "`scenario.x.layout.recompute`"),
-            (entry("accelerators={value=8,unit='accelerator'}"), "no layout fits"),
-        ] {
-            let error = fails(&text);
-            assert!(error.message().contains(part), "{part}: {error}");
-            assert_eq!(error.exit_code(), 2);
-        }
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@ mod calibrate;
 mod catalog;
 #[cfg(feature = "gpu")]
 mod devices;
+mod matmul;
 #[cfg(feature = "gpu")]
 mod measure;
 mod output;
@@ -39,6 +40,7 @@ enum Verb {
     Calibrate(calibrate::Args),
     Project(project::Args),
     Catalog(catalog::Args),
+    Matmul(matmul::Args),
     Search(search::Args),
     Validate(validate::Args),
 }
@@ -88,6 +90,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Verb::Calibrate(args)) => calibrate::run(&args),
         Some(Verb::Project(args)) => project::run(&args),
         Some(Verb::Catalog(args)) => catalog::run(&args),
+        Some(Verb::Matmul(args)) => matmul::run(&args),
         Some(Verb::Search(args)) => search::run(&args),
         Some(Verb::Validate(args)) => validate::run(&args),
         None => todo!(),

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "gpu")]
 pub mod devices;
+pub mod matmul;
 pub mod measurement;
 pub mod projection;
 pub mod search;

@@ -171,7 +171,8 @@ impl<'a> Asked<'a> {
     /// What was found, as a plan. Errors where nothing fits.
     pub fn plan(&self, catalog: &Catalog, found: &Found) -> Result<Plan> {
         let Some(best) = found.quickest.first() else {
-            return Err(nothing_fits(found, &self.run, &self.machine));
+            let constants = catalog.constants.medians();
+            return Err(nothing_fits(found, self.job, &self.run, &self.machine, &constants));
         };
         let draws = draws(catalog);
         let times = |c: &Candidate| -> Vec<f64> {

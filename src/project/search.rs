@@ -41,8 +41,8 @@ pub struct Found {
     pub strategies: u64,
     /// Those that fit and were costed.
     pub feasible: u64,
-    /// Bytes that the leanest of all holds.
-    pub leanest: f64,
+    /// The leanest of all, and the bytes it holds.
+    pub leanest: Option<(f64, Layout)>,
     /// The quickest few that fit, quickest first.
     pub quickest: Vec<Candidate>,
     /// Those that no other beats in time, memory and accelerator-seconds at once.
@@ -54,7 +54,7 @@ const KEPT: usize = 16;
 
 impl Found {
     fn nothing() -> Self {
-        Found { strategies: 0, feasible: 0, leanest: f64::INFINITY, quickest: Vec::new(), pareto: Vec::new() }
+        Found { strategies: 0, feasible: 0, leanest: None, quickest: Vec::new(), pareto: Vec::new() }
     }
 
     fn offer(&mut self, candidate: Candidate) {
@@ -65,6 +65,12 @@ impl Found {
             self.quickest.truncate(KEPT);
         }
         self.spread(candidate);
+    }
+
+    fn lean(&mut self, bytes: f64, layout: Layout) {
+        if self.leanest.is_none_or(|(least, _)| bytes < least) {
+            self.leanest = Some((bytes, layout));
+        }
     }
 
     fn spread(&mut self, candidate: Candidate) {
@@ -79,7 +85,9 @@ impl Found {
 
     fn merge(mut self, other: Found) -> Self {
         self.strategies += other.strategies;
-        self.leanest = self.leanest.min(other.leanest);
+        if let Some((bytes, layout)) = other.leanest {
+            self.lean(bytes, layout);
+        }
         let feasible = self.feasible + other.feasible;
         for candidate in other.quickest {
             let place = self.quickest.partition_point(|q| q.step_s <= candidate.step_s);
@@ -245,7 +253,7 @@ impl Context<'_> {
                         found.strategies += 1;
                         let held_bytes =
                             self.sizes.held(self.run, &layout, activations).total() + self.constants.reserved_memory;
-                        found.leanest = found.leanest.min(held_bytes);
+                        found.lean(held_bytes, layout);
                         if held_bytes > self.machine.memory {
                             continue;
                         }
@@ -271,26 +279,42 @@ pub fn best_layout(
     let found = search(Space::Common, job, run, machine, constants, curve);
     match found.quickest.first() {
         Some(best) => Ok((best.layout, best.step_s, found.strategies)),
-        None => Err(nothing_fits(&found, run, machine)),
+        None => Err(nothing_fits(&found, job, run, machine, constants)),
     }
 }
 
-/// Why a search found nothing.
-pub fn nothing_fits(found: &Found, run: &Run, machine: &Machine) -> Error {
-    if found.strategies == 0 {
+/// Why a search found nothing: what does not fit, by how much, and from which count on it would.
+pub fn nothing_fits(found: &Found, job: &Transformer, run: &Run, machine: &Machine, constants: &Constants) -> Error {
+    let Some((bytes, layout)) = found.leanest else {
         return Error::usage(format!(
             "no layout: {} sequences per step cannot be spread over {} accelerators",
             run.batch, machine.accelerators
         ))
         .hint("give a larger batch, or more accelerators");
-    }
-    Error::usage(format!(
-        "no layout fits: the leanest of {} needs {:.1} GB of the {:.1} GB per accelerator",
+    };
+    let held = memory::held(job, run, &layout);
+    let gb = |bytes: f64| format!("{:.1} GB", bytes / 1e9);
+    let error = Error::usage(format!(
+        "no layout fits: the leanest of {} (`{layout}`) needs {} of the {} per accelerator ({} state, {} activations, \
+         {} logits, {} reserved)",
         found.strategies,
-        found.leanest / 1e9,
-        machine.memory / 1e9
-    ))
-    .hint("more accelerators shard the state further; an accelerator with more memory holds it")
+        gb(bytes),
+        gb(machine.memory),
+        gb(held.state),
+        gb(held.activations),
+        gb(held.logits),
+        gb(constants.reserved_memory)
+    ));
+    // Twice as many at a time, over the common layouts: a search is milliseconds.
+    let mut count = machine.accelerators;
+    while count < 1e6 {
+        count *= 2.0;
+        let larger = Machine { accelerators: count, ..*machine };
+        if search(Space::Common, job, run, &larger, constants, None).feasible > 0 {
+            return error.hint(format!("with {count} accelerators it fits, at half of that it does not"));
+        }
+    }
+    error.hint("no count of this accelerator holds it at this batch; one with more memory may")
 }
 
 fn divisors(of: u32, up_to: u32) -> impl Iterator<Item = u32> + Clone {
@@ -376,7 +400,8 @@ mod tests {
         let f = Forecast::new(&catalog, "xai-12k-h100-redirected").unwrap();
         let few = Machine { accelerators: 8.0, ..f.machine };
         let error = best_layout(f.job, &f.run, &few, &catalog.constants.medians(), None).unwrap_err();
-        assert!(error.message().contains("needs") && error.hint_text().is_some(), "{error}");
+        assert!(error.message().contains("GB state"), "{error}");
+        assert!(error.hint_text().unwrap().contains("accelerators it fits"), "{:?}", error.hint_text());
     }
 
     #[test]

@@ -22,6 +22,9 @@ enum What {
     Nodes,
     /// Networks between them.
     Fabrics,
+    /// All-reduces as others measured them.
+    #[value(name = "all-reduces")]
+    AllReduces,
     /// The uncertain constants of the model.
     Constants,
     /// The documents behind all figures.
@@ -64,6 +67,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         What::Scenarios => show!("scenario", c.scenarios, |n: &str| c.scenario(n), projection::scenarios(&c)),
         What::Nodes => show!("node", c.nodes, |n: &str| c.node(n), projection::nodes(&c)),
         What::Fabrics => show!("fabric", c.fabrics, |n: &str| c.fabric(n), projection::fabrics(&c)),
+        What::AllReduces => {
+            show!("all_reduce", c.all_reduces, |n: &str| c.all_reduce(n), projection::all_reduces(&c));
+        }
         What::Constants => show!("constants", c.constants, |n: &str| c.constant(n), projection::constants(&c)),
         What::Sources => show!("source", c.sources, |n: &str| c.source(n), projection::sources(&c)),
     }

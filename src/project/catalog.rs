@@ -2,7 +2,7 @@
 
 use super::constants::ConstantsFile;
 use super::scenario::Scenario;
-use crate::cluster::{Accelerator, Cluster, FabricKind, Node, Surface};
+use crate::cluster::{Accelerator, AllReduce, Cluster, FabricKind, Node, Surface};
 use crate::error::{Context, Error, Result};
 use crate::job::Transformer;
 use crate::sourced::read;
@@ -11,11 +11,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The built-in files; what they hold is checked by a test.
-const BUILT_IN: [(&str, &str); 8] = [
+const BUILT_IN: [(&str, &str); 9] = [
     ("data/sources.toml", include_str!("../../data/sources.toml")),
     ("data/accelerators.toml", include_str!("../../data/accelerators.toml")),
     ("data/variants.toml", include_str!("../../data/variants.toml")),
     ("data/surfaces.toml", include_str!("../../data/surfaces.toml")),
+    ("data/collectives.toml", include_str!("../../data/collectives.toml")),
     ("data/fabrics.toml", include_str!("../../data/fabrics.toml")),
     ("data/clusters.toml", include_str!("../../data/clusters.toml")),
     ("data/jobs.toml", include_str!("../../data/jobs.toml")),
@@ -43,6 +44,7 @@ struct File {
     source: BTreeMap<String, Source>,
     accelerator: BTreeMap<String, Accelerator>,
     surface: BTreeMap<String, Surface>,
+    all_reduce: BTreeMap<String, AllReduce>,
     node: BTreeMap<String, Node>,
     fabric: BTreeMap<String, FabricKind>,
     cluster: BTreeMap<String, Cluster>,
@@ -65,6 +67,8 @@ pub struct Catalog {
     pub accelerators: BTreeMap<String, Accelerator>,
     /// How matrix products depend on their extents, by accelerator.
     pub surfaces: BTreeMap<String, Surface>,
+    /// Measured all-reduces.
+    pub all_reduces: BTreeMap<String, AllReduce>,
     /// Boxes.
     pub nodes: BTreeMap<String, Node>,
     /// Networks.
@@ -87,6 +91,7 @@ impl Catalog {
             sources: BTreeMap::new(),
             accelerators: BTreeMap::new(),
             surfaces: BTreeMap::new(),
+            all_reduces: BTreeMap::new(),
             nodes: BTreeMap::new(),
             fabrics: BTreeMap::new(),
             clusters: BTreeMap::new(),
@@ -130,6 +135,7 @@ impl Catalog {
         self.sources.extend(file.source);
         self.accelerators.extend(file.accelerator);
         self.surfaces.extend(file.surface);
+        self.all_reduces.extend(file.all_reduce);
         self.nodes.extend(file.node);
         self.fabrics.extend(file.fabric);
         self.clusters.extend(file.cluster);
@@ -160,6 +166,11 @@ impl Catalog {
             Some((name, accelerator)) => Ok((name, accelerator)),
             None => self.accelerator(alias).map(|a| ("", a)),
         }
+    }
+
+    /// The all-reduce of that name.
+    pub fn all_reduce(&self, name: &str) -> Result<&AllReduce> {
+        find("all-reduce", &self.all_reduces, name)
     }
 
     /// The node of that name.
@@ -277,6 +288,31 @@ mod tests {
             catalog.node(&cluster.node).map_err(|e| e.context(name)).unwrap();
             catalog.fabric(&cluster.fabric).map_err(|e| e.context(name)).unwrap();
         }
+    }
+
+    #[test]
+    fn an_all_reduce_takes_as_long_as_others_measured() {
+        let catalog = Catalog::built_in().unwrap();
+        // Ranks, bytes, microseconds: aiconfigurator's table for one box, NVIDIA's slide beyond.
+        for (name, ranks, bytes, micros) in [
+            ("h100", 2.0, 16_777_216.0, 82.2),
+            ("h100", 4.0, 1_048_576.0, 18.1),
+            ("h100", 8.0, 536_870_912.0, 2111.1),
+            ("h100", 8.0, 65_536.0, 18.7),
+            ("h100-boxes", 128.0, 0.0, 0.0),
+            ("h100-boxes", 1024.0, 1_073_741_824.0, 6464.0),
+            ("h100-boxes", 8192.0, 1_048_576.0, 676.4),
+            ("h100-boxes", 8192.0, 17_179_869_184.0, 93_714.0),
+        ] {
+            let got = catalog.all_reduce(name).unwrap().seconds(ranks, bytes) * 1e6;
+            if micros > 0.0 {
+                assert!((got / micros - 1.0).abs() < 0.15, "{name} {ranks} {bytes}: {got} for {micros}");
+            } else {
+                assert!(got > 0.0, "even an empty all-reduce takes time");
+            }
+        }
+        assert_eq!(catalog.all_reduce("h100").unwrap().seconds(1.0, 1e9), 0.0);
+        assert!(catalog.all_reduce("h10").is_err());
     }
 
     #[test]

@@ -336,6 +336,25 @@ pub fn fabrics(catalog: &Catalog) -> String {
     table.text()
 }
 
+/// The measured all-reduces in a table: what they take for 1 GB, and how well they are known.
+pub fn all_reduces(catalog: &Catalog) -> String {
+    let mut table = Table::new(&["name", ">ranks", ">1 MB", ">1 GB", "rests on", "source", "note"]);
+    for (name, a) in &catalog.all_reduces {
+        for ranks in if a.between_boxes { [64.0, 1024.0, 8192.0] } else { [2.0, 4.0, 8.0] } {
+            table.row([
+                name.clone(),
+                ranks.to_string(),
+                format!("{} us", number(a.seconds(ranks, 1e6) * 1e6, 3)),
+                format!("{} ms", number(a.seconds(ranks, 1e9) * 1e3, 3)),
+                a.high_bandwidth.stamp.tier.to_string(),
+                a.high_bandwidth.stamp.source.clone(),
+                a.note.clone(),
+            ]);
+        }
+    }
+    table.text()
+}
+
 /// The constants of the model in a table.
 pub fn constants(catalog: &Catalog) -> String {
     let mut table = Table::new(&["name", ">value", "unit", "spread", "rests on", "source", "note"]);

@@ -73,6 +73,8 @@ constants! {
     attention: Ratio,
     /// The same of an eager stack.
     attention_eager: Ratio,
+    /// Rate of an eager stack on accelerators with asynchronous matrix units, over that of the surface.
+    eager_recent: Ratio,
     /// Rate of the experts' grouped products over that of plain ones of their extents.
     expert_rate: Ratio,
     /// Seconds that routing costs per layer with experts, forward, beyond its bytes.

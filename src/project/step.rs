@@ -36,6 +36,8 @@ pub struct Step {
 
 /// Kernels of one layer, forward; backward has twice as many.
 const KERNELS: f64 = 26.0;
+/// Dense 16-bit peak above which an accelerator's matrix units are fed asynchronously (H100 on), flop/s.
+const ASYNCHRONOUS: f64 = 500e12;
 /// Those of them that are bound by memory, each with its own start and end; and what fusing leaves.
 const SMALL_KERNELS: f64 = 14.0;
 const FUSED_KERNELS: f64 = 6.0;
@@ -108,8 +110,10 @@ impl StepModel {
     pub fn layer(&self, machine: &Machine, fabric: &Fabric, c: &Constants, transfer: f64) -> Layer {
         let (w, l) = (&self.work, &self.layout);
         let cp = f64::from(l.context);
-        let rate = machine.rate(c) * transfer;
-        let rate16 = machine.rate16(c) * transfer;
+        let recent = self.stack == Stack::Eager && machine.peak16 > ASYNCHRONOUS;
+        let kernels = transfer * if recent { c.eager_recent } else { 1.0 };
+        let rate = machine.rate(c) * kernels;
+        let rate16 = machine.rate16(c) * kernels;
         let (efficiency, attention) = match self.stack {
             Stack::Early => (c.memory_efficiency_early, 1.0),
             Stack::Eager => (c.memory_efficiency_eager, c.attention_eager),

@@ -36,6 +36,8 @@ pub struct Step {
 
 /// Kernels of one layer, forward; backward has twice as many.
 const KERNELS: f64 = 26.0;
+/// Tensors of a layer with their biases, which ZeRO-3 gathered one by one before 2023.
+const TENSORS: f64 = 12.0;
 /// Dense 16-bit peak above which an accelerator's matrix units are fed asynchronously (H100 on), flop/s.
 const ASYNCHRONOUS: f64 = 500e12;
 /// Those of them that are bound by memory, each with its own start and end; and what fusing leaves.
@@ -259,7 +261,12 @@ impl Layer {
         let data = if l.zero == 3 {
             // Gathered for both passes and reduced, each microbatch, beside the computation; what
             // waits in any case is the first gather and the last reduction.
-            let moved = 2.0 * gather + reduce;
+            // Each layer starts its own; before 2023 each tensor of it, by a ring over all ranks.
+            let starts = match self.stack {
+                Stack::Early => TENSORS * (c.collective_base + (replicas - 1.0) * fabric.out.latency),
+                _ => fabric.all_gather(dense, 1.0),
+            };
+            let moved = 2.0 * gather + reduce + 3.0 * layers * starts;
             m * hidden(moved, per_microbatch, moved / (2.0 * layers))
         } else {
             let window = layers - 1.0;

@@ -4,7 +4,7 @@
 #[allow(dead_code)]
 mod support;
 
-use flopcast::kernel::{DataClass, Family, Precision, Settings, Shape};
+use flopcast::kernel::{Class, DataClass, Family, Precision, Settings, Shape};
 use flopcast::measure::effort::Effort;
 use flopcast::measure::record::Record;
 use flopcast::measure::scripted::{DeviceClock, Script, ScriptedExecutor};
@@ -26,7 +26,8 @@ fn records(flop_per_s: f64) -> Vec<Record> {
         data: DataClass::Normal,
         seed: 1,
     };
-    let requests = wanted.requests(false).expect("the selection can be composed");
+    let class = Class { software: false, subgroup: None };
+    let requests = wanted.requests(class).expect("the selection can be composed");
     sweep(&mut executor, &requests, &Effort::smoke(), &mut |_, _| {}, &|| false, &mut |_| Ok(())).expect("it measures")
 }
 

@@ -1,11 +1,77 @@
 //! `flopcast catalog`: what is built in.
+
+use super::output::{self, Format};
 use crate::error::Result;
+use crate::project::Catalog;
+use crate::report::projection;
+use clap::ValueEnum;
 use std::process::ExitCode;
 
-/// What is built in, with sources.
-#[derive(Debug, clap::Args)]
-pub struct Args {}
+/// Kinds of entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// Chips.
+    Accelerators,
+    /// Named clusters.
+    Clusters,
+    /// Transformers to train.
+    Jobs,
+    /// Jobs on clusters.
+    Scenarios,
+    /// Boxes that hold accelerators.
+    Nodes,
+    /// Networks between them.
+    Fabrics,
+    /// All-reduces as others measured them.
+    #[value(name = "all-reduces")]
+    AllReduces,
+    /// The uncertain constants of the model.
+    Constants,
+    /// The documents behind all figures.
+    Sources,
+}
 
-pub fn run(_args: &Args) -> Result<ExitCode> {
-    todo!()
+/// List what is built in, with sources; with a name, print the entry as TOML to start from.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  flopcast catalog accelerators\n  flopcast catalog clusters xai-300k-b200\n  \
+    flopcast catalog scenarios --format json")]
+pub struct Args {
+    /// What to list.
+    #[arg(value_enum)]
+    what: What,
+    /// One entry of it.
+    name: Option<String>,
+    /// How to print it.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let c = Catalog::built_in()?;
+    macro_rules! show {
+        ($kind:literal, $all:expr, $one:expr, $text:expr) => {
+            match (&args.name, args.format) {
+                (None, Format::Json) => output::json(&$all)?,
+                (None, Format::Text) => output::data(&$text)?,
+                (Some(name), Format::Json) => output::json(&$one(name)?)?,
+                (Some(name), Format::Text) => output::data(&projection::entry($kind, name, &$one(name)?))?,
+            }
+        };
+    }
+    match args.what {
+        What::Accelerators => {
+            show!("accelerator", c.accelerators, |n: &str| c.accelerator(n), projection::accelerators(&c));
+        }
+        What::Clusters => show!("cluster", c.clusters, |n: &str| c.cluster(n), projection::clusters(&c)),
+        What::Jobs => show!("job", c.jobs, |n: &str| c.job(n), projection::jobs(&c)),
+        What::Scenarios => show!("scenario", c.scenarios, |n: &str| c.scenario(n), projection::scenarios(&c)),
+        What::Nodes => show!("node", c.nodes, |n: &str| c.node(n), projection::nodes(&c)),
+        What::Fabrics => show!("fabric", c.fabrics, |n: &str| c.fabric(n), projection::fabrics(&c)),
+        What::AllReduces => {
+            show!("all_reduce", c.all_reduces, |n: &str| c.all_reduce(n), projection::all_reduces(&c));
+        }
+        What::Constants => show!("constants", c.constants, |n: &str| c.constant(n), projection::constants(&c)),
+        What::Sources => show!("source", c.sources, |n: &str| c.source(n), projection::sources(&c)),
+    }
+    Ok(ExitCode::SUCCESS)
 }

@@ -3,10 +3,12 @@
 //! stdout is data, stderr is talk; the exit code is [`crate::error::Kind`]'s number, or one that a
 //! verb's own help lists.
 
+mod calibrate;
 mod catalog;
 mod compare;
 #[cfg(feature = "gpu")]
 mod devices;
+mod matmul;
 #[cfg(feature = "gpu")]
 mod measure;
 mod output;
@@ -14,7 +16,11 @@ mod output;
 mod progress;
 mod project;
 #[cfg(feature = "gpu")]
+mod run;
+mod search;
+#[cfg(feature = "gpu")]
 mod stop;
+mod validate;
 
 use crate::error::{Error, Result};
 use clap::{Parser, Subcommand};
@@ -23,20 +29,31 @@ use std::process::ExitCode;
 /// Measure the GPU you have, forecast the cluster you don't.
 #[derive(Debug, Parser)]
 #[command(name = "flopcast", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
     verb: Option<Verb>,
+    /// Without a verb the main job runs, and takes its arguments.
+    #[cfg(feature = "gpu")]
+    #[command(flatten)]
+    main_job: run::Args,
 }
 
 #[derive(Debug, Subcommand)]
 enum Verb {
     #[cfg(feature = "gpu")]
+    Run(run::Args),
+    #[cfg(feature = "gpu")]
     Devices(devices::Args),
     #[cfg(feature = "gpu")]
     Measure(measure::Args),
     Compare(compare::Args),
+    Calibrate(calibrate::Args),
     Project(project::Args),
     Catalog(catalog::Args),
+    Matmul(matmul::Args),
+    Search(search::Args),
+    Validate(validate::Args),
 }
 
 /// Runs the command line of this process and says how it ended.
@@ -82,8 +99,17 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         #[cfg(feature = "gpu")]
         Some(Verb::Measure(args)) => measure::run(&args),
         Some(Verb::Compare(args)) => compare::run(&args),
+        Some(Verb::Calibrate(args)) => calibrate::run(&args),
         Some(Verb::Project(args)) => project::run(&args),
         Some(Verb::Catalog(args)) => catalog::run(&args),
-        None => todo!(),
+        Some(Verb::Matmul(args)) => matmul::run(&args),
+        Some(Verb::Search(args)) => search::run(&args),
+        Some(Verb::Validate(args)) => validate::run(&args),
+        #[cfg(feature = "gpu")]
+        Some(Verb::Run(args)) => run::run(&args),
+        #[cfg(feature = "gpu")]
+        None => run::run(&cli.main_job),
+        #[cfg(not(feature = "gpu"))]
+        None => Err(Error::usage("no verb given").hint("`flopcast --help` lists them")),
     }
 }

@@ -1,11 +1,81 @@
 //! `flopcast project`: forecast a cluster.
-use crate::error::Result;
+
+use super::output::{self, Format};
+use crate::calibrate::Calibration;
+use crate::error::{Error, Result};
+use crate::project::{Catalog, Options, Transfer, run as project};
+use crate::report::projection;
+use clap::ValueEnum;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Forecast a cluster.
-#[derive(Debug, clap::Args)]
-pub struct Args {}
+/// What of a calibration carries over to another accelerator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Carry {
+    /// The shape of its efficiency curve, never its rate.
+    Shape,
+    /// Nothing.
+    None,
+}
 
-pub fn run(_args: &Args) -> Result<ExitCode> {
-    todo!()
+/// Forecast a training job on a cluster: step time, MFU, days, goodput, each with its range.
+///
+/// Without a calibration the forecast rests on published figures alone, and says so. With one, the
+/// shape of the measured efficiency curve carries over to the cluster's accelerator, never its rate.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  flopcast project --scenario xai-300k-b200\n  \
+    flopcast project --calibration calibration.json --scenario mine.toml --format json\n  \
+    flopcast catalog scenarios xai-300k-b200 > mine.toml")]
+pub struct Args {
+    /// What `flopcast calibrate` wrote.
+    #[arg(long)]
+    calibration: Option<PathBuf>,
+    /// Name of a built-in scenario, or a TOML file with one.
+    #[arg(long, default_value = "xai-300k-b200")]
+    scenario: String,
+    /// What of the calibration carries over [default: shape, or none without a calibration].
+    #[arg(long, value_enum)]
+    transfer: Option<Carry>,
+    /// How to print it.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let mut catalog = Catalog::built_in()?;
+    let name = scenario(&mut catalog, &args.scenario)?;
+    let calibration = args.calibration.as_deref().map(Calibration::read).transpose()?;
+    if args.transfer == Some(Carry::Shape) && calibration.is_none() {
+        return Err(Error::usage("`--transfer shape`: there is no calibration to carry over")
+            .hint("give `--calibration FILE`, as `flopcast calibrate` writes it"));
+    }
+    let options = Options {
+        transfer: match args.transfer {
+            Some(Carry::None) => Transfer::None,
+            _ => Transfer::Shape,
+        },
+    };
+    let result = project(&catalog, &name, calibration.as_ref(), &options)?;
+    match args.format {
+        Format::Json => output::json(&result)?,
+        Format::Text => output::data(&projection::screen(&result))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The name to project; a file is added to the catalogue and must hold exactly one scenario.
+fn scenario(catalog: &mut Catalog, wanted: &str) -> Result<String> {
+    let path = Path::new(wanted);
+    if catalog.scenarios.contains_key(wanted) || !(path.exists() || wanted.ends_with(".toml")) {
+        return Ok(wanted.to_string());
+    }
+    let mut names = catalog.add_file(path)?;
+    match (names.pop(), names.is_empty()) {
+        (Some(name), true) => Ok(name),
+        (None, _) => Err(Error::usage(format!("`{wanted}`: no `[scenario.NAME]` in it"))
+            .hint("`flopcast catalog scenarios xai-300k-b200` prints one to start from")),
+        (Some(_), false) => {
+            Err(Error::usage(format!("`{wanted}`: {} scenarios in it", names.len() + 1)).hint("one scenario per file"))
+        }
+    }
 }

@@ -25,19 +25,30 @@ pub enum Stage {
 /// Speeds seen so far in a run, to tell before a case how long it will take.
 #[derive(Debug, Clone, Default)]
 pub struct Pace {
-    seen: Vec<(String, f64)>,
+    seen: Vec<Seen>,
 }
 
+#[derive(Debug, Clone)]
+struct Seen {
+    kernel: String,
+    flop: f64,
+    seconds: f64,
+}
+
+/// A shape tells the time of one with at most this many times its work: a tiny one is all overhead.
+const REACH: f64 = 100.0;
+
 impl Pace {
-    /// Notes a kernel's rate, flop/s.
-    fn note(&mut self, kernel: &str, rate: f64) {
-        self.seen.push((kernel.to_string(), rate));
+    fn note(&mut self, kernel: &str, flop: f64, seconds: f64) {
+        self.seen.push(Seen { kernel: kernel.to_string(), flop, seconds });
     }
 
-    /// Seconds that one product will take, by the best rate seen of that kernel; `None` if unseen.
+    /// Seconds that one product will take, by the best rate seen of that kernel on a shape within
+    /// reach; `None` where there is none.
     fn predict(&self, kernel: &str, shape: Shape) -> Option<f64> {
-        let best = self.seen.iter().filter(|(k, _)| k == kernel).map(|(_, rate)| *rate).fold(0.0, f64::max);
-        (best > 0.0).then(|| shape.flop() / best)
+        let flop = shape.flop();
+        let near = self.seen.iter().filter(|s| s.kernel == kernel && s.flop * REACH >= flop);
+        near.map(|s| flop * s.seconds / s.flop).min_by(f64::total_cmp)
     }
 }
 
@@ -82,7 +93,7 @@ pub fn measure(
         Ok((proof, samples)) => {
             let derived = derive(&record.adapter, request.shape.flop(), &proof, samples.as_ref());
             if let Some(figure) = &derived.figure {
-                pace.note(kernel.family.name(), figure.gflop_per_s.median * 1e9);
+                pace.note(kernel.family.name(), request.shape.flop(), figure.seconds.median);
             }
             (record.proof, record.samples) = (Some(proof), samples);
             (record.figure, record.verdict, record.reasons) = (derived.figure, derived.verdict, derived.reasons);

@@ -3,7 +3,12 @@
 pub mod compare;
 #[cfg(feature = "gpu")]
 pub mod devices;
+pub mod matmul;
 pub mod measurement;
+pub mod overview;
+pub mod projection;
+pub mod search;
 mod table;
+pub mod validation;
 
 pub use table::Table;

@@ -1,0 +1,255 @@
+//! Fits the constants marked `fit` to the published training runs as a whole, and again with each
+//! source left out, and prints both errors. What it prints is copied into `data/constants.toml` by
+//! hand: a fit is a decision, not a build step.
+//!
+//! `cargo run --release --example fit_constants [EXTRA.csv …]`
+//!
+//! The loss is Huber's on ln(predicted/measured), each row weighted by its source's size to the power
+//! of −0.6, so that no source outvotes the others by its number of rows; a weak pull towards the
+//! starting values keeps what the data do not determine.
+
+use flopcast::project::validate::{Case, Measured, band, built_in_table, choose, read_table};
+use flopcast::project::{Catalog, Constants};
+use std::collections::BTreeMap;
+
+/// The constants to fit, and where each fit starts: what is known of it without these runs. The
+/// committed values are the outcome, so they must not be the start of a fit that leaves a source out.
+const FITTED: [(&str, f64); 20] = [
+    ("training_gemm", 0.95),
+    ("fp8", 0.80),
+    ("attention", 0.60),
+    ("attention_eager", 0.45),
+    ("eager_recent", 0.9),
+    ("memory_efficiency", 0.70),
+    ("memory_efficiency_eager", 0.45),
+    ("memory_efficiency_early", 0.55),
+    ("launch", 2e-6),
+    ("launch_eager", 10e-6),
+    ("launch_early", 30e-6),
+    ("fabric_efficiency", 1.0),
+    ("tensor_exposed", 0.7),
+    ("expert_exposed", 0.7),
+    ("expert_rate", 0.8),
+    ("routing", 0.7e-3),
+    ("routing_bytes", 16.0),
+    ("data_overlap", 0.8),
+    ("step_fixed", 5e-3),
+    ("scale_factor", 1.10),
+];
+
+/// Weight of the pull towards the starting values.
+const RIDGE: f64 = 1e-3;
+
+struct Row {
+    group: String,
+    case: Case,
+    measured: f64,
+    weight: f64,
+}
+
+fn main() -> flopcast::Result<()> {
+    let catalog = Catalog::built_in()?;
+    let mut lines = built_in_table()?;
+    for path in std::env::args().skip(1) {
+        lines.extend(read_table(std::path::Path::new(&path))?);
+    }
+    let mut rows: Vec<Row> = lines
+        .iter()
+        .filter_map(|line| {
+            let case = Case::new(&catalog, line).ok()?;
+            let measured = Measured::of(line).ok()?;
+            let group = line.text("source_group").unwrap_or("unknown").to_string();
+            Some(Row { group, case, measured, weight: 0.0 })
+        })
+        .collect();
+    let mut sizes: BTreeMap<String, f64> = BTreeMap::new();
+    for row in &rows {
+        *sizes.entry(row.group.clone()).or_default() += 1.0;
+    }
+    for row in &mut rows {
+        row.weight = sizes[&row.group].powf(-0.6);
+    }
+    let names: Vec<&str> = catalog.constants.entries().iter().map(|e| e.name).collect();
+    let places: Vec<usize> = FITTED.iter().filter_map(|(f, _)| names.iter().position(|n| n == f)).collect();
+    assert_eq!(places.len(), FITTED.len(), "every fitted constant is one of the model's");
+    let base = catalog.constants.medians();
+    let start: Vec<f64> = FITTED.iter().map(|(_, start)| *start).collect();
+
+    let all: Vec<&Row> = rows.iter().collect();
+    report("as they stand", &all, &base);
+    let fitted = fit(&all, &base, &places, &start);
+    println!("\nfitted to all:");
+    for ((name, _), x) in FITTED.iter().zip(&fitted) {
+        println!("  {name:26} {x:.4e}");
+    }
+    let best = with(&base, &places, &fitted);
+    report("in sample", &all, &best);
+    if std::env::var_os("ROWS").is_some() {
+        for row in rows.iter().filter(|r| r.group != "llm-foundry" && r.group != "bloom") {
+            let (layout, seconds) = choose(&row.case, &best);
+            let (_, before) = choose(&row.case, &base);
+            println!(
+                "{:18} {:22} {:?} {layout} n {} : {:.3} / {:.3} = {:.2} (before {:.2})",
+                row.group,
+                row.case.job.title,
+                row.case.run.stack,
+                row.case.n_accel(),
+                seconds,
+                row.measured,
+                seconds / row.measured,
+                before / row.measured
+            );
+        }
+    }
+    if std::env::var_os("QUICK").is_some() {
+        return Ok(());
+    }
+
+    let mut left_out: Vec<(f64, &Row)> = Vec::new();
+    for group in sizes.keys() {
+        let others: Vec<&Row> = rows.iter().filter(|r| r.group != *group).collect();
+        let constants = with(&base, &places, &fit(&others, &base, &places, &start));
+        for row in rows.iter().filter(|r| r.group == *group) {
+            left_out.push((error(row, &constants), row));
+        }
+    }
+    // Half of vTrain's rows, every other one, predicted from the other half and all else.
+    let (mut held, mut kept): (Vec<&Row>, Vec<&Row>) = (vec![], vec![]);
+    for (i, row) in rows.iter().enumerate() {
+        if row.group == "vtrain-single-node" && i % 2 == 0 { held.push(row) } else { kept.push(row) }
+    }
+    if !held.is_empty() {
+        report("half of vTrain left out", &held, &with(&base, &places, &fit(&kept, &base, &places, &start)));
+    }
+    println!("\neach source left out:");
+    let spread: Vec<(f64, f64, f64)> = left_out
+        .iter()
+        .map(|(e, r)| {
+            let (layout, seconds) = choose(&r.case, &best);
+            let (low, high) = band(&catalog, &r.case, &layout, seconds);
+            // The band is taken around the left-out prediction: measured / predicted is e^−error.
+            ((-e).exp(), low / seconds, high / seconds)
+        })
+        .collect();
+    for (name, from, to) in
+        [("all", 0.0, 1e9), ("one node", 0.0, 8.0), ("9 to 3,072", 9.0, 3072.0), ("beyond", 3073.0, 1e9)]
+    {
+        let (mut inside, mut n) = (0, 0);
+        for ((_, row), (ratio, low, high)) in left_out.iter().zip(&spread) {
+            let count = row.case.n_accel();
+            if row.group != "vtrain-single-node" && from <= count && count <= to {
+                n += 1;
+                inside += usize::from(low <= ratio && ratio <= high);
+            }
+        }
+        println!(
+            "  90 % band, {name:12} covers {inside} of {n}: {:.1} %",
+            100.0 * f64::from(inside as u32) / f64::from(n.max(1))
+        );
+    }
+    summary("all", left_out.iter().map(|(e, _)| *e).collect());
+    for group in sizes.keys() {
+        summary(group, left_out.iter().filter(|(_, r)| r.group == *group).map(|(e, _)| *e).collect());
+    }
+    summary("moe", left_out.iter().filter(|(_, r)| r.case.job.experts.is_some()).map(|(e, _)| *e).collect());
+    let table_1 = |r: &Row| r.group == "sc21" && r.case.layouts[0].zero == 0;
+    summary("sc21 tables, not ZeRO", left_out.iter().filter(|(_, r)| table_1(r)).map(|(e, _)| *e).collect());
+    let several = |r: &Row| r.group != "vtrain-single-node";
+    summary("all but vtrain", left_out.iter().filter(|(_, r)| several(r)).map(|(e, _)| *e).collect());
+    Ok(())
+}
+
+fn error(row: &Row, constants: &Constants) -> f64 {
+    (choose(&row.case, constants).1 / row.measured).ln()
+}
+
+fn with(base: &Constants, places: &[usize], values: &[f64]) -> Constants {
+    let mut constants = *base;
+    for (place, value) in places.iter().zip(values) {
+        constants.set(*place, *value);
+    }
+    constants
+}
+
+fn loss(rows: &[&Row], base: &Constants, places: &[usize], start: &[f64], x: &[f64]) -> f64 {
+    let values: Vec<f64> = start.iter().zip(x).map(|(s, x)| s * x.exp()).collect();
+    // Shares stay shares.
+    let shares = ["fp8", "attention", "efficiency", "exposed", "overlap", "training_gemm", "eager_recent"];
+    let share = |name: &str| name != "fabric_efficiency" && shares.iter().any(|part| name.contains(part));
+    if FITTED.iter().zip(&values).any(|((name, _), v)| share(name) && *v > 1.05) || x.iter().any(|x| x.abs() > 1.8) {
+        return 1e9;
+    }
+    let constants = with(base, places, &values);
+    if constants.scale_factor < 1.0 || constants.expert_rate > 1.1 {
+        return 1e9;
+    }
+    let total: f64 = rows
+        .iter()
+        .map(|row| {
+            let e = error(row, &constants).abs();
+            row.weight * if e < 0.15 { e * e } else { 0.3 * e - 0.0225 }
+        })
+        .sum();
+    let weights: f64 = rows.iter().map(|r| r.weight).sum();
+    total / weights + RIDGE * x.iter().map(|x| x * x).sum::<f64>()
+}
+
+/// Pattern search on the logarithms: each constant up and down, the step halved where nothing helps.
+fn fit(rows: &[&Row], base: &Constants, places: &[usize], start: &[f64]) -> Vec<f64> {
+    let mut x = vec![0.0; start.len()];
+    let mut steps = vec![0.2; start.len()];
+    let mut best = loss(rows, base, places, start, &x);
+    for _ in 0..60 {
+        let before = best;
+        for i in 0..x.len() {
+            let mut moved = false;
+            for direction in [1.0, -1.0] {
+                let mut next = x.clone();
+                next[i] += direction * steps[i];
+                let value = loss(rows, base, places, start, &next);
+                if value < best {
+                    (best, x, moved) = (value, next, true);
+                    break;
+                }
+            }
+            steps[i] *= if moved { 1.3 } else { 0.6 };
+        }
+        if before - best < 1e-9 && steps.iter().all(|s| *s < 1e-3) {
+            break;
+        }
+    }
+    start.iter().zip(&x).map(|(s, x)| s * x.exp()).collect()
+}
+
+fn report(what: &str, rows: &[&Row], constants: &Constants) {
+    println!("\n{what}:");
+    summary("all", rows.iter().map(|r| error(r, constants)).collect());
+    let mut groups: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for row in rows {
+        groups.entry(&row.group).or_default().push(error(row, constants));
+        if row.case.job.experts.is_some() {
+            groups.entry("moe").or_default().push(error(row, constants));
+        }
+    }
+    for (group, errors) in groups {
+        summary(group, errors);
+    }
+}
+
+fn summary(name: &str, errors: Vec<f64>) {
+    let mut absolute: Vec<f64> = errors.iter().map(|e| e.abs()).collect();
+    absolute.sort_by(f64::total_cmp);
+    if absolute.is_empty() {
+        return;
+    }
+    let at = |q: f64| absolute[((absolute.len() - 1) as f64 * q).round() as usize].exp();
+    let bias = (errors.iter().sum::<f64>() / errors.len() as f64).exp();
+    let mape = errors.iter().map(|e| (e.exp() - 1.0).abs()).sum::<f64>() / errors.len() as f64;
+    println!(
+        "  {name:22} n {:4}  median {:.3}  p90 {:.3}  bias {bias:.3}  MAPE {:.1} %",
+        errors.len(),
+        at(0.5),
+        at(0.9),
+        100.0 * mape
+    );
+}

@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""Derives data/accelerators.toml from two tables of published facts (CSV).
+
+    scripts/derive_accelerators.py DEVICES.csv ACHIEVED_MATMUL.csv > data/accelerators.toml
+
+devices: one row per accelerator with dense peaks in Tflop/s, memory in GB, bandwidth in TB/s and the
+cells that are from memory named in `unchecked_cells`; those get the tier `assumed` and say so.
+achieved: the maximum over a shape search per device and precision. Devices without a peak are left out.
+"""
+import csv, re, sys
+
+READ = "2026-11-23"
+VENDOR_SOURCES = [
+    ("stas00", "ml-engineering"), ("scaling-book", "scaling-book"), ("secondary", "secondary-copies"),
+    ("memory", "memory"), ("hmc-tech", "hmc-tech"), ("fpsbench", "fpsbench"), ("zolotukhin", "zolotukhin"),
+    ("wccftech", "wccftech"), ("DeepSeek-V3", "deepseek-v3"),
+]
+FORMATS = [("fp32", "fp32"), ("tf32_tensor", "tf32"), ("bf16_fp16_tensor", "bf16"), ("fp8_tensor", "fp8"), ("fp4_tensor", "fp4")]
+NAMES = {"A100-SXM-80GB": "a100", "H100-SXM-80GB": "h100", "GB200 (per GPU)": "gb200", "GB300 (per GPU)": "gb300", "Rubin (VR200, per package)": "rubin",
+         "MI250X (two GCDs)": "mi250x", "MI455X (announced)": "mi455x", "TPU v6e (Trillium)": "tpu-v6e",
+         "TPU v7x (Ironwood)": "tpu-v7x", "B200-SXM": "b200", "B300-SXM": "b300", "H200-SXM": "h200"}
+ACHIEVED = {"GB200": "gb200", "GB300": "gb300", "B200-SXM": "b200", "B300-SXM": "b300", "H200-SXM": "h200",
+            "TPU v6e (Trillium)": "tpu-v6e"}
+
+# Parts of the same chip share its surface (data/surfaces.toml).
+LIKE = {"a100-sxm-40gb": "a100", "a100-pcie-80gb": "a100", "h100-pcie-80gb": "h100", "h800-sxm-80gb": "h100",
+        "gh200": "h100"}
+ALIASES = {"gb200": ["GB200-NVL72"], "gb300": ["GB300-NVL72"], "h100": ["H100"], "a100": ["A100", "A100 (up to one 8-GPU server)"]}
+
+def slug(device):
+    return NAMES.get(device) or re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-")
+
+def source(text):
+    for key, name in VENDOR_SOURCES:
+        if key in text:
+            return name
+    raise SystemExit(f"no source id for {text!r}")
+
+devices, achieved = sys.argv[1:3]
+best = {}
+for row in csv.DictReader(open(achieved)):
+    method = row["method"]
+    if row["dtype"] not in ("bf16", "fp8"):
+        continue
+    name = ACHIEVED.get(row["device"], slug(row["device"]))
+    found = method.startswith("maximum achieved")
+    swept = method.startswith("best of") and "measured shapes" in method
+    if not (found or swept or method == "device time"):
+        continue
+    key = (name, row["dtype"])
+    # A shape search beats a sweep made for inference: its operands are plain and its timing stated.
+    rank = 0 if found else 1
+    if key not in best or rank < best[key][0]:
+        origin = "ml-engineering" if found else "aiconfigurator" if swept else "scaling-book"
+        best[key] = (rank, row["achieved_tflops"], origin, row["shape_mxnxk"])
+
+print("# Accelerators: dense peaks as stated, best matrix products as measured by others.")
+print("# Made by scripts/derive_accelerators.py; cells marked assumed are from memory.")
+print("[provenance]")
+print(f'source = "ml-engineering"\ndate = "{READ}"\ntier = "datasheet"')
+for row in csv.DictReader(open(devices)):
+    name = slug(row["device"])
+    peaks = [(f, row[c], c) for c, f in FORMATS if row[c].strip()]
+    if not peaks or not row["mem_gb"] or not row["mem_tb_s"]:
+        continue
+    unchecked = set(row["unchecked_cells"].split())
+    origin = source(row["source"])
+    trusted = row["source_checked"] == "yes" or (row["source_checked"] == "secondary" and "all" not in unchecked)
+    def extra(cell):
+        parts = []
+        if not trusted or "all" in unchecked or cell in unchecked:
+            parts.append('tier = "assumed", source = "memory", note = "memory"')
+        elif row["source_checked"] == "secondary":
+            parts.append('tier = "published"')
+        return (", " + ", ".join(parts)) if parts else ""
+    print(f'\n[accelerator.{name}]')
+    print(f'title = "{row["vendor"]} {row["device"]}"\nvendor = "{row["vendor"]}"')
+    print(f'provenance = {{ source = "{origin}" }}')
+    names = [row["device"]] + ALIASES.get(name, [])
+    print("aliases = [" + ", ".join(f'"{n}"' for n in names) + "]")
+    if name in LIKE:
+        print(f'surface = "{LIKE[name]}"')
+    print(f'memory = {{ value = {float(row["mem_gb"])}, unit = "GB"{extra("mem_gb")} }}')
+    print(f'memory_bandwidth = {{ value = {float(row["mem_tb_s"])}, unit = "TB/s"{extra("mem_tb_s")} }}')
+    if row["intra_gbytes_s_per_dir"]:
+        print(f'scale_up = {{ value = {float(row["intra_gbytes_s_per_dir"])}, unit = "GB/s"{extra("intra_gbytes_s_per_dir")} }}')
+    if row["tdp_w"]:
+        print(f'power = {{ value = {float(row["tdp_w"])}, unit = "W"{extra("tdp_w")} }}')
+    for fmt, value, cell in peaks:
+        print(f'peak.{fmt} = {{ value = {float(value)}, unit = "Tflop/s"{extra(cell)} }}')
+    if name.startswith("tpu") and (name, "bf16") not in best:
+        # 827.47 of 918 on v6e, the only one of the family with a published product.
+        rate = round(827.47 / 918 * float(row["bf16_fp16_tensor"]), 1)
+        print(f'achieved.bf16 = {{ value = {rate}, unit = "Tflop/s", tier = "assumed", note = "the share that TPU v6e reached" }}')
+    for dtype in ("bf16", "fp8"):
+        if (name, dtype) in best and any(f == dtype for f, _, _ in peaks):
+            _, rate, where, shape = best[(name, dtype)]
+            note = f', note = "best at {shape}"' if re.fullmatch(r"\d+x\d+x\d+", shape) else ""
+            print(f'achieved.{dtype} = {{ value = {float(rate)}, unit = "Tflop/s", source = "{where}", tier = "published"{note} }}')

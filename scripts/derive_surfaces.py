@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""Derives data/surfaces.toml: how the time of a matrix product depends on its extents, per accelerator
+and number format, from a table of measured products (m, n, k, latency).
+
+    scripts/derive_surfaces.py GEMM_SWEEP.csv ACCELERATORS.csv > data/surfaces.toml
+
+Form: t = ((flop / rate)^3 + (bytes / (share * bandwidth))^3)^(1/3) + overhead, with the flop counted
+in whole waves of tiles: a product of T tiles on U units takes ceil(T/U) * U / T of them, softened by
+the share `waves`. Four numbers per surface, fitted on the logarithm of the latency with Huber weights;
+the error is the standard deviation of the logarithm on rows left out in five folds.
+"""
+import csv, math, random, sys
+from collections import defaultdict
+
+NAMES = {"A100-SXM-80GB": "a100", "H100-SXM-80GB": "h100", "H200-SXM": "h200", "B200-SXM": "b200",
+         "B300-SXM": "b300", "GB200": "gb200", "GB300": "gb300", "L40S": "l40s"}
+UNITS = {"a100": 108, "h100": 132, "h200": 132, "b200": 148, "b300": 148, "gb200": 152, "gb300": 152, "l40s": 142}
+DEVICE = {"GB200": "GB200 (per GPU)", "GB300": "GB300 (per GPU)"}
+# The fp8 rows include quantising the input: lower bounds, useless at small extents, so left out.
+WIDTH = {"bf16": 2.0}
+COLUMN = {"bf16": "bf16_fp16_tensor"}
+
+sweep, devices = sys.argv[1:3]
+spec = {r["device"]: r for r in csv.DictReader(open(devices))}
+rows = defaultdict(list)
+for r in csv.DictReader(open(sweep)):
+    if r["device"] in NAMES and r["dtype"] in WIDTH:
+        rows[(r["device"], r["dtype"])].append((float(r["m"]), float(r["n"]), float(r["k"]), float(r["latency_ms"]) * 1e-3))
+
+def latency(p, row, peak, bw, width, units):
+    m, n, k, _ = row
+    rate, share, overhead, waves = p
+    tiles = math.ceil(m / 128) * math.ceil(n / 256)
+    quant = math.ceil(tiles / units) * units / tiles
+    tc = 2 * m * n * k / (peak * rate) * quant ** waves
+    tm = width * (m * k + k * n) / (bw * share) + 2 * m * n / (bw * share)
+    return (tc ** 3 + tm ** 3) ** (1 / 3) + overhead
+
+def loss(p, data, args):
+    if min(p[:3]) <= 0 or p[0] > 1.2 or p[1] > 1.2 or not 0 <= p[3] <= 1:
+        return 1e9
+    total = 0.0
+    for row in data:
+        e = abs(math.log(latency(p, row, *args) / row[3]))
+        total += e * e if e < 0.2 else 0.4 * e - 0.04
+    return total / len(data)
+
+def nelder_mead(f, start, steps, iterations=260):
+    simplex = [list(start)] + [[x + (steps[i] if i == j else 0) for j, x in enumerate(start)] for i in range(len(start))]
+    values = [f(p) for p in simplex]
+    for _ in range(iterations):
+        order = sorted(range(len(simplex)), key=lambda i: values[i])
+        simplex, values = [simplex[i] for i in order], [values[i] for i in order]
+        centre = [sum(p[j] for p in simplex[:-1]) / (len(simplex) - 1) for j in range(len(start))]
+        def along(t):
+            return [c + t * (w - c) for c, w in zip(centre, simplex[-1])]
+        reflected = along(-1.0); value = f(reflected)
+        if value < values[0]:
+            further = along(-2.0); far = f(further)
+            simplex[-1], values[-1] = (further, far) if far < value else (reflected, value)
+        elif value < values[-2]:
+            simplex[-1], values[-1] = reflected, value
+        else:
+            inner = along(0.5); near = f(inner)
+            if near < values[-1]:
+                simplex[-1], values[-1] = inner, near
+            else:
+                for i in range(1, len(simplex)):
+                    simplex[i] = [(a + b) / 2 for a, b in zip(simplex[i], simplex[0])]
+                    values[i] = f(simplex[i])
+    return simplex[min(range(len(simplex)), key=lambda i: values[i])]
+
+print("# How the time of a matrix product depends on its extents: see scripts/derive_surfaces.py.")
+print('[provenance]\nsource = "aiconfigurator"\ndate = "2026-11-23"\ntier = "published"')
+random.seed(1)
+for (device, dtype), data in sorted(rows.items()):
+    name = NAMES[device]
+    s = spec[DEVICE.get(device, device)]
+    if not s[COLUMN[dtype]]:
+        continue
+    args = (float(s[COLUMN[dtype]]) * 1e12, float(s["mem_tb_s"]) * 1e12, WIDTH[dtype], UNITS[name])
+    fit = lambda d: nelder_mead(lambda p: loss(p, d, args), [0.75, 0.7, 4e-6, 0.5], [-0.1, -0.2, 3e-6, -0.3])
+    p = fit(data)
+    order = data[:]; random.shuffle(order)
+    errors = []
+    for fold in range(5):
+        held = order[fold::5]
+        q = fit([r for i, r in enumerate(order) if i % 5 != fold])
+        errors += [math.log(latency(q, r, *args) / r[3]) for r in held]
+    sd = math.sqrt(sum(e * e for e in errors) / len(errors))
+    large = [math.log(latency(p, r, *args) / r[3]) for r in data if min(r[:3]) >= 2048]
+    large_sd = math.sqrt(sum(e * e for e in large) / len(large)) if large else float("nan")
+    print(f'\n[surface.{name}]\nunits = {UNITS[name]}')
+    note = f"{len(data)} products; error on those left out, all: {sd:.3f}, all extents 2048 and more: {large_sd:.3f}"
+    print(f'rate = {{ value = {p[0]:.4f}, unit = "1", sd_log = {max(large_sd, 0.005):.3f}, note = "{note}" }}')
+    print(f'bandwidth = {{ value = {p[1]:.3f}, unit = "1" }}')
+    print(f'overhead = {{ value = {p[2] * 1e6:.2f}, unit = "us" }}')
+    print(f'waves = {{ value = {p[3]:.3f}, unit = "1" }}')

@@ -1,0 +1,364 @@
+//! A calibration: what an adapter reached, per precision, and how that falls off with the shape.
+
+use super::curve::{Curve, Point};
+use crate::error::{Context, Error, Result};
+use crate::kernel::{Precision, Shape};
+use crate::measure::record::{AdapterIdentity, Figure, Interval, Record, TimingMethod, Tool, Verdict};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Schema id of a calibration. A reader refuses any other.
+pub const SCHEMA: &str = "flopcast.calibration/1";
+
+/// The best verified rate of one precision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ceiling {
+    /// Rate with its 95 % interval, 1e9 flop/s.
+    pub gflop_per_s: Interval,
+    /// The case that reached it.
+    pub case: String,
+    /// Its shape.
+    pub shape: Shape,
+    /// The clock behind it.
+    pub timing_method: TimingMethod,
+    /// Its verdict.
+    pub verdict: Verdict,
+}
+
+/// Ceiling and curve of one precision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrecisionCurve {
+    /// The arithmetic.
+    pub precision: Precision,
+    /// The best rate.
+    pub ceiling: Ceiling,
+    /// How the rate falls off with the shape: the best kernel at each.
+    pub curve: Curve,
+}
+
+/// What measurements of one adapter say.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// Always [`SCHEMA`].
+    pub schema: String,
+    /// What measured it.
+    pub tool: Tool,
+    /// What it ran on.
+    pub adapter: AdapterIdentity,
+    /// A CPU-type adapter: everything made of this is SOFTWARE.
+    pub software: bool,
+    /// When the last case ended, UTC.
+    pub measured_at: String,
+    /// Where the measurements lie, as named when it was made.
+    pub measurements: String,
+    /// Rows that went in.
+    pub rows_used: usize,
+    /// Rows left out, by verdict.
+    pub rows_left_out: BTreeMap<String, usize>,
+    /// One per precision that has a usable row, in [`Precision::ALL`]'s order.
+    pub precisions: Vec<PrecisionCurve>,
+}
+
+impl Calibration {
+    /// Calibrates from measurement records; `name` is where they came from.
+    ///
+    /// Only rows with verdict MEASURED or SOFTWARE go in. Errors: rows of several adapters, or no
+    /// usable row.
+    pub fn from_records(records: &[Record], name: &str) -> Result<Self> {
+        let Some(first) = records.first() else {
+            return Err(Error::usage(format!("`{name}`: no measurement in it")));
+        };
+        if let Some(other) = records.iter().find(|r| r.adapter != first.adapter) {
+            return Err(Error::usage(format!(
+                "`{name}`: measurements of two adapters, `{}` ({}) and `{}` ({})",
+                first.adapter.name, first.adapter.backend, other.adapter.name, other.adapter.backend
+            ))
+            .hint("a calibration is of one adapter: measure each into a file of its own"));
+        }
+        let mut rows_left_out = BTreeMap::new();
+        let mut used: Vec<(&Record, &Figure)> = Vec::new();
+        for record in records {
+            match (record.verdict, &record.figure) {
+                (Verdict::Measured | Verdict::Software, Some(figure)) => used.push((record, figure)),
+                (verdict, _) => *rows_left_out.entry(verdict.as_str().to_string()).or_insert(0) += 1,
+            }
+        }
+        if used.is_empty() {
+            let counts: Vec<_> = rows_left_out.iter().map(|(verdict, n)| format!("{n} {verdict}")).collect();
+            return Err(Error::usage(format!("`{name}`: no usable row ({})", counts.join(", "))).hint(
+                "only rows with verdict MEASURED or SOFTWARE calibrate; their `reasons` say what to mend before measuring again",
+            ));
+        }
+        let precisions = Precision::ALL.into_iter().filter_map(|precision| precision_curve(precision, &used)).collect();
+        Ok(Calibration {
+            schema: SCHEMA.into(),
+            tool: first.tool.clone(),
+            adapter: first.adapter.clone(),
+            software: used.iter().any(|(r, _)| r.adapter.software || r.verdict == Verdict::Software),
+            // RFC 3339 in UTC sorts as text.
+            measured_at: used.iter().map(|(r, _)| r.at.clone()).max().unwrap_or_default(),
+            measurements: name.into(),
+            rows_used: used.len(),
+            rows_left_out,
+            precisions,
+        })
+    }
+
+    /// Reads a calibration file.
+    pub fn read(path: &Path) -> Result<Self> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).or_usage(format!("`{name}`"))?;
+        Self::from_json(&text, &name)
+    }
+
+    /// Reads a calibration; another schema, a cut file or an impossible figure is refused.
+    pub fn from_json(text: &str, name: &str) -> Result<Self> {
+        let hint = "`flopcast calibrate FILE.jsonl --out calibration.json` makes one";
+        let value: serde_json::Value = serde_json::from_str(text).map_err(|e| {
+            Error::usage(format!("`{name}`: {}", if e.is_eof() { "cut off".into() } else { e.to_string() })).hint(hint)
+        })?;
+        match value.get("schema").and_then(|s| s.as_str()) {
+            Some(SCHEMA) => {}
+            Some(other) => {
+                return Err(Error::usage(format!("`{name}`: schema `{other}` instead of `{SCHEMA}`")).hint(hint));
+            }
+            None => return Err(Error::usage(format!("`{name}`: no `schema`")).hint(hint)),
+        }
+        let calibration: Calibration =
+            serde_json::from_value(value).map_err(|e| Error::usage(format!("`{name}`: {e}")).hint(hint))?;
+        calibration.check().map_err(|why| Error::usage(format!("`{name}`: {why}")).hint(hint))?;
+        Ok(calibration)
+    }
+
+    fn check(&self) -> std::result::Result<(), String> {
+        if self.precisions.is_empty() {
+            return Err("`precisions` is empty".into());
+        }
+        for p in &self.precisions {
+            let i = p.ceiling.gflop_per_s;
+            if !(0.0 < i.lo && i.lo <= i.median && i.median <= i.hi && i.hi < 1e15) {
+                return Err(format!("`{}`: ceiling {} ≤ {} ≤ {} is impossible", p.precision, i.lo, i.median, i.hi));
+            }
+            let sane = |x: f64| x.is_finite() && x > 0.0;
+            if p.curve.points.is_empty() {
+                return Err(format!("`{}`: no point", p.precision));
+            }
+            if let Some(bad) =
+                p.curve.points.iter().find(|q| !(sane(q.m) && sane(q.n) && sane(q.k) && sane(q.efficiency)))
+            {
+                return Err(format!("`{}`: an impossible point at {}x{}x{}", p.precision, bad.m, bad.n, bad.k));
+            }
+            if p.curve.leave_one_out_sd_log.is_some_and(|sd| !(0.0..10.0).contains(&sd)) {
+                return Err(format!("`{}`: an impossible leave-one-out error", p.precision));
+            }
+        }
+        Ok(())
+    }
+
+    /// The precision with the highest ceiling: what the shape of a curve is taken from, and what
+    /// "N of this adapter" counts in.
+    pub fn best(&self) -> &PrecisionCurve {
+        // `check` and `from_records` leave no calibration without a precision.
+        self.precisions
+            .iter()
+            .max_by(|a, b| a.ceiling.gflop_per_s.median.total_cmp(&b.ceiling.gflop_per_s.median))
+            .unwrap_or(&self.precisions[0])
+    }
+}
+
+fn precision_curve(precision: Precision, used: &[(&Record, &Figure)]) -> Option<PrecisionCurve> {
+    let mut best_at: BTreeMap<Shape, (&Record, &Figure)> = BTreeMap::new();
+    for &(record, figure) in used.iter().filter(|(r, _)| r.case.precision == precision) {
+        let best = best_at.entry(record.case.shape).or_insert((record, figure));
+        if figure.gflop_per_s.median > best.1.gflop_per_s.median {
+            *best = (record, figure);
+        }
+    }
+    let (record, figure) =
+        *best_at.values().max_by(|a, b| a.1.gflop_per_s.median.total_cmp(&b.1.gflop_per_s.median))?;
+    let ceiling = figure.gflop_per_s.median;
+    let points = best_at
+        .iter()
+        .map(|(shape, (_, f))| Point {
+            m: f64::from(shape.m),
+            n: f64::from(shape.n),
+            k: f64::from(shape.k),
+            efficiency: f.gflop_per_s.median / ceiling,
+        })
+        .collect();
+    Some(PrecisionCurve {
+        precision,
+        ceiling: Ceiling {
+            gflop_per_s: figure.gflop_per_s,
+            case: record.case.id(),
+            shape: record.case.shape,
+            timing_method: figure.timing_method,
+            verdict: record.verdict,
+        },
+        curve: Curve::new(points),
+    })
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::super::records::read_records_text;
+    use super::*;
+    use crate::kernel::{Case, DataClass, Settings};
+    use crate::measure::record::{METHOD, SCHEMA as MEASUREMENT, TimingMethod};
+
+    pub(crate) fn record(shape: &str, kernel: &str, gflops: f64, verdict: Verdict) -> Record {
+        let shape: Shape = shape.parse().unwrap();
+        let seconds = shape.flop() / gflops / 1e9;
+        let software = verdict == Verdict::Software;
+        let around = |x: f64| Interval { median: x, lo: 0.98 * x, hi: 1.02 * x };
+        Record {
+            schema: MEASUREMENT.into(),
+            tool: Tool { version: "0.1.0".into(), method: METHOD, wgpu: "none".into(), naga: "30".into() },
+            at: "2026-01-01T00:00:00Z".into(),
+            adapter: AdapterIdentity {
+                name: "Scripted".into(),
+                backend: "scripted".into(),
+                device_type: if software { "cpu" } else { "other" }.into(),
+                driver: String::new(),
+                driver_info: String::new(),
+                vendor: 0,
+                device: 0,
+                software,
+            },
+            case: Case {
+                kernel: kernel.into(),
+                tiling: String::new(),
+                precision: Precision::F32,
+                shape,
+                settings: Settings::default(),
+                data: DataClass::Normal,
+                seed: 1,
+                wgsl_sha256: String::new(),
+            },
+            missing: None,
+            spent: None,
+            proof: None,
+            samples: None,
+            figure: (verdict != Verdict::Invalid).then(|| Figure {
+                timing_method: TimingMethod::HostSlope,
+                seconds: around(seconds),
+                gflop_per_s: around(gflops),
+                samples: 20,
+                submission_s: None,
+                clock_disagreement: None,
+                burst_gflop_per_s: 1.0,
+                sustained_gflop_per_s: None,
+                settled_after_s: None,
+            }),
+            verdict,
+            reasons: vec![],
+        }
+    }
+
+    pub(crate) fn software_for_tests() -> Calibration {
+        let v = Verdict::Software;
+        let records = [
+            record("64x64x64", "naive", 2.0, v),
+            record("256x256x256", "register_tiled", 12.0, v),
+            record("512x512x512", "naive", 3.0, v),
+            record("512x512x512", "register_tiled", 20.0, v),
+        ];
+        Calibration::from_records(&records, "m.jsonl").unwrap()
+    }
+
+    fn lines(records: &[Record]) -> String {
+        records.iter().map(|r| serde_json::to_string(r).unwrap() + "\n").collect()
+    }
+
+    #[test]
+    fn the_ceiling_is_the_best_usable_row_and_the_curve_the_best_kernel_at_each_shape() {
+        let calibration = software_for_tests();
+        let f32 = calibration.best();
+        assert_eq!(f32.ceiling.gflop_per_s.median, 20.0);
+        assert_eq!(f32.ceiling.case, "register_tiled/f32/512x512x512");
+        assert_eq!(f32.curve.points.len(), 3);
+        assert!(calibration.software);
+        assert!(f32.curve.leave_one_out_sd_log.unwrap() > 0.0);
+    }
+
+    #[test]
+    fn a_suspect_row_is_left_out_and_counted() {
+        let records = [
+            record("64x64x64", "naive", 2.0, Verdict::Measured),
+            record("512x512x512", "naive", 900.0, Verdict::Suspect),
+            record("128x128x128", "naive", 1.0, Verdict::Invalid),
+        ];
+        let calibration = Calibration::from_records(&records, "m").unwrap();
+        assert_eq!(calibration.best().ceiling.gflop_per_s.median, 2.0);
+        assert_eq!(calibration.rows_left_out["SUSPECT"], 1);
+        assert_eq!(calibration.rows_left_out["INVALID"], 1);
+        assert!(!calibration.software);
+    }
+
+    #[test]
+    fn no_usable_row_is_an_error_with_the_counts_and_a_way_out() {
+        let error = Calibration::from_records(&[record("8x8x8", "naive", 1.0, Verdict::Suspect)], "m").unwrap_err();
+        assert!(error.message().contains("no usable row (1 SUSPECT)"), "{error}");
+        assert!(error.hint_text().is_some());
+    }
+
+    #[test]
+    fn two_adapters_in_one_file_are_refused() {
+        let mut other = record("8x8x8", "naive", 1.0, Verdict::Measured);
+        other.adapter.name = "Other".into();
+        let error =
+            Calibration::from_records(&[record("8x8x8", "naive", 1.0, Verdict::Measured), other], "m").unwrap_err();
+        assert!(error.message().contains("two adapters"), "{error}");
+    }
+
+    #[test]
+    fn a_calibration_reads_back_as_it_was_written() {
+        let calibration = software_for_tests();
+        let text = serde_json::to_string(&calibration).unwrap();
+        assert_eq!(Calibration::from_json(&text, "c").unwrap(), calibration);
+    }
+
+    #[test]
+    fn a_calibration_that_is_none_is_refused_with_the_reason() {
+        let good = serde_json::to_string(&software_for_tests()).unwrap();
+        for (text, part) in [
+            (good[..good.len() / 2].to_string(), "cut off"),
+            (good.replace("flopcast.calibration/1", "flopcast.calibration/9"), "schema `flopcast.calibration/9`"),
+            ("{}".into(), "no `schema`"),
+            (good.replace("\"rows_used\"", "\"rows\""), "unknown field"),
+            (good.replace("\"median\":20.0", "\"median\":-20.0"), "impossible"),
+        ] {
+            let error = Calibration::from_json(&text, "c.json").unwrap_err();
+            assert!(error.message().starts_with("`c.json`: ") && error.message().contains(part), "{error}");
+            assert_eq!(error.exit_code(), 2);
+        }
+    }
+
+    #[test]
+    fn a_bad_line_is_named_with_its_number_and_a_hint() {
+        let good = lines(&[record("64x64x64", "naive", 2.0, Verdict::Software); 1]);
+        let two = good.clone() + &good;
+        let cut_last = &two[..two.len() - 40];
+        let cut_first = format!("{}\n{good}", &good[..100]);
+        for (text, part) in [
+            (cut_last.to_string(), "`m.jsonl:2`: the last line is cut off"),
+            (cut_first, "`m.jsonl:1`: the line is cut off"),
+            (good.replace("measurement/1", "measurement/7"), "`m.jsonl:1`: schema `flopcast.measurement/7`"),
+            (good.replace("\"median\":2.0", "\"median\":NaN"), "`m.jsonl:1`: not a finite number"),
+            (good.replace("\"median\":2.0", "\"median\":2.01e300"), "`m.jsonl:1`: `figure.gflop_per_s`"),
+            (good.replace("\"method\":1", "\"method\":99"), "measured by method 99"),
+            ("hello\n".into(), "`m.jsonl:1`: not JSON"),
+            (String::new(), "no measurement in it"),
+        ] {
+            let error = read_records_text(&text, "m.jsonl").unwrap_err();
+            assert!(error.message().contains(part), "{part}: {error}");
+            assert!(error.hint_text().is_some(), "{error}");
+            assert_eq!(error.exit_code(), 2);
+        }
+        assert_eq!(read_records_text(&two, "m.jsonl").unwrap().len(), 2);
+    }
+}

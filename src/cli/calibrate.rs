@@ -1,0 +1,44 @@
+//! `flopcast calibrate`: measurements in, ceilings and efficiency curves out.
+
+use super::output::{self, Format};
+use crate::calibrate::{Calibration, read_records};
+use crate::error::{Context, Error, Result};
+use crate::report::projection;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Turn measurements into ceilings and efficiency curves.
+///
+/// Only rows with verdict MEASURED or SOFTWARE go in; the others are counted. A calibration made on
+/// a software adapter is marked SOFTWARE, and so is everything made from it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  flopcast calibrate measurements.jsonl --out calibration.json\n  \
+    flopcast calibrate measurements.jsonl --format json")]
+pub struct Args {
+    /// Measurements, one JSON record per line, as `flopcast measure --out` writes them.
+    file: PathBuf,
+    /// Where the calibration goes.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// How to print it.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let records = read_records(&args.file)?;
+    let calibration = Calibration::from_records(&records, &args.file.display().to_string())?;
+    if let Some(out) = &args.out {
+        let mut text = serde_json::to_string_pretty(&calibration).or_failed("json")?;
+        text.push('\n');
+        std::fs::write(out, text).map_err(|e| {
+            Error::failed(format!("`{}`: {e}", out.display()))
+                .hint("give `--out` a file in a folder that can be written")
+        })?;
+    }
+    match args.format {
+        Format::Json => output::json(&calibration)?,
+        Format::Text => output::data(&projection::calibration(&calibration))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,136 @@
+//! `flopcast run`, the main job: measure this machine's adapter, forecast the announced clusters.
+
+use super::measure::measured;
+use super::output::{self, Format};
+use super::stop;
+use crate::calibrate::Calibration;
+use crate::error::{Context, Error, Kind, Result};
+use crate::gpu::{self, GpuExecutor};
+use crate::kernel::{DataClass, Family, Precision, Settings};
+use crate::measure::effort::Effort;
+use crate::measure::row::Row;
+use crate::measure::suite::{DEFAULT_SEED, Selection, Suite};
+use crate::measure::{Executor, Log};
+use crate::project::{Catalog, Equivalents, Options, Projection, Transfer, run as project};
+use crate::report::overview;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// The clusters that were announced in 2024, each training the Grok-1-shaped job.
+const ANNOUNCED: [&str; 3] = ["xai-300k-b200", "tesla-85k-h100", "xai-12k-h100-redirected"];
+
+/// Measure this machine's best adapter and forecast the announced clusters: the main job.
+///
+/// Measures the quick suite, calibrates, projects the default scenarios, prints one screen and writes
+/// measurements.jsonl, calibration.json and projection.json.
+///
+/// Exit codes: 0 done; 1 no measurement was fit to calibrate from (the forecast then rests on
+/// published figures alone); 2 unusable arguments or output folder; 3 no usable adapter; 130
+/// interrupted.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  flopcast\n  flopcast run --adapter vulkan --out results --format json")]
+pub struct Args {
+    /// An adapter's index, a part of its name, `vulkan|gl|metal|dx12`, or `backend:name`.
+    #[arg(long)]
+    adapter: Option<String>,
+    /// Folder for what is made; an older record in it is kept as measurements.jsonl.previous.
+    #[arg(long, default_value = "flopcast-out")]
+    out: PathBuf,
+    /// How to print.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// No progress bar.
+    #[arg(long)]
+    no_progress: bool,
+}
+
+/// What `--format json` prints.
+#[derive(Serialize)]
+struct Everything<'a> {
+    measurements: Vec<Row>,
+    calibration: Option<&'a Calibration>,
+    equivalents: Option<&'a Equivalents>,
+    projections: &'a [Projection],
+}
+
+pub fn run(args: &Args) -> Result<ExitCode> {
+    // Everything that can be refused is refused before the first second of measuring.
+    let catalog = Catalog::built_in()?;
+    let selection = gpu::choose(args.adapter.as_deref())?;
+    std::fs::create_dir_all(&args.out).map_err(|e| unwritable(&args.out, &e))?;
+    let [calibration_file, projection_file] = ["calibration.json", "projection.json"].map(|f| args.out.join(f));
+    for file in [&calibration_file, &projection_file] {
+        std::fs::OpenOptions::new().create(true).append(true).open(file).map_err(|e| unwritable(file, &e))?;
+    }
+    let measurements_file = args.out.join("measurements.jsonl");
+    let mut log = Some(Log::create(&measurements_file)?);
+    let mut executor = GpuExecutor::open(&selection)?;
+
+    let wanted = Selection {
+        shapes: Suite::Quick.shapes(),
+        families: Family::usual(executor.class(), Precision::F32),
+        tiling: None,
+        precision: Precision::F32,
+        settings: Settings::default(),
+        data: DataClass::Normal,
+        seed: DEFAULT_SEED,
+    };
+    let records = measured(&mut executor, &wanted, &Effort::quick(), &mut log, !args.no_progress)?;
+    if stop::asked() {
+        return Err(Error::new(Kind::Interrupted, format!("interrupted after {} cases", records.len()))
+            .hint(format!("what was measured is in `{}`", measurements_file.display())));
+    }
+
+    let calibrated = Calibration::from_records(&records, &measurements_file.display().to_string());
+    let calibration = calibrated.as_ref().ok();
+    if let Some(calibration) = calibration {
+        write(&calibration_file, calibration)?;
+    } else {
+        // An older calibration must not stand beside a newer record as if it came from it.
+        std::fs::remove_file(&calibration_file).or_failed(format!("`{}`", calibration_file.display()))?;
+    }
+    let options = Options { transfer: Transfer::Shape };
+    let projections =
+        ANNOUNCED.iter().map(|name| project(&catalog, name, calibration, &options)).collect::<Result<Vec<_>>>()?;
+    write(&projection_file, &projections)?;
+
+    let equivalents = calibration.map(|c| Equivalents::new(c, None));
+    let measurements: Vec<Row> = records.iter().map(Row::from).collect();
+    match args.format {
+        Format::Json => output::json(&Everything {
+            measurements,
+            calibration,
+            equivalents: equivalents.as_ref(),
+            projections: &projections,
+        })?,
+        Format::Text => {
+            let screen =
+                overview::text(executor.adapter(), &measurements, calibration, equivalents.as_ref(), &projections);
+            output::data(&screen)?;
+            output::talk(&format!(
+                "written: measurements.jsonl, calibration.json, projection.json in `{}`",
+                args.out.display()
+            ));
+        }
+    }
+    match calibrated {
+        Ok(_) => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(Error::failed(error.message().to_string())
+            .context("no calibration")
+            .hint("measure again on a quieter machine; the forecast above rests on published figures alone")),
+    }
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Error {
+    Error::usage(error.to_string())
+        .context(format!("`{}` cannot be written", path.display()))
+        .hint("choose another folder with `--out`")
+}
+
+fn write<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+    let shown = path.display();
+    let mut text = serde_json::to_string_pretty(value).or_failed(format!("`{shown}`"))?;
+    text.push('\n');
+    std::fs::write(path, text).or_failed(format!("`{shown}`"))
+}

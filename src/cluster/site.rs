@@ -1,0 +1,66 @@
+//! Nodes, fabrics and named clusters as data.
+
+use crate::sourced::{Stamp, Value};
+use crate::units::{Accelerators, Bandwidth, Power, Ratio, Time};
+use serde::{Deserialize, Serialize};
+
+/// What stands between accelerators of one box.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Node {
+    /// What people call it.
+    pub title: String,
+    /// Accelerators that fail together: one box.
+    pub accelerators: Value<Accelerators>,
+    /// Accelerators that reach each other over the scale-up link: 8 for a box, 72 for an NVL72 rack.
+    pub scale_up_domain: Value<Accelerators>,
+    /// Scale-out bandwidth per accelerator and direction.
+    pub scale_out: Value<Bandwidth>,
+    /// Rated power of the box.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub power: Option<Value<Power>>,
+    /// Source of what has none of its own.
+    pub provenance: Stamp,
+}
+
+/// A kind of scale-out network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FabricKind {
+    /// What people call it.
+    pub title: String,
+    /// Share of the nominal bandwidth that large transfers reach.
+    pub efficiency: Value<Ratio>,
+    /// Time of one hop of a collective, on top of its bytes.
+    pub latency: Value<Time>,
+    /// Bandwidth asked for over bandwidth there is, above the pod; 1 is a full fat tree.
+    pub oversubscription: Value<Ratio>,
+    /// Accelerators below the oversubscribed tier; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<Value<Accelerators>>,
+    /// Source of what has none of its own.
+    pub provenance: Stamp,
+}
+
+/// A cluster.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cluster {
+    /// What people call it.
+    pub title: String,
+    /// What is known of it: announced, operating, redirected …
+    pub status: String,
+    /// Name of an accelerator.
+    pub accelerator: String,
+    /// Name of a node.
+    pub node: String,
+    /// Name of a fabric.
+    pub fabric: String,
+    /// How many.
+    pub accelerators: Value<Accelerators>,
+    /// Power of the whole site, where it is stated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub power: Option<Value<Power>>,
+    /// Source of what has none of its own.
+    pub provenance: Stamp,
+}

@@ -1,0 +1,10 @@
+//! Training jobs: what a transformer computes, holds and moves under a layout. Knows no hardware.
+
+mod layout;
+pub mod memory;
+mod transformer;
+mod work;
+
+pub use layout::{Layout, Recompute};
+pub use transformer::{Experts, Latent, Run, Stack, Transformer};
+pub use work::{Gemm, MAX_GEMMS, Pass, Work};

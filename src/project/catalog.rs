@@ -1,0 +1,382 @@
+//! What is built in, and what a user's file adds to it: one form for both.
+
+use super::constants::ConstantsFile;
+use super::scenario::Scenario;
+use crate::cluster::{Accelerator, AllReduce, Cluster, FabricKind, Node, Surface};
+use crate::error::{Context, Error, Result};
+use crate::job::Transformer;
+use crate::sourced::read;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The built-in files; what they hold is checked by a test.
+const BUILT_IN: [(&str, &str); 9] = [
+    ("data/sources.toml", include_str!("../../data/sources.toml")),
+    ("data/accelerators.toml", include_str!("../../data/accelerators.toml")),
+    ("data/variants.toml", include_str!("../../data/variants.toml")),
+    ("data/surfaces.toml", include_str!("../../data/surfaces.toml")),
+    ("data/collectives.toml", include_str!("../../data/collectives.toml")),
+    ("data/fabrics.toml", include_str!("../../data/fabrics.toml")),
+    ("data/clusters.toml", include_str!("../../data/clusters.toml")),
+    ("data/jobs.toml", include_str!("../../data/jobs.toml")),
+    ("data/scenarios.toml", include_str!("../../data/scenarios.toml")),
+];
+const CONSTANTS: (&str, &str) = ("data/constants.toml", include_str!("../../data/constants.toml"));
+
+/// Largest file that is read as TOML.
+const MAX_FILE: u64 = 4 << 20;
+
+/// A document that figures come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// Its title.
+    pub title: String,
+    /// Where it is found.
+    pub locator: String,
+}
+
+/// A TOML file: any of its tables may be there.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    source: BTreeMap<String, Source>,
+    accelerator: BTreeMap<String, Accelerator>,
+    surface: BTreeMap<String, Surface>,
+    all_reduce: BTreeMap<String, AllReduce>,
+    node: BTreeMap<String, Node>,
+    fabric: BTreeMap<String, FabricKind>,
+    cluster: BTreeMap<String, Cluster>,
+    job: BTreeMap<String, Transformer>,
+    scenario: BTreeMap<String, Scenario>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConstantsTable {
+    constants: ConstantsFile,
+}
+
+/// Everything that a scenario can name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Catalog {
+    /// Documents.
+    pub sources: BTreeMap<String, Source>,
+    /// Accelerators.
+    pub accelerators: BTreeMap<String, Accelerator>,
+    /// How matrix products depend on their extents, by accelerator.
+    pub surfaces: BTreeMap<String, Surface>,
+    /// Measured all-reduces.
+    pub all_reduces: BTreeMap<String, AllReduce>,
+    /// Boxes.
+    pub nodes: BTreeMap<String, Node>,
+    /// Networks.
+    pub fabrics: BTreeMap<String, FabricKind>,
+    /// Clusters.
+    pub clusters: BTreeMap<String, Cluster>,
+    /// Jobs.
+    pub jobs: BTreeMap<String, Transformer>,
+    /// Scenarios.
+    pub scenarios: BTreeMap<String, Scenario>,
+    /// Constants of the model.
+    pub constants: ConstantsFile,
+}
+
+impl Catalog {
+    /// What is built in. Nothing is looked up at run time.
+    pub fn built_in() -> Result<Self> {
+        let constants: ConstantsTable = read(CONSTANTS.1, CONSTANTS.0)?;
+        let mut catalog = Catalog {
+            sources: BTreeMap::new(),
+            accelerators: BTreeMap::new(),
+            surfaces: BTreeMap::new(),
+            all_reduces: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            fabrics: BTreeMap::new(),
+            clusters: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            scenarios: BTreeMap::new(),
+            constants: constants.constants,
+        };
+        for (name, text) in BUILT_IN {
+            catalog.add(read(text, name)?);
+        }
+        Ok(catalog)
+    }
+
+    /// Adds a user's file, whose entries win over built-in ones of the same name. Returns the names
+    /// of the scenarios in it. Every source it names must be built in or stand in the file itself.
+    pub fn add_file(&mut self, path: &Path) -> Result<Vec<String>> {
+        let name = path.display().to_string();
+        let length = std::fs::metadata(path).or_usage(format!("`{name}`"))?.len();
+        if length > MAX_FILE {
+            return Err(Error::usage(format!("`{name}`: {length} bytes; at most {MAX_FILE} are read")));
+        }
+        let text = std::fs::read_to_string(path).or_usage(format!("`{name}`"))?;
+        self.add_text(&text, &name)
+    }
+
+    /// [`Catalog::add_file`] for text at hand.
+    pub fn add_text(&mut self, text: &str, name: &str) -> Result<Vec<String>> {
+        let file: File = read(text, name)?;
+        let table: toml::Value = toml::from_str(text).or_usage(format!("`{name}`"))?;
+        let scenarios = file.scenario.keys().cloned().collect();
+        let jobs: Vec<String> = file.job.keys().cloned().collect();
+        self.add(file);
+        check_sources(&table, "", &self.sources).map_err(|e| e.context(format!("`{name}`")))?;
+        for job in jobs {
+            self.job(&job)?.check(&job).map_err(|e| e.context(format!("`{name}`")))?;
+        }
+        Ok(scenarios)
+    }
+
+    fn add(&mut self, file: File) {
+        self.sources.extend(file.source);
+        self.accelerators.extend(file.accelerator);
+        self.surfaces.extend(file.surface);
+        self.all_reduces.extend(file.all_reduce);
+        self.nodes.extend(file.node);
+        self.fabrics.extend(file.fabric);
+        self.clusters.extend(file.cluster);
+        self.jobs.extend(file.job);
+        self.scenarios.extend(file.scenario);
+    }
+
+    /// The accelerator of that name.
+    pub fn accelerator(&self, name: &str) -> Result<&Accelerator> {
+        find("accelerator", &self.accelerators, name)
+    }
+
+    /// The surface of the accelerator of that name, its own or the one it shares.
+    pub fn surface(&self, name: &str) -> Option<&Surface> {
+        let shared = self.accelerators.get(name).and_then(|a| a.surface.as_deref());
+        self.surfaces.get(shared.unwrap_or(name))
+    }
+
+    /// The accelerator that goes by that name in a published table, with its own name.
+    pub fn accelerator_called(&self, alias: &str) -> Result<(&str, &Accelerator)> {
+        let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
+        let wanted = plain(alias);
+        let found = self
+            .accelerators
+            .iter()
+            .find(|(name, a)| plain(name) == wanted || a.aliases.iter().any(|known| plain(known) == wanted));
+        match found {
+            Some((name, accelerator)) => Ok((name, accelerator)),
+            None => self.accelerator(alias).map(|a| ("", a)),
+        }
+    }
+
+    /// The all-reduce of that name.
+    pub fn all_reduce(&self, name: &str) -> Result<&AllReduce> {
+        find("all-reduce", &self.all_reduces, name)
+    }
+
+    /// The node of that name.
+    pub fn node(&self, name: &str) -> Result<&Node> {
+        find("node", &self.nodes, name)
+    }
+
+    /// The fabric of that name.
+    pub fn fabric(&self, name: &str) -> Result<&FabricKind> {
+        find("fabric", &self.fabrics, name)
+    }
+
+    /// The cluster of that name.
+    pub fn cluster(&self, name: &str) -> Result<&Cluster> {
+        find("cluster", &self.clusters, name)
+    }
+
+    /// The job of that name.
+    pub fn job(&self, name: &str) -> Result<&Transformer> {
+        find("job", &self.jobs, name)
+    }
+
+    /// The document of that id.
+    pub fn source(&self, name: &str) -> Result<&Source> {
+        find("source", &self.sources, name)
+    }
+
+    /// The constant of that name, in the form of its file.
+    pub fn constant(&self, name: &str) -> Result<toml::Value> {
+        let all = toml::Table::try_from(&self.constants).or_failed("constants")?;
+        let all: BTreeMap<String, toml::Value> = all.into_iter().collect();
+        find("constant", &all, name).cloned()
+    }
+
+    /// The scenario of that name.
+    pub fn scenario(&self, name: &str) -> Result<&Scenario> {
+        find("scenario", &self.scenarios, name)
+    }
+}
+
+/// Refuses a `source` key whose id stands nowhere.
+fn check_sources(value: &toml::Value, path: &str, known: &BTreeMap<String, Source>) -> Result<()> {
+    let toml::Value::Table(table) = value else { return Ok(()) };
+    for (key, inner) in table {
+        let here = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        match inner {
+            toml::Value::String(id) if key == "source" && !known.contains_key(id) => {
+                return Err(Error::usage(format!("`{here}`: unknown source `{id}`"))
+                    .hint(format!("add `[source.{id}]` with `title` and `locator` to the file")));
+            }
+            _ => check_sources(inner, &here, known)?,
+        }
+    }
+    Ok(())
+}
+
+fn find<'a, T>(kind: &str, entries: &'a BTreeMap<String, T>, name: &str) -> Result<&'a T> {
+    entries.get(name).ok_or_else(|| {
+        let near = near(name, entries.keys());
+        let hint = if near.is_empty() {
+            format!("`flopcast catalog {kind}s` lists them")
+        } else {
+            format!("did you mean {}? `flopcast catalog {kind}s` lists all", near.join(", "))
+        };
+        Error::usage(format!("unknown {kind} `{name}`")).hint(hint)
+    })
+}
+
+/// Names that share a part with `name`, or are few edits away, nearest first; at most five.
+fn near<'a>(name: &str, names: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let wanted = name.to_lowercase();
+    let mut found: Vec<(usize, String)> = names
+        .filter_map(|candidate| {
+            let distance = edits(&wanted, candidate);
+            let part = wanted.len() >= 2 && (candidate.contains(&wanted) || wanted.contains(candidate.as_str()));
+            (part || distance <= wanted.chars().count().div_ceil(2)).then(|| (distance, format!("`{candidate}`")))
+        })
+        .collect();
+    found.sort();
+    found.into_iter().take(5).map(|(_, name)| name).collect()
+}
+
+/// Levenshtein distance.
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().take(200).collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().take(200).enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let up = row[j + 1];
+            row[j + 1] = (diagonal + usize::from(x != *y)).min(up + 1).min(row[j] + 1);
+            diagonal = up;
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_file_is_read_and_every_value_names_a_listed_source() {
+        let catalog = Catalog::built_in().unwrap();
+        for (name, text) in BUILT_IN.into_iter().chain([CONSTANTS]) {
+            let table: toml::Value = toml::from_str(text).unwrap();
+            check_sources(&table, "", &catalog.sources).map_err(|e| e.context(name)).unwrap();
+        }
+        for (name, job) in &catalog.jobs {
+            job.check(name).unwrap();
+        }
+        for (name, cluster) in &catalog.clusters {
+            catalog.accelerator(&cluster.accelerator).map_err(|e| e.context(name)).unwrap();
+            catalog.node(&cluster.node).map_err(|e| e.context(name)).unwrap();
+            catalog.fabric(&cluster.fabric).map_err(|e| e.context(name)).unwrap();
+        }
+    }
+
+    #[test]
+    fn an_all_reduce_takes_as_long_as_others_measured() {
+        let catalog = Catalog::built_in().unwrap();
+        // Ranks, bytes, microseconds: aiconfigurator's table for one box, NVIDIA's slide beyond.
+        for (name, ranks, bytes, micros) in [
+            ("h100", 2.0, 16_777_216.0, 82.2),
+            ("h100", 4.0, 1_048_576.0, 18.1),
+            ("h100", 8.0, 536_870_912.0, 2111.1),
+            ("h100", 8.0, 65_536.0, 18.7),
+            ("h100-boxes", 128.0, 0.0, 0.0),
+            ("h100-boxes", 1024.0, 1_073_741_824.0, 6464.0),
+            ("h100-boxes", 8192.0, 1_048_576.0, 676.4),
+            ("h100-boxes", 8192.0, 17_179_869_184.0, 93_714.0),
+        ] {
+            let got = catalog.all_reduce(name).unwrap().seconds(ranks, bytes) * 1e6;
+            if micros > 0.0 {
+                assert!((got / micros - 1.0).abs() < 0.15, "{name} {ranks} {bytes}: {got} for {micros}");
+            } else {
+                assert!(got > 0.0, "even an empty all-reduce takes time");
+            }
+        }
+        assert_eq!(catalog.all_reduce("h100").unwrap().seconds(1.0, 1e9), 0.0);
+        assert!(catalog.all_reduce("h10").is_err());
+    }
+
+    #[test]
+    fn every_listed_source_is_used() {
+        let catalog = Catalog::built_in().unwrap();
+        for id in catalog.sources.keys() {
+            let quoted = format!("source = \"{id}\"");
+            let used = BUILT_IN.iter().chain([&CONSTANTS]).any(|(_, text)| text.contains(&quoted));
+            assert!(used, "{id}");
+        }
+    }
+
+    #[test]
+    fn jobs_have_the_parameters_that_their_names_say() {
+        let catalog = Catalog::built_in().unwrap();
+        for (name, billions) in [
+            ("grok-1", 314.0),
+            ("llama-3-8b", 8.03),
+            ("llama-3-70b", 70.6),
+            ("llama-3-405b", 405.9),
+            ("gpt-3-175b", 174.6),
+            ("mt-nlg-530b", 529.6),
+            ("deepseek-v3", 671.0),
+            ("mixtral-8x7b", 46.7),
+            ("qwen3-30b-a3b", 30.5),
+            ("qwen3-235b-a22b", 235.0),
+            ("gpt-oss-120b", 116.8),
+            ("nemotron-4-340b", 340.0),
+        ] {
+            let got = catalog.job(name).unwrap().params() / 1e9;
+            assert!((got / billions - 1.0).abs() < 0.01, "{name}: {got} for {billions}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_lists_what_is_near() {
+        let catalog = Catalog::built_in().unwrap();
+        let error = catalog.accelerator("h100-sxm").unwrap_err();
+        assert!(error.message().contains("unknown accelerator `h100-sxm`"));
+        assert!(error.hint_text().unwrap().contains("`h100`"), "{:?}", error.hint_text());
+        let error = catalog.job("grok1").unwrap_err();
+        assert!(error.hint_text().unwrap().contains("`grok-1`"), "{:?}", error.hint_text());
+        assert!(catalog.cluster("zzzzzzzzzzzzzzzzzzzzzzzz").unwrap_err().hint_text().unwrap().contains("lists them"));
+    }
+
+    #[test]
+    fn a_users_file_is_refused_with_file_field_and_reason() {
+        let good = "[provenance]\nsource='mine'\ndate='2026'\ntier='assumed'\n[source.mine]\ntitle='t'\nlocator='l'\n\
+            [cluster.c]\ntitle='c'\nstatus='s'\naccelerator='h100'\nnode='hgx-h100'\nfabric='infiniband-ndr'\n\
+            accelerators={value=64,unit='accelerator'}\n";
+        assert!(Catalog::built_in().unwrap().add_text(good, "u.toml").is_ok());
+        for (from, to, part) in [
+            ("status", "state", "`cluster.c.state`: unknown field"),
+            ("'accelerator'}", "'GB'}", "`cluster.c.accelerators`: unit `GB`"),
+            ("64", "0", "`cluster.c.accelerators`: 0"),
+            ("64", "1e9", "beyond"),
+            ("64", "nan", "finite"),
+            ("[source.mine]", "[source.other]", "`provenance.source`: unknown source `mine`"),
+            ("[cluster.c]", "[clusters.c]", "unknown field `clusters`"),
+        ] {
+            let text = good.replacen(from, to, 1);
+            let error = Catalog::built_in().unwrap().add_text(&text, "u.toml").unwrap_err();
+            assert!(error.message().starts_with("`u.toml`: "), "{error}");
+            assert!(error.message().contains(part), "{part}: {error}");
+        }
+    }
+}

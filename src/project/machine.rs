@@ -1,0 +1,157 @@
+//! A cluster as plain numbers, for the closed form.
+
+use super::constants::Constants;
+use crate::cluster::{Accelerator, Fabric, FabricKind, Format, Link, Node, Surface};
+use crate::job::Gemm;
+
+/// A [`Surface`] as plain numbers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sweep {
+    units: f64,
+    rate: f64,
+    bandwidth: f64,
+    overhead: f64,
+    waves: f64,
+}
+
+impl From<&Surface> for Sweep {
+    fn from(s: &Surface) -> Self {
+        Sweep {
+            units: f64::from(s.units),
+            rate: s.rate.value,
+            bandwidth: s.bandwidth.value,
+            overhead: s.overhead.value,
+            waves: s.waves.value,
+        }
+    }
+}
+
+/// Nominal figures in base units; what of them is reached is the constants' business.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Machine {
+    /// Accelerators of the job.
+    pub accelerators: f64,
+    /// Accelerators per box.
+    pub node: f64,
+    /// Dense peak in the job's number format, flop/s.
+    pub peak: f64,
+    /// Best product that others measured in it, flop/s.
+    pub achieved: Option<f64>,
+    /// The same two in 16 bits, for attention and the output layer.
+    pub peak16: f64,
+    /// Best product in 16 bits.
+    pub achieved16: Option<f64>,
+    /// Sustained rate over that of the surface or the best product.
+    pub derate: f64,
+    /// How 16-bit products depend on their extents, where others measured it.
+    pub surface: Option<Sweep>,
+    /// Bytes of one operand.
+    pub operand: f64,
+    /// Memory, bytes.
+    pub memory: f64,
+    /// Memory bandwidth, bytes/s.
+    pub memory_bandwidth: f64,
+    /// Accelerators on the scale-up link.
+    pub domain: f64,
+    /// Scale-up link, bytes/s.
+    pub scale_up: f64,
+    /// Network, bytes/s per accelerator.
+    pub scale_out: f64,
+    /// Share of it that large transfers reach.
+    pub fabric_efficiency: f64,
+    /// Seconds per hop.
+    pub fabric_latency: f64,
+    /// Accelerators below the oversubscribed tier.
+    pub pod: f64,
+    /// Bandwidth asked for over bandwidth there is, above it.
+    pub oversubscription: f64,
+}
+
+impl Machine {
+    /// `count` accelerators; `None` where no peak is known for the format.
+    pub fn new(
+        accelerator: &Accelerator,
+        surface: Option<&Surface>,
+        node: &Node,
+        fabric: &FabricKind,
+        format: Format,
+        count: f64,
+    ) -> Option<Self> {
+        let peak = accelerator.peak.get(&format)?.value;
+        let wide = if accelerator.peak.contains_key(&Format::Bf16) { Format::Bf16 } else { format };
+        let achieved = |f| accelerator.achieved.get(&f).map(|v| v.value);
+        Some(Machine {
+            accelerators: count,
+            node: node.accelerators.value,
+            peak,
+            achieved: achieved(format),
+            peak16: accelerator.peak.get(&wide)?.value,
+            achieved16: achieved(wide),
+            derate: accelerator.derate.as_ref().map_or(1.0, |v| v.value),
+            surface: surface.map(Sweep::from),
+            operand: format.bytes(),
+            memory: accelerator.memory.value,
+            memory_bandwidth: accelerator.memory_bandwidth.value,
+            domain: node.scale_up_domain.value,
+            // Without a scale-up link the network is all there is.
+            scale_up: accelerator.scale_up.as_ref().map_or(node.scale_out.value, |v| v.value),
+            scale_out: node.scale_out.value,
+            fabric_efficiency: fabric.efficiency.value,
+            fabric_latency: fabric.latency.value,
+            pod: fabric.pod.as_ref().map_or(f64::INFINITY, |v| v.value),
+            oversubscription: fabric.oversubscription.value,
+        })
+    }
+
+    /// Rate of large products in 16 bits, flop/s.
+    pub fn rate16(&self, c: &Constants) -> f64 {
+        let large = match (&self.surface, self.achieved16) {
+            (Some(s), _) => self.peak16 * s.rate,
+            (None, Some(best)) => best * c.large_product,
+            (None, None) => self.peak16 * c.unmeasured_gemm * c.large_product,
+        };
+        large * self.derate * c.training_gemm * c.stack_quality
+    }
+
+    /// Rate of large products in the job's format, flop/s. Below 16 bits the operands are quantised
+    /// first, which `fp8` holds.
+    pub fn rate(&self, c: &Constants) -> f64 {
+        if self.operand >= 2.0 && self.peak == self.peak16 {
+            return self.rate16(c);
+        }
+        let best = self.achieved.unwrap_or(self.peak * c.unmeasured_gemm);
+        let narrow = if self.operand < 2.0 { c.fp8 } else { 1.0 };
+        best * c.large_product * narrow * self.derate * c.training_gemm * c.stack_quality
+    }
+
+    /// Seconds of a product at `rate` (flop/s for large ones) with operands of `operand` bytes.
+    pub fn product(&self, g: &Gemm, rate: f64, operand: f64, c: &Constants) -> f64 {
+        let (units, share, overhead, waves) = match &self.surface {
+            Some(s) => (s.units, s.bandwidth, s.overhead, s.waves),
+            None => (0.0, 0.8, c.gemm_overhead, 0.0),
+        };
+        let mut compute = g.flop() / rate;
+        if waves > 0.0 {
+            let tiles = (g.m / 128.0).ceil() * (g.n / 256.0).ceil() * g.batch;
+            let filled = tiles / units;
+            compute *= (filled.ceil() / filled).powf(waves);
+        }
+        let memory = g.elements() * operand / (self.memory_bandwidth * share);
+        (compute.powi(3) + memory.powi(3)).cbrt() + overhead
+    }
+
+    /// The two tiers as collectives see them.
+    pub fn fabric(&self, c: &Constants) -> Fabric {
+        Fabric {
+            domain: self.domain,
+            up: Link { latency: c.scale_up_latency, bandwidth: self.scale_up * c.scale_up },
+            out: Link {
+                latency: self.fabric_latency,
+                bandwidth: self.scale_out * (self.fabric_efficiency * c.fabric_efficiency).min(1.0),
+            },
+            pod: self.pod,
+            oversubscription: self.oversubscription,
+            base: c.collective_base,
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! One giant matrix product over a whole cluster: C (n×n) = A (n×n) · B (n×n).
+//!
+//! SUMMA on a grid of √P × √P (van de Geijn and Watts 1997), 2.5D with c copies (Solomonik and Demmel
+//! 2011), and the least that any algorithm must move (Irony, Toledo and Tiskin; COSMA, arXiv
+//! 1908.09606). A giant product can be bound by compute at every size asked of it, unlike training at
+//! a fixed batch; what it cannot do is outlast a failure without block checkpoints.
+
+use super::catalog::Catalog;
+use super::machine::Machine;
+use crate::cluster::Format;
+use crate::cluster::failures::mean_time_to_failure;
+use crate::error::{Error, Result};
+use serde::Serialize;
+
+/// Share of the memory that the three blocks may take.
+const MEMORY_SHARE: f64 = 0.85;
+
+/// A product at the largest size that fits, seconds and elements.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct GiantMatmul {
+    /// Accelerators P.
+    pub accelerators: f64,
+    /// Largest n that fits: 3·w·n²/P is 85 % of the memory.
+    pub n: f64,
+    /// 2n³ over the rate of the best product that others measured, on every accelerator.
+    pub compute_s: f64,
+    /// Bytes of SUMMA's broadcasts over the network port of each accelerator: w·n²·2/√P / W.
+    pub communication_s: f64,
+    /// The longer of the two, for panels that are sent while others are multiplied, plus the first.
+    pub overlapped_s: f64,
+    /// Smallest n that is bound by compute: w·F·√P/W.
+    pub compute_bound_n: f64,
+    /// Rate of the whole, flop/s, overlapped.
+    pub flop_per_s: f64,
+    /// Rate at the best product everywhere, flop/s: what communication takes away from.
+    pub ceiling_flop_per_s: f64,
+    /// Elements that each accelerator must move at least, 2n³/(P·√S) for S elements of memory.
+    pub least_elements: f64,
+    /// What SUMMA moves over that.
+    pub over_least: f64,
+    /// Seconds of communication of 2.5D at half of n, where the memory holds four copies: half of
+    /// SUMMA's at that n.
+    pub communication_25d_half_n_s: f64,
+    /// Seconds between failures of the job, at the median rate.
+    pub mean_time_to_failure_s: f64,
+    /// Communication of a panel (first row and column broadcast) that nothing hides.
+    pub fill_s: f64,
+}
+
+/// Panel width, elements: wide enough for large products, narrow enough to overlap.
+const PANEL: f64 = 4096.0;
+
+impl GiantMatmul {
+    /// The product on `machine`, with operands of `format`; `rate` is flop/s per accelerator,
+    /// `failures` per box of eight and second.
+    pub fn new(machine: &Machine, rate: f64, failures: f64) -> Self {
+        let (p, w) = (machine.accelerators, machine.operand.max(2.0));
+        let root = p.sqrt();
+        let n = (MEMORY_SHARE * machine.memory * p / (3.0 * w)).sqrt();
+        let compute_s = 2.0 * n.powi(3) / (p * rate);
+        let bytes = w * n * n * 2.0 / root;
+        let communication_s = bytes / machine.scale_out;
+        let fill_s = 2.0 * (w * n * PANEL / root / machine.scale_out + machine.fabric_latency * root.log2());
+        let overlapped_s = compute_s.max(communication_s) + fill_s;
+        let elements = MEMORY_SHARE * machine.memory / w;
+        let least_elements = 2.0 * n.powi(3) / (p * elements.sqrt());
+        GiantMatmul {
+            accelerators: p,
+            n,
+            compute_s,
+            communication_s,
+            overlapped_s,
+            compute_bound_n: w * rate * root / machine.scale_out,
+            flop_per_s: 2.0 * n.powi(3) / overlapped_s,
+            ceiling_flop_per_s: p * rate,
+            least_elements,
+            over_least: bytes / w / least_elements,
+            communication_25d_half_n_s: communication_s / 4.0 / 4f64.sqrt(),
+            mean_time_to_failure_s: mean_time_to_failure(p / 8.0, failures, 0.0),
+            fill_s,
+        }
+    }
+}
+
+/// The giant product on the cluster of that name.
+pub fn giant_matmul(catalog: &Catalog, cluster: &str, format: Format) -> Result<GiantMatmul> {
+    let c = catalog.cluster(cluster)?;
+    let accelerator = catalog.accelerator(&c.accelerator)?;
+    let surface = catalog.surface(&c.accelerator);
+    let (node, fabric) = (catalog.node(&c.node)?, catalog.fabric(&c.fabric)?);
+    let machine = Machine::new(accelerator, surface, node, fabric, format, c.accelerators.value).ok_or_else(|| {
+        let known: Vec<_> = accelerator.peak.keys().map(|f| f.as_str()).collect();
+        Error::usage(format!("no {format} peak is known of `{}`", c.accelerator))
+            .hint(format!("one of {}", known.join(", ")))
+    })?;
+    let constants = catalog.constants.medians();
+    Ok(GiantMatmul::new(
+        &machine,
+        machine.achieved.unwrap_or(machine.peak * constants.unmeasured_gemm),
+        constants.failure_rate,
+    ))
+}
+
+/// Seconds of High-Performance Linpack by netlib's model, N×N on a P×Q grid with blocks of NB:
+/// 2N³/(3PQ)·γ + β·N²(3P+Q)/(2PQ) + α·N((NB+1)·log₂P + P)/NB, with γ seconds per flop, β seconds per
+/// element moved, α seconds per message (<https://www.netlib.org/benchmark/hpl/scalability.html>).
+pub fn linpack_seconds(n: f64, grid: (f64, f64), block: f64, gamma: f64, beta: f64, alpha: f64) -> f64 {
+    let (p, q) = grid;
+    2.0 * n.powi(3) / (3.0 * p * q) * gamma
+        + beta * n * n * (3.0 * p + q) / (2.0 * p * q)
+        + alpha * n * ((block + 1.0) * p.log2() + p) / block
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn summa_on_the_three_clusters_is_the_table() {
+        let catalog = Catalog::built_in().unwrap();
+        // n, seconds of compute and of flat communication, threshold n, ceiling in Eflop/s; all at
+        // 50 GB/s per accelerator.
+        for (name, n, compute, flat, threshold, ceiling) in [
+            ("xai-12k-h100", 1.17e7, 333.0, 99.0, 3.5e6, 9.5),
+            ("tesla-85k-h100", 3.1e7, 885.0, 264.0, 9.3e6, 67.5),
+            ("xai-300k-b200", 8.75e7, 2556.0, 1117.0, 3.8e7, 523.0),
+        ] {
+            let c = catalog.cluster(name).unwrap();
+            let mut machine = Machine::new(
+                catalog.accelerator(&c.accelerator).unwrap(),
+                None,
+                catalog.node(&c.node).unwrap(),
+                catalog.fabric(&c.fabric).unwrap(),
+                Format::Bf16,
+                c.accelerators.value,
+            )
+            .unwrap();
+            machine.scale_out = 50e9;
+            let g = GiantMatmul::new(&machine, machine.achieved.unwrap(), catalog.constants.failure_rate.value);
+            for (what, got, want) in [
+                ("n", g.n, n),
+                ("compute", g.compute_s, compute),
+                ("communication", g.communication_s, flat),
+                ("threshold", g.compute_bound_n, threshold),
+                ("ceiling", g.ceiling_flop_per_s / 1e18, ceiling),
+            ] {
+                assert!((got / want - 1.0).abs() < 0.011, "{name} {what}: {got} for {want}");
+            }
+            assert!(g.over_least > 1.0, "{name}: below the lower bound");
+            assert!(g.overlapped_s >= g.compute_s && g.flop_per_s <= g.ceiling_flop_per_s);
+        }
+    }
+
+    #[test]
+    fn at_300_000_the_product_outlasts_the_time_between_failures() {
+        let catalog = Catalog::built_in().unwrap();
+        let g = giant_matmul(&catalog, "xai-300k-b200", Format::Bf16).unwrap();
+        assert!(g.overlapped_s > g.mean_time_to_failure_s);
+        assert!(giant_matmul(&catalog, "nowhere", Format::Bf16).is_err());
+        assert!(giant_matmul(&catalog, "rsc-1", Format::Fp8).unwrap_err().message().contains("no fp8 peak"));
+    }
+
+    #[test]
+    fn linpack_without_communication_is_its_flop() {
+        let seconds = linpack_seconds(1e5, (4.0, 8.0), 256.0, 1e-12, 0.0, 0.0);
+        assert!((seconds - 2.0 * 1e15 / 3.0 / 32.0 * 1e-12).abs() < 1e-9);
+        assert!(linpack_seconds(1e5, (4.0, 8.0), 256.0, 1e-12, 1e-10, 1e-5) > seconds);
+    }
+}

@@ -1,0 +1,32 @@
+//! The only place where calibration, cluster and job meet: step time, memory fit, goodput, the range
+//! of each and what it rests on.
+
+mod catalog;
+mod constants;
+mod equivalents;
+mod machine;
+mod matmul;
+mod plan;
+mod projection;
+mod sample;
+mod scenario;
+mod search;
+mod step;
+pub mod validate;
+
+pub use catalog::{Catalog, Source};
+pub use constants::{Constants, ConstantsFile};
+pub use equivalents::{Equivalent, Equivalents};
+pub use machine::Machine;
+pub use matmul::{GiantMatmul, giant_matmul, linpack_seconds};
+pub use plan::{Asked, Choice, Place, Plan, Ranged, Robust, Target, plan};
+pub use projection::{Assumption, Options, Projection, Quantity, Sensitivity, SourceRef, Transfer, run};
+pub use scenario::{Forecast, Scenario};
+pub use search::{Candidate, Found, Space, best_layout, search};
+pub use step::{Step, StepModel};
+
+/// Schema id of a projection.
+pub const SCHEMA: &str = "flopcast.projection/1";
+
+/// Most accelerators that one synchronous training job in public data used (Llama 3 405B).
+pub const LARGEST_VALIDATED: f64 = 16_384.0;

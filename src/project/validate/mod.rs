@@ -1,0 +1,225 @@
+//! Predictions against what others measured.
+//!
+//! A row states a job, a layout and a machine; what it does not state is searched for. The measured
+//! columns are read only after the prediction is made.
+
+mod row;
+mod summary;
+mod table;
+
+pub use row::{Case, Measured, Row};
+pub use summary::{Summary, summarise};
+pub use table::{Line, read_table, read_table_text};
+
+use super::catalog::Catalog;
+use super::constants::Constants;
+use super::sample::{SEED, quantile};
+use super::step::StepModel;
+use crate::error::Result;
+use crate::job::Layout;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Schema id of a validation.
+pub const SCHEMA: &str = "flopcast.validation/1";
+
+/// Predictions for the rows of one or more tables.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Validation {
+    /// Always [`SCHEMA`].
+    pub schema: String,
+    /// One per row, in order.
+    pub rows: Vec<Row>,
+    /// Over all rows.
+    pub summary: Summary,
+    /// By source group, architecture, accelerator and decade of scale.
+    pub by: BTreeMap<String, BTreeMap<String, Summary>>,
+}
+
+/// The built-in table of published runs: facts with their source, see `scripts/derive_runs.py`.
+pub fn built_in_table() -> Result<Vec<Line>> {
+    read_table_text(include_str!("../../../data/validation/runs.csv"), "data/validation/runs.csv")
+}
+
+/// The layout that a case leaves to choose, and its seconds per step: the quickest that fits the
+/// memory, or the leanest where none fits (published rows ran, so our estimate is too high then).
+pub fn choose(case: &Case, constants: &Constants) -> (Layout, f64) {
+    let constants = &case.constants(constants);
+    let mut quickest: Option<(Layout, f64)> = None;
+    let mut leanest: Option<(Layout, f64, f64)> = None;
+    for layout in &case.layouts {
+        let model = StepModel::new(&case.job, &case.run, layout, &case.machine, None);
+        let need = model.held().total() + constants.reserved_memory;
+        let seconds = model.time(&case.machine, constants, 1.0).total;
+        if need <= case.machine.memory && quickest.is_none_or(|(_, best)| seconds < best) {
+            quickest = Some((*layout, seconds));
+        }
+        if leanest.is_none_or(|(_, _, least)| need < least) {
+            leanest = Some((*layout, seconds, need));
+        }
+    }
+    // `Case::new` leaves no case without a layout.
+    quickest.or(leanest.map(|(l, s, _)| (l, s))).unwrap_or((case.layouts[0], f64::NAN))
+}
+
+/// 5 and 95 % of the step of a published run, around `seconds`: the constants' draws, without those of
+/// a particular network, on fewer points than a projection has.
+pub fn band(catalog: &Catalog, case: &Case, layout: &Layout, seconds: f64) -> (f64, f64) {
+    const POINTS: usize = 128;
+    let entries = catalog.constants.entries();
+    let model = StepModel::new(&case.job, &case.run, layout, &case.machine, None);
+    let mut constants = catalog.constants.medians();
+    let mut values: Vec<f64> = (0..POINTS)
+        .map(|i| {
+            for (column, entry) in entries.iter().enumerate() {
+                let u = f64::from(sobol_burley::sample(i as u32, column as u32, SEED));
+                constants.set(column, entry.spread.at(entry.median, u));
+            }
+            model.time(&case.machine, &case.constants(&constants), 1.0).total
+        })
+        .collect();
+    values.sort_by(f64::total_cmp);
+    // The median of the draws may lie beside the value at the medians; the band is moved with it.
+    let shift = seconds / quantile(&values, 0.5);
+    (shift * quantile(&values, 0.05), shift * quantile(&values, 0.95))
+}
+
+/// Predicts every line, then reads what was measured.
+pub fn validate(catalog: &Catalog, lines: &[Line]) -> Validation {
+    let constants = catalog.constants.medians();
+    let rows: Vec<Row> = lines
+        .iter()
+        .map(|line| {
+            let predicted = Case::new(catalog, line).map(|case| {
+                let (layout, seconds) = choose(&case, &constants);
+                let (p5, p95) = band(catalog, &case, &layout, seconds);
+                (seconds, p5, p95, case.n_accel())
+            });
+            Row::new(line, predicted, Measured::of(line))
+        })
+        .collect();
+    let mut by: BTreeMap<String, BTreeMap<String, Vec<&Row>>> = BTreeMap::new();
+    for row in &rows {
+        let decade = row.n_accel.map_or("unknown".into(), |n| format!("1e{}", (n.max(1.0)).log10().floor()));
+        for (kind, value) in [
+            ("source_group", &row.source_group),
+            ("arch", &row.arch),
+            ("accelerator", &row.accelerator),
+            ("scale_decade", &decade),
+        ] {
+            by.entry(kind.into()).or_default().entry(value.clone()).or_default().push(row);
+        }
+    }
+    let by = by
+        .into_iter()
+        .map(|(kind, groups)| {
+            (kind, groups.into_iter().map(|(name, rows)| (name, summarise(rows.into_iter()))).collect())
+        })
+        .collect();
+    Validation { schema: SCHEMA.into(), summary: summarise(rows.iter()), rows, by }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn built_in() -> (Catalog, Vec<Line>) {
+        (Catalog::built_in().unwrap(), built_in_table().unwrap())
+    }
+
+    #[test]
+    fn the_published_runs_are_predicted_as_well_as_committed() {
+        let (catalog, lines) = built_in();
+        let v = validate(&catalog, &lines);
+        // Committed figures of this table, in sample: worse is a regression.
+        assert!(v.summary.n >= 501 && v.summary.refused <= 10, "{:?}", v.summary);
+        assert!(v.summary.median_abs_log.unwrap().exp() < 1.08, "{:?}", v.summary);
+        assert!(v.summary.p90_abs_log.unwrap().exp() < 1.26, "{:?}", v.summary);
+        let moe = &v.by["arch"]["moe"];
+        assert!(moe.median_abs_log.unwrap().exp() < 1.20 && moe.p90_abs_log.unwrap().exp() < 1.40, "{moe:?}");
+        let coverage = v.summary.coverage90.unwrap();
+        assert!((0.85..=0.95).contains(&coverage), "{coverage}");
+        assert_eq!(v.rows.len(), lines.len());
+        assert_eq!(v.by["source_group"].values().map(|s| s.n).sum::<usize>(), v.summary.n);
+    }
+
+    #[test]
+    fn a_prediction_never_sees_what_was_measured() {
+        let catalog = Catalog::built_in().unwrap();
+        let table = include_str!("../../../data/validation/runs.csv");
+        let mut reader = csv::Reader::from_reader(table.as_bytes());
+        let headers = reader.headers().unwrap().clone();
+        let measured = ["step_time_s", "tokens_per_s_per_accel", "tflops_per_accel"];
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(&headers).unwrap();
+        for record in reader.records().map(|r| r.unwrap()) {
+            let cells = headers.iter().zip(record.iter()).map(|(h, c)| if measured.contains(&h) { "7" } else { c });
+            writer.write_record(cells).unwrap();
+        }
+        let other = String::from_utf8(writer.into_inner().unwrap()).unwrap();
+        let (a, b) = (built_in_table().unwrap(), read_table_text(&other, "other.csv").unwrap());
+        let seconds = |lines| validate(&catalog, lines).rows.into_iter().map(|r| r.predicted_s).collect::<Vec<_>>();
+        assert_eq!(seconds(&a), seconds(&b));
+    }
+
+    const HEAD: &str =
+        "id,accelerator,n_accel,seq_len,global_batch,layers,hidden,heads,tp,pp,dp,micro_batch,step_time_s";
+
+    fn one(row: &str) -> Row {
+        let lines = read_table_text(&format!("{HEAD}\n{row}\n"), "t.csv").unwrap();
+        validate(&Catalog::built_in().unwrap(), &lines).rows.remove(0)
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_predicted_is_refused_with_its_field() {
+        let good = one("a,H100,64,4096,256,32,4096,32,2,1,32,1,2.0");
+        assert!(good.refused.is_none() && good.predicted_s.unwrap() > 0.0, "{good:?}");
+        assert!(good.p5_s < good.predicted_s && good.predicted_s < good.p95_s);
+        for (row, part) in [
+            ("a,H100,64,4096,256,32,4096,32,2,1,16,1,2", "is not `n_accel` 64"),
+            ("a,H100,64,4096,256,32,4096,32,3,1,,1,2", "does not divide"),
+            ("a,H100,0,4096,256,32,4096,32,2,1,32,1,2", "`n_accel`: 0"),
+            ("a,H100,1000000000,4096,256,32,4096,32,2,1,32,1,2", "`n_accel`: 1000000000"),
+            ("a,H100,64,4096,8,32,4096,32,2,1,32,1,2", "8 sequences for 32 replicas"),
+            ("a,H100,64,4096,256,32,4096,32,2,32,1,1,-2", "`step_time_s`: `-2`"),
+            ("a,H100,64,4096,256,nan,4096,32,2,1,32,1,2", "`layers`: `nan`"),
+            ("a,Z80,64,4096,256,32,4096,32,2,1,32,1,2", "unknown accelerator `Z80`"),
+            ("a,H100,64,4096,256,,,,2,1,32,1,2", "neither `layers`"),
+            ("a,H100,64,4096,256,32,4096,32,2,1,32,1,", "no `step_time_s`"),
+            ("a,H100,64,4096,256,16,4096,32,1,32,2,1,2", "for 16 layers"),
+        ] {
+            let refused = one(row);
+            assert!(refused.refused.as_deref().is_some_and(|why| why.contains(part)), "{part}: {refused:?}");
+        }
+    }
+
+    #[test]
+    fn a_table_that_is_none_is_refused_with_the_reason() {
+        for (text, part) in [
+            ("a,b\n1,2\n", "no column `n_accel`"),
+            ("", "no column"),
+            (HEAD, "no row"),
+            (&format!("{HEAD}\n1,2\n"), "fields"),
+        ] {
+            let error = read_table_text(text, "t.csv").unwrap_err();
+            assert!(error.message().starts_with("`t.csv`: ") && error.message().contains(part), "{error}");
+            assert_eq!(error.exit_code(), 2);
+        }
+        let many = format!("{HEAD}\n{}", "a,H100,64,4096,256,32,4096,32,2,1,32,1,2.0\n".repeat(200_001));
+        assert!(read_table_text(&many, "t.csv").unwrap_err().message().contains("more than 200000 rows"));
+    }
+
+    #[test]
+    fn a_measurement_is_read_from_seconds_tokens_or_flop() {
+        let read = |head: &str, row: &str| {
+            let lines =
+                read_table_text(&format!("accelerator,n_accel,seq_len,global_batch,{head}\nH100,8,1000,80,{row}"), "t")
+                    .unwrap();
+            Measured::of(&lines[0]).unwrap()
+        };
+        assert_eq!(read("step_time_s", "3.5"), 3.5);
+        assert_eq!(read("tokens_per_s_per_accel", "1000"), 10.0);
+        assert_eq!(read("params_total_b,tflops_per_accel,flop_definition", "1,10,model"), 6.0);
+        assert_eq!(read("params_total_b,tflops_per_accel,flop_definition", "1,10,hardware"), 8.0);
+    }
+}

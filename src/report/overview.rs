@@ -1,0 +1,74 @@
+//! The one screen of the main job.
+
+use super::measurement::{clock, headline, range, significant};
+use super::{measurement, projection};
+use crate::calibrate::Calibration;
+use crate::measure::record::AdapterIdentity;
+use crate::measure::row::Row;
+use crate::project::{Equivalents, LARGEST_VALIDATED, Projection};
+
+/// Adapter, what it reached, what many of it would be, and the forecasts.
+pub fn text(
+    adapter: &AdapterIdentity,
+    rows: &[Row],
+    calibration: Option<&Calibration>,
+    equivalents: Option<&Equivalents>,
+    projections: &[Projection],
+) -> String {
+    let mut out = format!("{}\n\n", headline(adapter));
+    out += &measurement::text(rows);
+    out += &best(rows);
+    if let Some(equivalents) = equivalents {
+        out += &projection::equivalents(equivalents);
+    }
+    out += "\ntraining the Grok-1-shaped mixture of experts (314B) on the announced clusters; 5–95 % in brackets\n\n";
+    out += &projection::summary(projections);
+    out += &basis(calibration, projections);
+    out
+}
+
+/// The best verified rate with everything that belongs to it.
+fn best(rows: &[Row]) -> String {
+    let rate = |row: &&Row| row.gflop_per_s.map_or(0.0, |r| r.median);
+    // A suspect figure is the headline only where there is no better one.
+    let usable = rows.iter().filter(|r| r.gflop_per_s.is_some());
+    let Some(best) = usable.min_by(|a, b| a.verdict.cmp(&b.verdict).then(rate(b).total_cmp(&rate(a)))) else {
+        return "\nno verified rate\n".into();
+    };
+    let (Some(figure), Some(method)) = (best.gflop_per_s, best.timing_method) else {
+        return String::new();
+    };
+    format!(
+        "\nbest verified {} matmul: {} GFLOP/s (95 %: {}) at {}×{}×{} by {} on the {} clock: {}\n",
+        best.precision,
+        significant(figure.median),
+        range(figure),
+        best.m,
+        best.n,
+        best.k,
+        best.kernel,
+        clock(method),
+        best.verdict.as_str()
+    )
+}
+
+/// What the forecasts rest on, and how far out they reach.
+fn basis(calibration: Option<&Calibration>, projections: &[Projection]) -> String {
+    let mut out = String::from("\n");
+    match calibration {
+        Some(c) if c.software => {
+            out += "SOFTWARE: the measured curve is that of a software adapter: right for trying the path, never a statement about hardware\n";
+        }
+        Some(_) => {
+            out += "the shape of the measured curve carries over to the clusters' accelerators, never its rate\n"
+        }
+        None => out += "no usable measurement: the forecast rests on published figures alone\n",
+    }
+    if projections.iter().any(|p| p.layout.accelerators() as f64 > LARGEST_VALIDATED) {
+        out += &format!(
+            "no public training job exceeds {LARGEST_VALIDATED} accelerators: beyond that the ranges are widened, not validated\n"
+        );
+    }
+    out += "`flopcast project --scenario NAME` shows each forecast with its layout, assumptions and sources\n";
+    out
+}

@@ -1,0 +1,309 @@
+//! A number as it stands in a data file: value, unit, source, date, tier and, where it is uncertain,
+//! its spread. A file without them is refused; so is an unknown key, a wrong unit, an impossible value.
+//!
+//! A table named `provenance` (source, date, tier) is inherited by everything beside and below it, so
+//! that a file states its source once, and again only where it differs.
+
+use crate::error::{Error, Result};
+use crate::provenance::{Provenance, Tier};
+use crate::units::{Dimension, to_base, unit_size};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::marker::PhantomData;
+
+/// Who says so, when, and on what the figure rests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stamp {
+    /// Id of an entry of the file's or the built-in `[source]` tables.
+    pub source: String,
+    /// `YYYY`, `YYYY-MM` or `YYYY-MM-DD`: when it was stated, or read where the source is a living page.
+    #[serde(deserialize_with = "date")]
+    pub date: String,
+    /// On what the figure rests.
+    pub tier: Tier,
+}
+
+impl Stamp {
+    /// The stamp as a provenance.
+    pub fn provenance(&self) -> Provenance {
+        Provenance::new(self.tier, self.source.clone())
+    }
+}
+
+fn date<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<String, D::Error> {
+    let text = String::deserialize(from)?;
+    let parts: Vec<&str> = text.split('-').collect();
+    let number = |part: &str, digits: usize, max: u32| {
+        part.len() == digits && part.parse::<u32>().is_ok_and(|n| (1..=max).contains(&n))
+    };
+    let good = number(parts[0], 4, 2100)
+        && parts.get(1).is_none_or(|month| number(month, 2, 12))
+        && parts.get(2).is_none_or(|day| number(day, 2, 31))
+        && parts.len() <= 3;
+    if good { Ok(text) } else { Err(D::Error::custom(format!("date `{text}` is not YYYY, YYYY-MM or YYYY-MM-DD"))) }
+}
+
+/// How uncertain a value is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Spread {
+    /// Taken as exact: a definition, a count, a data-sheet peak.
+    None,
+    /// Lognormal about the value; standard deviation of the natural logarithm.
+    Log(f64),
+    /// Half of the weight between `low` and the value, half between the value and `high`, even in
+    /// the logarithm (even in the number itself where `low` is zero). Base units.
+    Range {
+        /// Lowest possible.
+        low: f64,
+        /// Highest possible.
+        high: f64,
+    },
+}
+
+impl Spread {
+    /// The value at quantile `u` in (0, 1), for a median of `median`.
+    pub fn at(self, median: f64, u: f64) -> f64 {
+        match self {
+            Spread::None => median,
+            Spread::Log(sd) => median * (sd * normal_quantile(u)).exp(),
+            Spread::Range { low, high } => {
+                let (from, to, share) = if u < 0.5 { (low, median, 2.0 * u) } else { (median, high, 2.0 * u - 1.0) };
+                if low > 0.0 { from * (to / from).powf(share) } else { from + (to - from) * share }
+            }
+        }
+    }
+}
+
+/// Quantile of the standard normal distribution at `u` in (0, 1).
+pub fn normal_quantile(u: f64) -> f64 {
+    // The ends are cut so that no draw is infinite; 2^-25 is half a step of a 24-bit Sobol point.
+    let u = u.clamp(2f64.powi(-25), 1.0 - 2f64.powi(-25));
+    -std::f64::consts::SQRT_2 * statrs::function::erf::erfc_inv(2.0 * u)
+}
+
+/// A value of dimension `D` with all that makes it a fact: see the module.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Value<D: Dimension> {
+    /// In base units of `D`.
+    pub value: f64,
+    /// How uncertain it is.
+    pub spread: Spread,
+    /// Source, date and tier.
+    pub stamp: Stamp,
+    /// What there is to say about it.
+    pub note: Option<String>,
+    unit: &'static str,
+    dimension: PhantomData<D>,
+}
+
+impl<D: Dimension> Value<D> {
+    /// The unit it was written in.
+    pub fn unit(&self) -> &'static str {
+        self.unit
+    }
+
+    /// The number as it was written, in [`Value::unit`].
+    pub fn written(&self) -> f64 {
+        // The unit came out of the dimension's own list, so it has a size.
+        self.value / unit_size::<D>(self.unit).unwrap_or(1.0)
+    }
+
+    /// Its provenance.
+    pub fn provenance(&self) -> Provenance {
+        self.stamp.provenance()
+    }
+}
+
+/// The form in a file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    value: f64,
+    unit: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    low: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    high: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sd_log: Option<f64>,
+    source: String,
+    #[serde(deserialize_with = "date")]
+    date: String,
+    tier: Tier,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+}
+
+impl<'de, D: Dimension> Deserialize<'de> for Value<D> {
+    fn deserialize<T: Deserializer<'de>>(from: T) -> std::result::Result<Self, T::Error> {
+        let written = Written::deserialize(from)?;
+        let fail = T::Error::custom;
+        let value = to_base::<D>(written.value, &written.unit).map_err(fail)?;
+        let spread = match (written.low, written.high, written.sd_log) {
+            (None, None, None) => Spread::None,
+            (None, None, Some(sd)) if sd > 0.0 && sd <= 3.0 => Spread::Log(sd),
+            (None, None, Some(sd)) => return Err(fail(format!("sd_log {sd} is not above 0 and at most 3"))),
+            (Some(low), Some(high), None) => {
+                let size = unit_size::<D>(&written.unit).map_err(fail)?;
+                let (low, high) = (low * size, high * size);
+                if !(low.is_finite() && high.is_finite() && 0.0 <= low && low <= value && value <= high && low < high) {
+                    return Err(fail("`low`, `value` and `high` are not in order, or not finite".to_string()));
+                }
+                Spread::Range { low, high }
+            }
+            _ => return Err(fail("give `low` and `high`, or `sd_log`, or none of them".to_string())),
+        };
+        let unit = D::UNITS.iter().find(|(name, _)| *name == written.unit).map_or(D::UNITS[0].0, |(name, _)| name);
+        let stamp = Stamp { source: written.source, date: written.date, tier: written.tier };
+        Ok(Value { value, spread, stamp, note: written.note, unit, dimension: PhantomData })
+    }
+}
+
+impl<D: Dimension> Serialize for Value<D> {
+    fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+        let size = unit_size::<D>(self.unit).unwrap_or(1.0);
+        let (low, high, sd_log) = match self.spread {
+            Spread::None => (None, None, None),
+            Spread::Log(sd) => (None, None, Some(sd)),
+            Spread::Range { low, high } => (Some(low / size), Some(high / size), None),
+        };
+        Written {
+            value: self.written(),
+            unit: self.unit.to_string(),
+            low,
+            high,
+            sd_log,
+            source: self.stamp.source.clone(),
+            date: self.stamp.date.clone(),
+            tier: self.stamp.tier,
+            note: self.note.clone(),
+        }
+        .serialize(to)
+    }
+}
+
+/// Reads a data file. `name` is what an error calls it: `` `file`: `field.path`: reason ``.
+pub fn read<T: DeserializeOwned>(text: &str, name: &str) -> Result<T> {
+    let mut table: toml::Table = toml::from_str(text).map_err(|e| {
+        let line = e.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        let reason = e.message().lines().next().unwrap_or("not TOML").to_string();
+        Error::usage(format!("`{name}`: line {line}: {reason}"))
+    })?;
+    inherit(&mut table, &toml::Table::new(), 0);
+    serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|e| {
+        let path = e.path().to_string();
+        let reason = e.into_inner().message().lines().next().unwrap_or("not of the right form").to_string();
+        let place = if path == "." { String::new() } else { format!("`{path}`: ") };
+        Error::usage(format!("`{name}`: {place}{reason}"))
+            .hint("`flopcast catalog scenarios|clusters|jobs|accelerators NAME` prints a built-in one of the same form")
+    })
+}
+
+/// Hands a `provenance` table down to every table with a `value` and to every entry (`kind.name`)
+/// below it that lacks a part of it; a `[source]` is itself where things come from and has none.
+fn inherit(table: &mut toml::Table, outer: &toml::Table, depth: u32) {
+    let mut own = outer.clone();
+    if let Some(toml::Value::Table(stated)) = table.remove("provenance") {
+        own.extend(stated);
+    }
+    if table.contains_key("value") {
+        for (key, value) in own {
+            table.entry(key).or_insert(value);
+        }
+        return;
+    }
+    for (key, value) in table.iter_mut() {
+        if let (toml::Value::Table(inner), false) = (value, depth == 0 && key == "source") {
+            inherit(inner, &own, depth + 1);
+        }
+    }
+    if depth == 2 {
+        table.insert("provenance".into(), toml::Value::Table(own));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Bytes;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)]
+    struct File {
+        memory: Value<Bytes>,
+    }
+
+    const FULL: &str = "memory = { value = 80, unit = 'GB', source = 's', date = '2024', tier = 'datasheet' }";
+
+    #[test]
+    fn a_value_is_kept_in_base_units_with_all_that_makes_it_a_fact() {
+        let file: File = read(FULL, "x.toml").unwrap();
+        assert_eq!(file.memory.value, 80e9);
+        assert_eq!((file.memory.written(), file.memory.unit()), (80.0, "GB"));
+        assert_eq!(file.memory.stamp.tier, Tier::Datasheet);
+    }
+
+    #[test]
+    fn a_value_without_source_unit_date_or_tier_is_refused_with_file_and_field() {
+        for missing in ["unit = 'GB', ", "source = 's', ", "date = '2024', ", ", tier = 'datasheet'"] {
+            let error = read::<File>(&FULL.replace(missing, ""), "x.toml").unwrap_err();
+            assert!(error.message().starts_with("`x.toml`: `memory`: missing field"), "{missing}: {error}");
+            assert_eq!(error.exit_code(), 2);
+        }
+    }
+
+    #[test]
+    fn wrong_values_are_refused_with_file_field_and_reason() {
+        for (from, to, part) in [
+            ("'GB'", "'GB/s'", "is not an amount of memory"),
+            ("80", "-80", "negative"),
+            ("80", "nan", "finite"),
+            ("80", "1e300", "beyond"),
+            ("80", "'eighty'", "invalid type"),
+            ("'2024'", "'last year'", "date `last year`"),
+            ("'2024'", "'2024-13'", "date `2024-13`"),
+            ("'datasheet'", "'hearsay'", "unknown variant"),
+            ("tier", "level", "unknown field `level`"),
+            ("tier =", "low = 90, high = 100, tier =", "not in order"),
+            ("tier =", "low = 10, tier =", "give `low` and `high`"),
+        ] {
+            let error = read::<File>(&FULL.replacen(from, to, 1), "x.toml").unwrap_err();
+            assert!(error.message().starts_with("`x.toml`: `memory"), "{error}");
+            assert!(error.message().contains(part), "{to}: {error}");
+        }
+        let error = read::<File>("memory = [", "x.toml").unwrap_err();
+        assert!(error.message().starts_with("`x.toml`: line 1: "), "{error}");
+    }
+
+    #[test]
+    fn a_provenance_table_is_inherited_and_can_be_overridden() {
+        let text = "provenance = { source = 'a', date = '2020', tier = 'published' }\n\
+                    memory = { value = 1, unit = 'GiB', tier = 'assumed' }";
+        let file: File = read(text, "x.toml").unwrap();
+        assert_eq!(file.memory.stamp.source, "a");
+        assert_eq!(file.memory.stamp.tier, Tier::Assumed);
+    }
+
+    #[test]
+    fn a_spread_has_its_value_as_median_and_its_ends_as_ends() {
+        let range = Spread::Range { low: 1.0, high: 8.0 };
+        assert!((range.at(2.0, 0.5) - 2.0).abs() < 1e-12);
+        assert!((range.at(2.0, 0.0) - 1.0).abs() < 1e-12);
+        assert!((range.at(2.0, 0.75) - 4.0).abs() < 1e-12);
+        assert!((Spread::Range { low: 0.0, high: 4.0 }.at(1.0, 0.25) - 0.5).abs() < 1e-12);
+        let log = Spread::Log(0.1);
+        assert!((log.at(3.0, 0.5) - 3.0).abs() < 1e-9);
+        assert!((log.at(1.0, 0.95).ln() / 0.1 - 1.645).abs() < 0.001);
+    }
+
+    #[test]
+    fn a_value_is_written_as_it_is_read() {
+        let text = "memory = { value = 40, unit = 'GB', low = 20, high = 80, source = 's', date = '2024', tier = 'assumed', note = 'n' }";
+        let file: File = read(text, "x.toml").unwrap();
+        let again = toml::to_string(&file.memory).unwrap();
+        let back: Value<Bytes> = toml::from_str(&again).unwrap();
+        assert_eq!(back, file.memory);
+    }
+}

@@ -1,0 +1,119 @@
+//! Units as types: a value in a file names its unit, and a unit of another kind is an error.
+//!
+//! Everything is kept in base units: bytes, seconds, flop/s, bytes/s, watts, and plain numbers.
+
+/// A kind of quantity and the units it may be written in.
+pub trait Dimension: Copy + Clone + std::fmt::Debug + PartialEq + Send + Sync + 'static {
+    /// What it is called in a message: `rate of arithmetic`.
+    const WHAT: &'static str;
+    /// Unit and its size in base units; the first is the base unit.
+    const UNITS: &'static [(&'static str, f64)];
+    /// Whether zero is a possible value.
+    const ZERO: bool = false;
+    /// Largest value in base units that is taken at all; anything above is a typing error.
+    const MAX: f64;
+}
+
+macro_rules! dimension {
+    ($(#[$doc:meta])* $name:ident, $what:literal, zero: $zero:literal, max: $max:expr, [$(($unit:literal, $size:expr)),+ $(,)?]) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub struct $name;
+        impl Dimension for $name {
+            const WHAT: &'static str = $what;
+            const UNITS: &'static [(&'static str, f64)] = &[$(($unit, $size)),+];
+            const ZERO: bool = $zero;
+            const MAX: f64 = $max;
+        }
+    };
+}
+
+dimension!(/// An amount of memory or traffic.
+    Bytes, "an amount of memory", zero: true, max: 1e21,
+    [("B", 1.0), ("KB", 1e3), ("MB", 1e6), ("GB", 1e9), ("TB", 1e12), ("PB", 1e15),
+     ("KiB", 1024.0), ("MiB", 1_048_576.0), ("GiB", 1_073_741_824.0), ("TiB", 1_099_511_627_776.0)]);
+dimension!(/// A bandwidth, per direction.
+    Bandwidth, "a bandwidth", zero: false, max: 1e18,
+    [("B/s", 1.0), ("MB/s", 1e6), ("GB/s", 1e9), ("TB/s", 1e12), ("Gbit/s", 1.25e8), ("Tbit/s", 1.25e11)]);
+dimension!(/// A rate of arithmetic.
+    FlopRate, "a rate of arithmetic", zero: false, max: 1e24,
+    [("flop/s", 1.0), ("Gflop/s", 1e9), ("Tflop/s", 1e12), ("Pflop/s", 1e15), ("Eflop/s", 1e18)]);
+dimension!(/// A time.
+    Time, "a time", zero: true, max: 1e10,
+    [("s", 1.0), ("ns", 1e-9), ("us", 1e-6), ("ms", 1e-3), ("min", 60.0), ("h", 3600.0), ("day", 86_400.0)]);
+dimension!(/// A power.
+    Power, "a power", zero: false, max: 1e12,
+    [("W", 1.0), ("kW", 1e3), ("MW", 1e6), ("GW", 1e9)]);
+dimension!(/// A pure number: a fraction, a factor, a standard deviation of a logarithm.
+    Ratio, "a pure number", zero: true, max: 1e6,
+    [("1", 1.0), ("%", 0.01)]);
+dimension!(/// A number of accelerators.
+    Accelerators, "a number of accelerators", zero: false, max: 1e8,
+    [("accelerator", 1.0)]);
+dimension!(/// A number of tokens.
+    Tokens, "a number of tokens", zero: false, max: 1e18,
+    [("token", 1.0), ("Mtoken", 1e6), ("Gtoken", 1e9), ("Ttoken", 1e12)]);
+dimension!(/// A failure rate of nodes: the base unit is failures per node and second.
+    NodeFailureRate, "a failure rate", zero: true, max: 1.0,
+    [("1/(node s)", 1.0), ("1/(1000 node day)", 1.0 / 86_400_000.0), ("1/(node day)", 1.0 / 86_400.0)]);
+dimension!(/// Bytes moved or held per element of something.
+    BytesPerElement, "bytes per element", zero: false, max: 1e6,
+    [("B/element", 1.0)]);
+
+/// The size of `unit` in base units of `D`, or why it is none.
+pub fn unit_size<D: Dimension>(unit: &str) -> Result<f64, String> {
+    D::UNITS.iter().find(|(name, _)| *name == unit).map(|(_, size)| *size).ok_or_else(|| {
+        let known: Vec<_> = D::UNITS.iter().map(|(name, _)| format!("`{name}`")).collect();
+        format!("unit `{unit}` is not {}: one of {}", D::WHAT, known.join(", "))
+    })
+}
+
+/// `value` in `unit` as base units of `D`, refused where it is impossible.
+pub fn to_base<D: Dimension>(value: f64, unit: &str) -> Result<f64, String> {
+    let size = unit_size::<D>(unit)?;
+    let base = value * size;
+    if value.is_nan() || value.is_infinite() {
+        Err(format!("{value} is no finite number"))
+    } else if base < 0.0 {
+        Err(format!("{value} {unit} is negative"))
+    } else if base == 0.0 && !D::ZERO {
+        Err(format!("{value} {unit}: {} of zero is impossible here", D::WHAT))
+    } else if base > D::MAX {
+        Err(format!("{value:e} {unit} is beyond any machine (at most {:e} {})", D::MAX, D::UNITS[0].0))
+    } else {
+        Ok(base)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_of_another_kind_is_refused_and_the_right_ones_are_named() {
+        let error = to_base::<Bandwidth>(80.0, "GB").unwrap_err();
+        assert!(error.contains("`GB` is not a bandwidth") && error.contains("`GB/s`"), "{error}");
+    }
+
+    #[test]
+    fn impossible_values_are_refused() {
+        for (value, part) in [(-1.0, "negative"), (0.0, "zero"), (f64::NAN, "finite"), (1e300, "beyond")] {
+            let error = to_base::<Bandwidth>(value, "GB/s").unwrap_err();
+            assert!(error.contains(part), "{value}: {error}");
+        }
+        assert!(to_base::<Bandwidth>(1e308, "TB/s").unwrap_err().contains("beyond"));
+        assert!(to_base::<Bandwidth>(f64::INFINITY, "TB/s").unwrap_err().contains("finite"));
+    }
+
+    #[test]
+    fn a_bit_rate_is_an_eighth_of_the_byte_rate() {
+        assert_eq!(to_base::<Bandwidth>(400.0, "Gbit/s"), to_base::<Bandwidth>(50.0, "GB/s"));
+    }
+
+    #[test]
+    fn a_failure_rate_per_thousand_node_days_gives_metas_mean_time_between_failures() {
+        let rate = to_base::<NodeFailureRate>(6.50, "1/(1000 node day)").unwrap();
+        let hours = 1.0 / (2048.0 * rate) / 3600.0;
+        assert!((hours - 1.80).abs() < 0.005, "{hours}");
+    }
+}

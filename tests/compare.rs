@@ -1,7 +1,6 @@
 //! `flopcast compare` as a script sees it. The records are made by scripted devices, so no adapter is needed.
 #![cfg(feature = "cli")]
 
-#[allow(dead_code)]
 mod support;
 
 use flopcast::kernel::{Class, DataClass, Family, Precision, Settings, Shape};

@@ -18,6 +18,7 @@ mod project;
 #[cfg(feature = "gpu")]
 mod run;
 mod search;
+mod self_test;
 #[cfg(feature = "gpu")]
 mod stop;
 mod validate;
@@ -53,6 +54,7 @@ enum Verb {
     Catalog(catalog::Args),
     Matmul(matmul::Args),
     Search(search::Args),
+    SelfTest(self_test::Args),
     Validate(validate::Args),
 }
 
@@ -104,6 +106,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Verb::Catalog(args)) => catalog::run(&args),
         Some(Verb::Matmul(args)) => matmul::run(&args),
         Some(Verb::Search(args)) => search::run(&args),
+        Some(Verb::SelfTest(args)) => self_test::run(&args),
         Some(Verb::Validate(args)) => validate::run(&args),
         #[cfg(feature = "gpu")]
         Some(Verb::Run(args)) => run::run(&args),

@@ -90,9 +90,19 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         // An older calibration must not stand beside a newer record as if it came from it.
         std::fs::remove_file(&calibration_file).or_failed(format!("`{}`", calibration_file.display()))?;
     }
+    // A software adapter's curve says nothing of hardware: the forecast stands on published figures, and
+    // the path through the calibration is shown beside it, marked.
+    let mut bases = vec![calibration];
+    if calibration.is_some_and(|c| c.software) {
+        bases.insert(0, None);
+    }
     let options = Options { transfer: Transfer::Shape };
-    let projections =
-        ANNOUNCED.iter().map(|name| project(&catalog, name, calibration, &options)).collect::<Result<Vec<_>>>()?;
+    let mut projections = Vec::new();
+    for basis in bases {
+        for name in ANNOUNCED {
+            projections.push(project(&catalog, name, basis, &options)?);
+        }
+    }
     write(&projection_file, &projections)?;
 
     let equivalents = calibration.map(|c| Equivalents::new(c, None));

@@ -21,7 +21,10 @@ pub fn text(
     if let Some(equivalents) = equivalents {
         out += &projection::equivalents(equivalents);
     }
-    out += "\ntraining the Grok-1-shaped mixture of experts (314B) on the announced clusters; 5–95 % in brackets\n\n";
+    out += &format!(
+        "\ntraining the Grok-1-shaped mixture of experts (314B) on {}; 5–95 % in brackets\n\n",
+        tokens(projections)
+    );
     out += &projection::summary(projections);
     out += &basis(calibration, projections);
     out
@@ -52,12 +55,21 @@ fn best(rows: &[Row]) -> String {
     )
 }
 
+/// The token budget, with what it rests on.
+fn tokens(projections: &[Projection]) -> String {
+    let mut assumptions = projections.iter().flat_map(|p| &p.assumptions);
+    assumptions
+        .find(|a| a.name == "tokens")
+        .map_or("the scenario's tokens".into(), |a| format!("{} {} ({}: {})", a.value, a.unit, a.tier, a.note))
+}
+
 /// What the forecasts rest on, and how far out they reach.
 fn basis(calibration: Option<&Calibration>, projections: &[Projection]) -> String {
     let mut out = String::from("\n");
     match calibration {
         Some(c) if c.software => {
-            out += "SOFTWARE: the measured curve is that of a software adapter: right for trying the path, never a statement about hardware\n";
+            out += "SOFTWARE: rows so marked carry over the curve of a software adapter: right for trying the path, never a\n\
+                statement about hardware; the rows above them rest on published figures alone\n";
         }
         Some(_) => {
             out += "the shape of the measured curve carries over to the clusters' accelerators, never its rate\n"

@@ -111,8 +111,7 @@ pub fn screen(p: &Projection) -> String {
 
 /// Several projections in a table of few columns: for the main screen.
 pub fn summary(projections: &[Projection]) -> String {
-    let mut table =
-        Table::new(&["scenario", ">accelerators", ">step time", ">MFU", ">days", ">goodput", "kind", "rests on"]);
+    let mut table = Table::new(&["scenario", ">used", ">step time", ">MFU", ">days", ">goodput", "kind", "rests on"]);
     for p in projections {
         let range = |name: &str| {
             p.quantities.get(name).map_or("–".into(), |q| {

@@ -262,3 +262,13 @@ fn a_matrix_that_cannot_be_held_ends_with_the_number_and_exit_1() {
         ended.refused(1, "the adapter allows");
     });
 }
+
+#[test]
+fn an_output_folder_that_cannot_be_written_is_found_before_anything_runs() {
+    on_adapter(|_| {
+        let file = folder("main-job").join("a file");
+        std::fs::write(&file, "").unwrap();
+        let ended = run(flopcast(&["run", "--out"]).arg(file.join("below")));
+        ended.refused(2, "cannot be written");
+    });
+}

@@ -56,3 +56,76 @@ fn a_reader_that_goes_away_is_no_panic() {
     let output = child.wait_with_output().unwrap();
     assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"));
 }
+
+#[test]
+fn a_record_cut_in_the_middle_is_refused_with_file_and_line() {
+    let folder = folder("cut");
+    let file = folder.join("record.jsonl");
+    std::fs::write(&file, "{\"schema\":\"flopcast.measurement/1\",\"tool\":{\"ver").unwrap();
+    run(flopcast(&["calibrate"]).arg(&file)).refused(2, "record.jsonl:1`: the last line is cut off");
+    std::fs::write(&file, "{\"schema\":\"flopcast.measurement/99\"}\n").unwrap();
+    run(flopcast(&["calibrate"]).arg(&file)).refused(2, "flopcast.measurement/99");
+    std::fs::write(&file, "").unwrap();
+    run(flopcast(&["calibrate"]).arg(&file)).refused(2, "no measurement");
+    run(&mut flopcast(&["calibrate", "/not/there.jsonl"])).refused(2, "/not/there.jsonl");
+}
+
+#[test]
+fn a_calibration_of_another_schema_is_refused() {
+    let file = folder("schema").join("calibration.json");
+    std::fs::write(&file, "{\"schema\":\"flopcast.calibration/99\"}").unwrap();
+    run(flopcast(&["project", "--calibration"]).arg(&file)).refused(2, "flopcast.calibration/99");
+    std::fs::write(&file, "{\"schema\":\"flopcast.cal").unwrap();
+    run(flopcast(&["project", "--calibration"]).arg(&file)).refused(2, "cut off");
+}
+
+#[test]
+fn a_forecast_needs_no_adapter_and_says_that_it_rests_on_published_figures() {
+    for scenario in ["xai-300k-b200", "tesla-85k-h100", "xai-12k-h100-redirected"] {
+        let ended = without_adapter(&["project", "--scenario", scenario, "--format", "json"]);
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        let projection = ended.json();
+        for name in ["step_time", "mfu", "tokens_per_s", "run_days", "cluster_flop_per_s", "goodput"] {
+            let q = &projection["quantities"][name];
+            let [p5, p50, p95] = ["p5", "p50", "p95"].map(|p| q[p].as_f64().unwrap_or(f64::NAN));
+            assert!(0.0 < p5 && p5 <= p50 && p50 <= p95, "{scenario} {name}: {q}");
+            assert_eq!(q["software"], false);
+            assert!(q["tier"].is_string() && q["unit"].is_string());
+        }
+        assert!(projection["warnings"].to_string().contains("published figures alone"), "{projection}");
+    }
+}
+
+#[test]
+fn a_scenario_that_is_none_is_refused_with_file_field_and_reason() {
+    run(&mut flopcast(&["project", "--scenario", "xai-300k-b20"])).refused(2, "xai-300k-b200");
+    let file = folder("scenario").join("mine.toml");
+    let own = run(&mut flopcast(&["catalog", "scenarios", "tesla-85k-h100"]));
+    assert_eq!(own.code, Some(0), "{own:#?}");
+    std::fs::write(&file, &own.stdout).unwrap();
+    let ended = run(flopcast(&["project", "--scenario"]).arg(&file));
+    assert_eq!(ended.code, Some(0), "a built-in scenario printed is a file that is taken: {ended:#?}");
+    std::fs::write(&file, own.stdout.replace("Ttoken", "GB/s")).unwrap();
+    run(flopcast(&["project", "--scenario"]).arg(&file)).refused(2, "tokens");
+    std::fs::write(&file, format!("{}\nspeed_of_light = 3\n", own.stdout)).unwrap();
+    run(flopcast(&["project", "--scenario"]).arg(&file)).refused(2, "speed_of_light");
+}
+
+#[test]
+fn every_shelf_of_the_catalogue_prints_as_text_and_json() {
+    for shelf in ["accelerators", "clusters", "jobs", "scenarios"] {
+        let text = run(&mut flopcast(&["catalog", shelf]));
+        assert_eq!(text.code, Some(0), "{text:#?}");
+        assert!(text.stdout.lines().count() > 3);
+        let json = run(&mut flopcast(&["catalog", shelf, "--format", "json"]));
+        assert!(json.json().is_object() || json.json().is_array());
+    }
+    run(&mut flopcast(&["catalog", "jobs", "grok-2"])).refused(2, "grok-1");
+}
+
+#[test]
+fn every_lie_of_the_self_test_is_caught() {
+    let ended = run(&mut flopcast(&["self-test", "--format", "json"]));
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert!(ended.json().as_array().unwrap().iter().all(|o| o["caught"] == true));
+}

@@ -232,6 +232,13 @@ fn measure_prints_rows_and_writes_a_line_for_each() {
             assert!(0.0 < lo && lo <= rate && rate <= hi, "{row}");
             assert!(row["samples"].as_u64().unwrap() >= 6);
         }
+        // Every figure and verdict comes out of the raw samples again, bit by bit.
+        let again = run(flopcast(&["measure", "--format", "json", "--replay"]).arg(&file).env("WGPU_BACKEND", "none"));
+        assert_eq!(again.code, Some(0), "{again:#?}");
+        assert_eq!(again.stdout, ended.stdout);
+        let edited = text.replacen("\"samples\":", "\"samples\": ", 1).replacen("\"median\":", "\"median\":1", 1);
+        std::fs::write(&file, edited).unwrap();
+        run(flopcast(&["measure", "--replay"]).arg(&file)).refused(1, "derives otherwise");
     });
 }
 

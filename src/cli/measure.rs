@@ -10,9 +10,9 @@ use crate::measure::effort::Effort;
 use crate::measure::record::{Missing, Record, Verdict};
 use crate::measure::row::Row;
 use crate::measure::suite::{DEFAULT_SEED, Selection, Suite};
-use crate::measure::{Executor, Log, sweep};
+use crate::measure::{Executor, Log, replay, sweep, wire};
 use crate::report;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Prove and time matmul kernels on an adapter: C (m×n) = A (m×k) · B (k×n).
@@ -26,6 +26,7 @@ use std::process::ExitCode;
 #[command(after_help = "Examples:
   flopcast measure --suite quick --out measurements.jsonl
   flopcast measure --shapes 512x512x512,1000x37x1300 --kernels register_tiled
+  flopcast measure --replay measurements.jsonl
   flopcast measure --adapter vulkan --suite smoke --format json")]
 pub struct Args {
     /// An adapter's index, a part of its name, `vulkan|gl|metal|dx12`, or `backend:name`.
@@ -55,6 +56,9 @@ pub struct Args {
     /// Record file, one JSON line per case; an older one is kept as FILE.previous.
     #[arg(long, value_name = "FILE.jsonl")]
     out: Option<PathBuf>,
+    /// Derive every figure and verdict of a record again from its raw samples, with no adapter.
+    #[arg(long, value_name = "FILE.jsonl", conflicts_with_all = ["adapter", "shapes", "kernels", "out"])]
+    replay: Option<PathBuf>,
     /// How to print.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -64,6 +68,9 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
+    if let Some(file) = &args.replay {
+        return replayed(file, args.format);
+    }
     let mut log = args.out.as_deref().map(Log::create).transpose()?;
     let selection = gpu::choose(args.adapter.as_deref())?;
     let mut executor = GpuExecutor::open(&selection)?;
@@ -94,6 +101,27 @@ fn families(args: &Args, class: Class) -> Vec<Family> {
         ([], Suite::Quick) => Family::usual(class, args.precision),
         ([], _) => Family::of(args.precision),
         (asked, _) => asked.to_vec(),
+    }
+}
+
+/// Prints a record's figures derived again, and fails where one comes out otherwise than it stands there.
+fn replayed(file: &Path, format: Format) -> Result<ExitCode> {
+    let wire = wire::read(file)?;
+    let again: Vec<Record> = wire.records.iter().map(replay).collect();
+    let rows: Vec<Row> = again.iter().map(Row::from).collect();
+    match format {
+        Format::Json => output::json(&rows)?,
+        Format::Text => output::data(&report::measurement::text(&rows))?,
+    }
+    if let Some(cut) = wire.cut {
+        output::talk(&format!("`{}:{}`: the last line is cut off and was left out", file.display(), cut.line));
+    }
+    match again.iter().zip(&wire.records).find(|(again, record)| again != record) {
+        None => Ok(ExitCode::SUCCESS),
+        Some((_, record)) => {
+            Err(Error::failed(format!("`{}`: `{}` derives otherwise", file.display(), record.case.id()))
+                .hint("the record was edited, or made by another version"))
+        }
     }
 }
 
@@ -135,7 +163,7 @@ pub fn measured(
 /// How the measuring ended, as an exit code or an error that names the first case without a figure.
 fn verdict(records: &[Record]) -> Result<ExitCode> {
     if stop::asked() {
-        return Err(Error::new(Kind::Interrupted, format!("interrupted after {} cases", records.len())));
+        return Err(Error::new(Kind::Interrupted, format!("interrupted, with {} cases done", records.len())));
     }
     let wrong = |r: &&Record| match r.missing {
         Some(Missing::Failed { .. }) => true,

@@ -78,7 +78,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     let records = measured(&mut executor, &wanted, &Effort::quick(), &mut log, !args.no_progress)?;
     if stop::asked() {
-        return Err(Error::new(Kind::Interrupted, format!("interrupted after {} cases", records.len()))
+        return Err(Error::new(Kind::Interrupted, format!("interrupted, with {} cases done", records.len()))
             .hint(format!("what was measured is in `{}`", measurements_file.display())));
     }
 

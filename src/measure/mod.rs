@@ -2,7 +2,7 @@
 //!
 //! [`suite`] says what to measure, [`engine`] proves and times one case on an [`Executor`],
 //! [`clocks`] and [`figure`] turn the raw samples into a figure with a verdict, [`record`] is the wire
-//! format, [`row`] what a user sees of a record, [`sweep`](sweep()) does a list of cases.
+//! format, [`replay`](replay()) derives a record again, [`row`] what a user sees of a record, [`sweep`](sweep()) does a list of cases.
 
 pub mod clocks;
 pub mod compare;
@@ -11,6 +11,7 @@ pub mod engine;
 mod executor;
 pub mod figure;
 pub mod record;
+mod replay;
 pub mod row;
 pub mod scripted;
 pub mod self_test;
@@ -21,4 +22,5 @@ mod sweep;
 pub mod wire;
 
 pub use executor::{Executor, Lap, Step};
+pub use replay::replay;
 pub use sweep::{Log, sweep};

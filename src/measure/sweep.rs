@@ -5,6 +5,7 @@ use super::effort::Effort;
 use super::engine::{Pace, Stage, measure};
 use super::record::Record;
 use super::suite::Request;
+use super::wire;
 use crate::error::{Context, Error, Result};
 use std::fs::File;
 use std::io::Write;
@@ -37,8 +38,7 @@ impl Log {
     /// Writes one record as one line, and flushes it.
     pub fn write(&mut self, record: &Record) -> Result<()> {
         let shown = self.path.display();
-        let mut line = serde_json::to_string(record).or_failed(format!("`{shown}`"))?;
-        line.push('\n');
+        let line = wire::line(record).map_err(|e| e.context(format!("`{shown}`")))?;
         self.file.write_all(line.as_bytes()).and_then(|()| self.file.flush()).or_failed(format!("`{shown}`"))
     }
 }

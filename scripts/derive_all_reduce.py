@@ -10,30 +10,11 @@ boxes, the same two with base + hop · log2(boxes)^power each, the tree in the s
 Fitted on the logarithm of the time; the error is on rows left out in five folds.
 """
 import csv, math, random, sys
+from simplex import nelder_mead
 
-def nelder_mead(f, start, iterations=2500):
-    simplex = [list(start)] + [[x * (1.35 if i == j else 1) for j, x in enumerate(start)] for i in range(len(start))]
-    values = [f(p) for p in simplex]
-    for _ in range(iterations):
-        order = sorted(range(len(simplex)), key=lambda i: values[i])
-        simplex, values = [simplex[i] for i in order], [values[i] for i in order]
-        centre = [sum(p[j] for p in simplex[:-1]) / (len(simplex) - 1) for j in range(len(start))]
-        along = lambda t: [c + t * (w - c) for c, w in zip(centre, simplex[-1])]
-        reflected = along(-1.0); value = f(reflected)
-        if value < values[0]:
-            further = along(-2.0); far = f(further)
-            simplex[-1], values[-1] = (further, far) if far < value else (reflected, value)
-        elif value < values[-2]:
-            simplex[-1], values[-1] = reflected, value
-        else:
-            inner = along(0.5); near = f(inner)
-            if near < values[-1]:
-                simplex[-1], values[-1] = inner, near
-            else:
-                for i in range(1, len(simplex)):
-                    simplex[i] = [(a + b) / 2 for a, b in zip(simplex[i], simplex[0])]
-                    values[i] = f(simplex[i])
-    return simplex[min(range(len(simplex)), key=lambda i: values[i])]
+def descend(f, start):
+    corners = [list(start)] + [[x * (1.35 if i == j else 1) for j, x in enumerate(start)] for i in range(len(start))]
+    return nelder_mead(f, corners, 2500)
 
 def inside(p, n, s):
     low_base, low_hop, low_bw, high_base, high_hop, high_bw, switch_low, switch_high = p
@@ -53,7 +34,7 @@ def loss(form, p, rows):
     return sum(abs(math.log(form(p, n, s) / t)) for n, s, t in rows) / len(rows)
 
 def fit(form, rows, starts):
-    return min((nelder_mead(lambda p: loss(form, p, rows), s) for s in starts), key=lambda p: loss(form, p, rows))
+    return min((descend(lambda p: loss(form, p, rows), s) for s in starts), key=lambda p: loss(form, p, rows))
 
 rows_in, rows_out = [], []
 for r in csv.DictReader(open(sys.argv[1])):

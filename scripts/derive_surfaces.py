@@ -10,6 +10,7 @@ the share `waves`. Four numbers per surface, fitted on the logarithm of the late
 the error is the standard deviation of the logarithm on rows left out in five folds.
 """
 import csv, math, random, sys
+from simplex import nelder_mead
 from collections import defaultdict
 
 NAMES = {"A100-SXM-80GB": "a100", "H100-SXM-80GB": "h100", "H200-SXM": "h200", "B200-SXM": "b200",
@@ -45,30 +46,9 @@ def loss(p, data, args):
         total += e * e if e < 0.2 else 0.4 * e - 0.04
     return total / len(data)
 
-def nelder_mead(f, start, steps, iterations=260):
-    simplex = [list(start)] + [[x + (steps[i] if i == j else 0) for j, x in enumerate(start)] for i in range(len(start))]
-    values = [f(p) for p in simplex]
-    for _ in range(iterations):
-        order = sorted(range(len(simplex)), key=lambda i: values[i])
-        simplex, values = [simplex[i] for i in order], [values[i] for i in order]
-        centre = [sum(p[j] for p in simplex[:-1]) / (len(simplex) - 1) for j in range(len(start))]
-        def along(t):
-            return [c + t * (w - c) for c, w in zip(centre, simplex[-1])]
-        reflected = along(-1.0); value = f(reflected)
-        if value < values[0]:
-            further = along(-2.0); far = f(further)
-            simplex[-1], values[-1] = (further, far) if far < value else (reflected, value)
-        elif value < values[-2]:
-            simplex[-1], values[-1] = reflected, value
-        else:
-            inner = along(0.5); near = f(inner)
-            if near < values[-1]:
-                simplex[-1], values[-1] = inner, near
-            else:
-                for i in range(1, len(simplex)):
-                    simplex[i] = [(a + b) / 2 for a, b in zip(simplex[i], simplex[0])]
-                    values[i] = f(simplex[i])
-    return simplex[min(range(len(simplex)), key=lambda i: values[i])]
+def descend(f, start, steps):
+    corners = [list(start)] + [[x + (steps[i] if i == j else 0) for j, x in enumerate(start)] for i in range(len(start))]
+    return nelder_mead(f, corners, 260)
 
 print("# How the time of a matrix product depends on its extents: see scripts/derive_surfaces.py.")
 print('[provenance]\nsource = "aiconfigurator"\ndate = "2026-11-23"\ntier = "published"')
@@ -79,7 +59,7 @@ for (device, dtype), data in sorted(rows.items()):
     if not s[COLUMN[dtype]]:
         continue
     args = (float(s[COLUMN[dtype]]) * 1e12, float(s["mem_tb_s"]) * 1e12, WIDTH[dtype], UNITS[name])
-    fit = lambda d: nelder_mead(lambda p: loss(p, d, args), [0.75, 0.7, 4e-6, 0.5], [-0.1, -0.2, 3e-6, -0.3])
+    fit = lambda d: descend(lambda p: loss(p, d, args), [0.75, 0.7, 4e-6, 0.5], [-0.1, -0.2, 3e-6, -0.3])
     p = fit(data)
     order = data[:]; random.shuffle(order)
     errors = []

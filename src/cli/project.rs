@@ -54,6 +54,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             Some(Carry::None) => Transfer::None,
             _ => Transfer::Shape,
         },
+        layout: None,
     };
     let result = project(&catalog, &name, calibration.as_ref(), &options)?;
     match args.format {

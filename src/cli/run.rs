@@ -11,7 +11,7 @@ use crate::measure::effort::Effort;
 use crate::measure::row::Row;
 use crate::measure::suite::{DEFAULT_SEED, Selection, Suite};
 use crate::measure::{Executor, Log};
-use crate::project::{Catalog, Equivalents, Options, Projection, Transfer, run as project};
+use crate::project::{Catalog, Equivalents, Options, Projection, run as project};
 use crate::report::overview;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -96,7 +96,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if calibration.is_some_and(|c| c.software) {
         bases.insert(0, None);
     }
-    let options = Options { transfer: Transfer::Shape };
+    let options = Options::default();
     let mut projections = Vec::new();
     for basis in bases {
         for name in ANNOUNCED {

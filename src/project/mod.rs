@@ -20,7 +20,9 @@ pub use equivalents::{Equivalent, Equivalents};
 pub use machine::Machine;
 pub use matmul::{GiantMatmul, giant_matmul, linpack_seconds};
 pub use plan::{Asked, Choice, Place, Plan, Ranged, Robust, Target, plan};
-pub use projection::{Assumption, Options, Projection, Quantity, Sensitivity, SourceRef, Transfer, run};
+pub use projection::{
+    Assumption, Options, Projection, Quantity, Samples, Sensitivity, SourceRef, Transfer, run, run_sampled,
+};
 pub use scenario::{Forecast, Scenario};
 pub use search::{Candidate, Found, Space, best_layout, search};
 pub use step::{Step, StepModel};

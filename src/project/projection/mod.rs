@@ -5,7 +5,7 @@ mod rests;
 
 use crate::calibrate::{Calibration, Curve};
 use crate::cluster::failures::{best_interval, goodput, mean_time_to_failure};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::job::Layout;
 use crate::project::catalog::Catalog;
 use crate::project::constants::{COUNT, Constants};
@@ -38,11 +38,13 @@ pub enum Transfer {
 pub struct Options {
     /// What of a calibration carries over; without a calibration nothing does.
     pub transfer: Transfer,
+    /// The layout to take instead of the scenario's own or the best one; it may leave accelerators idle.
+    pub layout: Option<Layout>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { transfer: Transfer::Shape }
+        Options { transfer: Transfer::Shape, layout: None }
     }
 }
 
@@ -67,6 +69,10 @@ pub struct Quantity {
     /// Ids of its sources.
     pub sources: Vec<String>,
 }
+
+/// Every draw of every quantity, by name, in the order of the draws: the same index of two projections
+/// is the same Sobol point, so that their difference is free of sampling noise.
+pub type Samples = BTreeMap<String, Vec<f64>>;
 
 /// Something that was taken rather than known.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -245,6 +251,16 @@ fn inputs(forecast: &Forecast, transferred: Option<&Curve>) -> Vec<Input> {
 /// carries over is the shape of its efficiency curve (see [`Transfer`]), never its rate. Errors: an
 /// unknown name, an impossible scenario, no layout that fits the memory.
 pub fn run(catalog: &Catalog, name: &str, calibration: Option<&Calibration>, options: &Options) -> Result<Projection> {
+    run_sampled(catalog, name, calibration, options).map(|(projection, _)| projection)
+}
+
+/// [`run`], with every draw.
+pub fn run_sampled(
+    catalog: &Catalog,
+    name: &str,
+    calibration: Option<&Calibration>,
+    options: &Options,
+) -> Result<(Projection, Samples)> {
     let forecast = Forecast::new(catalog, name)?;
     let transfer = if calibration.is_some() { options.transfer } else { Transfer::None };
     let measured = calibration.filter(|_| transfer == Transfer::Shape).map(Calibration::best);
@@ -256,8 +272,11 @@ pub fn run(catalog: &Catalog, name: &str, calibration: Option<&Calibration>, opt
         constants.set(index, *value);
     }
 
-    let (layout, searched) = match &forecast.scenario.layout {
-        Some(layout) => (*layout, 0),
+    let (layout, searched) = match options.layout.as_ref().or(forecast.scenario.layout.as_ref()) {
+        Some(layout) => {
+            stands(layout, &forecast)?;
+            (*layout, 0)
+        }
         None => {
             let (layout, _, searched) = best_layout(forecast.job, &forecast.run, &forecast.machine, &constants, curve)
                 .map_err(|e| e.context(format!("scenario `{name}`")))?;
@@ -286,7 +305,7 @@ pub fn run(catalog: &Catalog, name: &str, calibration: Option<&Calibration>, opt
     sensitivities.sort_by(|x, y| y.total.total_cmp(&x.total));
 
     let provenance = Rests::new(&forecast, calibration.filter(|_| curve.is_some()));
-    let quantities = quantities(&forecast, &model, &central, &draws, &provenance);
+    let (quantities, samples) = quantities(&forecast, &model, &central, &draws, &provenance);
     let equivalents = calibration.map(|c| Equivalents::new(c, quantities.get("cluster_flop_per_s").map(|q| q.value)));
     let idle = forecast.machine.accelerators as u64 - layout.accelerators();
     let kind = if assumed_share > 0.5 { "scenario" } else { "estimate" };
@@ -300,7 +319,7 @@ pub fn run(catalog: &Catalog, name: &str, calibration: Option<&Calibration>, opt
         software,
         transfer,
         layout,
-        layout_stated: forecast.scenario.layout.is_some(),
+        layout_stated: searched == 0,
         layouts_searched: searched,
         idle_accelerators: idle,
         quantities,
@@ -316,7 +335,17 @@ pub fn run(catalog: &Catalog, name: &str, calibration: Option<&Calibration>, opt
     };
     projection.sources = sources(catalog, &projection);
     projection.warnings = warnings(&projection, &forecast, &central, calibration);
-    Ok(projection)
+    Ok((projection, samples))
+}
+
+/// Refuses a layout that the scenario's job, batch or count cannot run.
+fn stands(layout: &Layout, forecast: &Forecast) -> Result<()> {
+    layout.check(forecast.job, &forecast.run)?;
+    let (used, there) = (layout.accelerators() as f64, forecast.machine.accelerators);
+    if used > there {
+        return Err(Error::usage(format!("`layout`: `{layout}` takes {used} accelerators of {there}")));
+    }
+    Ok(())
 }
 
 fn parts(step: &Step) -> BTreeMap<String, f64> {
@@ -340,15 +369,17 @@ fn quantities(
     central: &Draw,
     draws: &[Draw],
     rests: &Rests,
-) -> BTreeMap<String, Quantity> {
+) -> (BTreeMap<String, Quantity>, Samples) {
     let f = forecast;
     let flop = f.job.step_flop(&f.run);
     let tokens = f.run.batch * f.run.sequence;
     let peak = f.machine.peak * model.layout().accelerators() as f64;
     let steps = (f.scenario.tokens.value / tokens).ceil();
     let mut all = BTreeMap::new();
+    let mut samples = Samples::new();
     let mut put = |name: &str, unit: &str, rests: &Provenance, of: &dyn Fn(&Draw) -> f64| {
         let mut values: Vec<f64> = draws.iter().map(of).collect();
+        samples.insert(name.to_string(), values.clone());
         values.sort_by(f64::total_cmp);
         // Two digits of MFU are what an extrapolation can carry.
         let tidy = |x: f64| if name == "mfu" { two_digits(x) } else { x };
@@ -382,7 +413,7 @@ fn quantities(
     put("memory_per_accelerator", "GB", &rests.memory, &|d| d.memory / 1e9);
     put("run_days", "day", &run, &|d| steps * d.step.total / useful(d) / 86_400.0);
     put("steps", "1", &rests.job.clone().join(&rests.tokens), &|_| steps);
-    all
+    (all, samples)
 }
 
 /// `x` to two significant digits.

@@ -4,7 +4,7 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use flopcast::gpu::{self, GpuExecutor};
 use flopcast::kernel::{DataClass, Family, Kernel, Operands, Precision, Settings, Shape, prove};
-use flopcast::measure::Executor;
+use flopcast::measure::{Executor, Timed};
 use std::time::Duration;
 
 fn matmul(c: &mut Criterion) {

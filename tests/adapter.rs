@@ -6,8 +6,8 @@ mod support;
 
 use flopcast::gpu::{self, GpuExecutor};
 use flopcast::kernel::{DataClass, Family, Kernel, Operands, Precision, Settings, Shape, prove};
-use flopcast::measure::Executor;
 use flopcast::measure::record::{Record, Verdict};
+use flopcast::measure::{Executor, Timed};
 use std::sync::Mutex;
 use support::{flopcast, folder, run};
 
@@ -277,5 +277,29 @@ fn an_output_folder_that_cannot_be_written_is_found_before_anything_runs() {
         std::fs::write(&file, "").unwrap();
         let ended = run(flopcast(&["run", "--out"]).arg(file.join("below")));
         ended.refused(2, "cannot be written");
+    });
+}
+
+#[test]
+fn two_prepared_cases_do_not_touch_each_other() {
+    on_adapter(|selection| {
+        let mut executor = GpuExecutor::open(selection).unwrap();
+        let kernel = Kernel::compose(Family::Naive, "8x8".parse().unwrap(), Precision::F32).unwrap();
+        let shapes = [Shape::square(24), Shape { m: 9, n: 30, k: 17 }];
+        let operands = shapes.map(|shape| Operands::exact(shape, Precision::F32, 3));
+        for slot in [0, 1] {
+            executor.select(slot);
+            executor.prepare(&kernel, shapes[slot], Settings::default()).unwrap();
+            executor.load(&operands[slot]).unwrap();
+            executor.poison().unwrap();
+        }
+        executor.submit(1).unwrap();
+        executor.select(0);
+        assert!(!prove(&operands[0], &executor.read().unwrap(), Precision::F32, 3).passed, "still poisoned");
+        executor.submit(1).unwrap();
+        for slot in [0, 1] {
+            executor.select(slot);
+            assert!(prove(&operands[slot], &executor.read().unwrap(), Precision::F32, 3).passed, "slot {slot}");
+        }
     });
 }

@@ -1,8 +1,8 @@
 //! The progress bar on stderr, where that is a terminal.
 
-use crate::measure::engine::Stage;
 use crate::measure::record::Record;
 use crate::measure::suite::Request;
+use crate::measure::timing::Stage;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Steps of the bar per case.

@@ -7,8 +7,8 @@ use super::parts::Parts;
 use super::pipeline;
 use crate::error::Result;
 use crate::kernel::{Class, Feed, Kernel, Matrix, Operands, Precision, Settings, Shape};
-use crate::measure::record::{AdapterIdentity, METHOD, Missing, Tool};
-use crate::measure::{Executor, Lap, Step};
+use crate::measure::record::{AdapterIdentity, METHOD, Tool};
+use crate::measure::{Executor, Lap, Slots, Step, Timed};
 use std::time::Instant;
 
 /// A quiet NaN in halves, floats and doubles alike, and as a whole number beyond any sum of bytes: no
@@ -22,7 +22,7 @@ pub struct GpuExecutor {
     timestamps: Option<Timestamps>,
     opened: Instant,
     host_tick_ns: f64,
-    job: Option<Job>,
+    jobs: Slots<Job>,
 }
 
 /// Two timestamps and the way back to the host.
@@ -59,12 +59,12 @@ impl GpuExecutor {
             timestamps,
             opened: Instant::now(),
             host_tick_ns: host_tick_ns(),
-            job: None,
+            jobs: Slots::default(),
         })
     }
 
     fn job(&self) -> Step<&Job> {
-        self.job.as_ref().ok_or_else(|| Missing::Failed { error: "nothing is prepared".into() })
+        self.jobs.get()
     }
 
     /// A pass that takes the first timestamp, the last one, both or none.
@@ -106,26 +106,7 @@ impl Timestamps {
     }
 }
 
-impl Executor for GpuExecutor {
-    fn adapter(&self) -> &AdapterIdentity {
-        &self.report.identity
-    }
-
-    fn class(&self) -> Class {
-        let [least, most] = self.report.subgroup_size;
-        let has = self.report.features.iter().any(|f| f == "SUBGROUP");
-        Class { software: self.report.identity.software, subgroup: (has && least == most).then_some(least) }
-    }
-
-    fn tool(&self) -> Tool {
-        Tool {
-            version: env!("CARGO_PKG_VERSION").into(),
-            method: METHOD,
-            wgpu: WGPU_VERSION.into(),
-            naga: NAGA_VERSION.into(),
-        }
-    }
-
+impl Timed for GpuExecutor {
     fn tick_ns(&self) -> Option<f64> {
         self.timestamps.as_ref().map(|t| t.tick_ns)
     }
@@ -136,47 +117,6 @@ impl Executor for GpuExecutor {
 
     fn now_ns(&self) -> u64 {
         self.opened.elapsed().as_nanos() as u64
-    }
-
-    fn prepare(&mut self, kernel: &Kernel, shape: Shape, settings: Settings) -> Step<()> {
-        self.job = None;
-        let limits = self.gpu.device.limits();
-        pipeline::fits(&self.report, &limits, kernel)?;
-        feed::fits(&limits, kernel, shape)?;
-        let pipeline = pipeline::pipeline(&self.gpu, kernel, settings)?;
-        let strides = Strides::of(kernel, shape);
-        let operands = Operand::pair(&self.gpu, kernel, shape)?;
-        let size = strides.bytes(kernel, shape)[2];
-        use wgpu::BufferUsages as U;
-        let c = self.gpu.buffer("c", size, U::STORAGE | U::COPY_DST | U::COPY_SRC)?;
-        let poison = self.gpu.buffer("poison", size, U::COPY_DST | U::COPY_SRC)?;
-        let readable = self.gpu.buffer("read-back", size, U::COPY_DST | U::MAP_READ)?;
-        let pattern = vec![POISON; size.div_ceil(4) as usize];
-        self.gpu.queue.write_buffer(&poison, 0, bytemuck::cast_slice(&pattern));
-        let block = [kernel.tiling.block_m, kernel.tiling.block_n];
-        let parts = Parts::new(&self.gpu, &pipeline, (shape, strides), block, 1, (&operands, &c))?;
-        self.gpu.check("prepare")?;
-        let (feed, precision) = (kernel.feed(), kernel.precision);
-        self.job = Some(Job { shape, strides, feed, precision, block, pipeline, operands, c, poison, readable, parts });
-        Ok(())
-    }
-
-    fn load(&mut self, operands: &Operands) -> Step<()> {
-        let job = self.job()?;
-        job.operands[0].upload(&self.gpu, &operands.a);
-        job.operands[1].upload(&self.gpu, &operands.b);
-        self.gpu.run(self.encoder().finish(), "upload")
-    }
-
-    fn split(&mut self, parts: u32) -> Step<u32> {
-        let job = self.job()?;
-        let parts =
-            Parts::new(&self.gpu, &job.pipeline, (job.shape, job.strides), job.block, parts, (&job.operands, &job.c))?;
-        let count = parts.count();
-        if let Some(job) = &mut self.job {
-            job.parts = parts;
-        }
-        Ok(count)
     }
 
     fn poison(&mut self) -> Step<()> {
@@ -228,6 +168,71 @@ impl Executor for GpuExecutor {
             }
         };
         Ok(Lap { host_ns, device_ticks })
+    }
+}
+
+impl Executor for GpuExecutor {
+    fn adapter(&self) -> &AdapterIdentity {
+        &self.report.identity
+    }
+
+    fn class(&self) -> Class {
+        let [least, most] = self.report.subgroup_size;
+        let has = self.report.features.iter().any(|f| f == "SUBGROUP");
+        Class { software: self.report.identity.software, subgroup: (has && least == most).then_some(least) }
+    }
+
+    fn tool(&self) -> Tool {
+        Tool {
+            version: env!("CARGO_PKG_VERSION").into(),
+            method: METHOD,
+            wgpu: WGPU_VERSION.into(),
+            naga: NAGA_VERSION.into(),
+        }
+    }
+
+    fn select(&mut self, slot: usize) {
+        self.jobs.select(slot);
+    }
+
+    fn prepare(&mut self, kernel: &Kernel, shape: Shape, settings: Settings) -> Step<()> {
+        // Freed before anything new is allocated: two large cases need not fit at once.
+        self.jobs.clear();
+        let limits = self.gpu.device.limits();
+        pipeline::fits(&self.report, &limits, kernel)?;
+        feed::fits(&limits, kernel, shape)?;
+        let pipeline = pipeline::pipeline(&self.gpu, kernel, settings)?;
+        let strides = Strides::of(kernel, shape);
+        let operands = Operand::pair(&self.gpu, kernel, shape)?;
+        let size = strides.bytes(kernel, shape)[2];
+        use wgpu::BufferUsages as U;
+        let c = self.gpu.buffer("c", size, U::STORAGE | U::COPY_DST | U::COPY_SRC)?;
+        let poison = self.gpu.buffer("poison", size, U::COPY_DST | U::COPY_SRC)?;
+        let readable = self.gpu.buffer("read-back", size, U::COPY_DST | U::MAP_READ)?;
+        let pattern = vec![POISON; size.div_ceil(4) as usize];
+        self.gpu.queue.write_buffer(&poison, 0, bytemuck::cast_slice(&pattern));
+        let block = [kernel.tiling.block_m, kernel.tiling.block_n];
+        let parts = Parts::new(&self.gpu, &pipeline, (shape, strides), block, 1, (&operands, &c))?;
+        self.gpu.check("prepare")?;
+        let (feed, precision) = (kernel.feed(), kernel.precision);
+        self.jobs.fill(Job { shape, strides, feed, precision, block, pipeline, operands, c, poison, readable, parts });
+        Ok(())
+    }
+
+    fn load(&mut self, operands: &Operands) -> Step<()> {
+        let job = self.job()?;
+        job.operands[0].upload(&self.gpu, &operands.a);
+        job.operands[1].upload(&self.gpu, &operands.b);
+        self.gpu.run(self.encoder().finish(), "upload")
+    }
+
+    fn split(&mut self, parts: u32) -> Step<u32> {
+        let job = self.job()?;
+        let parts =
+            Parts::new(&self.gpu, &job.pipeline, (job.shape, job.strides), job.block, parts, (&job.operands, &job.c))?;
+        let count = parts.count();
+        self.jobs.get_mut()?.parts = parts;
+        Ok(count)
     }
 
     fn read(&mut self) -> Step<Matrix> {

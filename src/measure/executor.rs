@@ -15,9 +15,34 @@ pub struct Lap {
     pub device_ticks: Option<[u64; 2]>,
 }
 
-/// A device that multiplies matrices. One case at a time: `prepare`, `load`, then any number of
-/// `poison`, `submit` and `read`.
-pub trait Executor {
+/// Work that can be repeated under two clocks: all that [`super::timing`] asks for, be it a product, a
+/// copy or an empty dispatch.
+pub trait Timed {
+    /// Nanoseconds per device tick; `None` without timestamps.
+    fn tick_ns(&self) -> Option<f64>;
+
+    /// Smallest step of the host clock, nanoseconds.
+    fn host_tick_ns(&self) -> f64;
+
+    /// The host clock, nanoseconds since any fixed moment. Scripted devices have one of their own.
+    fn now_ns(&self) -> u64;
+
+    /// Overwrites all of the output with a pattern that no work of its kind leaves behind.
+    fn poison(&mut self) -> Step<()>;
+
+    /// Submits the whole work `repeats` times in one go and waits until all of it is done.
+    fn submit(&mut self, repeats: u32) -> Step<Lap>;
+
+    /// One lap of the sentinel, the small work of a fixed size that is timed beside every round; `None`
+    /// where there is no sentinel.
+    fn sentinel(&mut self) -> Step<Option<Lap>> {
+        Ok(None)
+    }
+}
+
+/// A device that multiplies matrices. It holds one prepared case per slot; `prepare`, `load`, `split`,
+/// `poison`, `submit` and `read` act on the selected slot, which is 0 at first.
+pub trait Executor: Timed {
     /// What it is.
     fn adapter(&self) -> &AdapterIdentity;
 
@@ -29,17 +54,12 @@ pub trait Executor {
     /// What drives it.
     fn tool(&self) -> Tool;
 
-    /// Nanoseconds per device tick; `None` without timestamps.
-    fn tick_ns(&self) -> Option<f64>;
+    /// Chooses the slot that is meant from now on. What the other slots hold stays prepared.
+    fn select(&mut self, slot: usize);
 
-    /// Smallest step of the host clock, nanoseconds.
-    fn host_tick_ns(&self) -> f64;
-
-    /// The host clock, nanoseconds since any fixed moment. Scripted devices have one of their own.
-    fn now_ns(&self) -> u64;
-
-    /// Compiles a kernel and allocates A, B and C for a shape. Refuses as `unsupported`, before
-    /// anything is allocated, what the adapter's limits or features do not allow.
+    /// Compiles a kernel and allocates A, B and C for a shape. What the slot held is freed first.
+    /// Refuses as `unsupported`, before anything is allocated, what the adapter's limits or features do
+    /// not allow.
     fn prepare(&mut self, kernel: &Kernel, shape: Shape, settings: Settings) -> Step<()>;
 
     /// Uploads the operands.
@@ -49,12 +69,83 @@ pub trait Executor {
     /// one stays below a driver's watchdog. Returns the number that its tiles allow.
     fn split(&mut self, parts: u32) -> Step<u32>;
 
-    /// Overwrites all of C with a pattern that is no product.
-    fn poison(&mut self) -> Step<()>;
-
-    /// Submits the whole product `repeats` times in one go and waits until all of it is done.
-    fn submit(&mut self, repeats: u32) -> Step<Lap>;
-
     /// Reads C back.
     fn read(&mut self) -> Step<Matrix>;
+}
+
+/// One prepared thing per slot, one of them selected.
+#[derive(Debug)]
+pub struct Slots<T> {
+    held: Vec<Option<T>>,
+    selected: usize,
+}
+
+impl<T> Default for Slots<T> {
+    fn default() -> Self {
+        Slots { held: Vec::new(), selected: 0 }
+    }
+}
+
+impl<T> Slots<T> {
+    /// Chooses the slot that is meant from now on.
+    pub fn select(&mut self, slot: usize) {
+        self.selected = slot;
+    }
+
+    /// Empties the selected slot, so that what it held is freed before anything new is allocated.
+    pub fn clear(&mut self) {
+        if let Some(slot) = self.held.get_mut(self.selected) {
+            *slot = None;
+        }
+    }
+
+    /// Fills the selected slot.
+    pub fn fill(&mut self, value: T) {
+        if self.held.len() <= self.selected {
+            self.held.resize_with(self.selected + 1, || None);
+        }
+        self.held[self.selected] = Some(value);
+    }
+
+    /// What the selected slot holds.
+    ///
+    /// # Errors
+    /// A failed step where it holds nothing.
+    pub fn get(&self) -> Step<&T> {
+        self.held.get(self.selected).and_then(Option::as_ref).ok_or_else(nothing)
+    }
+
+    /// The same, to be changed.
+    ///
+    /// # Errors
+    /// A failed step where it holds nothing.
+    pub fn get_mut(&mut self) -> Step<&mut T> {
+        self.held.get_mut(self.selected).and_then(Option::as_mut).ok_or_else(nothing)
+    }
+}
+
+fn nothing() -> Missing {
+    Missing::Failed { error: "nothing is prepared".into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_keeps_what_it_holds_while_another_is_used() {
+        let mut slots = Slots::default();
+        assert!(slots.get().is_err());
+        slots.fill(1);
+        slots.select(3);
+        assert!(slots.get().is_err());
+        slots.fill(2);
+        *slots.get_mut().unwrap() += 5;
+        slots.select(0);
+        assert_eq!(slots.get(), Ok(&1));
+        slots.clear();
+        assert!(slots.get_mut().is_err());
+        slots.select(3);
+        assert_eq!(slots.get(), Ok(&7));
+    }
 }

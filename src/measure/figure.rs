@@ -1,11 +1,103 @@
 //! From raw samples to a figure with a verdict. Pure: a replay of a record gives the same, bit by bit.
 
 use super::clocks;
-use super::record::{AdapterIdentity, Figure, Interval, Reason, Samples, Verdict};
+use super::record::{AdapterIdentity, Figure, Interval, Reason, Samples, TimingMethod, Verdict};
 use super::steadiness::settling::settling;
 use super::steadiness::{Code, assess};
 use crate::kernel::Proof;
 use crate::stats::interval::median_95;
+
+/// The time of one dispatch, whatever it did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Timing {
+    /// Which clock.
+    pub method: TimingMethod,
+    /// Seconds per dispatch.
+    pub seconds: Interval,
+    /// Rounds behind it.
+    pub samples: u32,
+    /// Host seconds that a submission costs beyond its dispatches.
+    pub submission_s: Option<f64>,
+    /// Device slope over host slope, minus 1, where both clocks are there.
+    pub clock_disagreement: Option<f64>,
+    /// Seconds per dispatch in the first rounds.
+    pub burst_s: f64,
+    /// Seconds per dispatch from where it settled to the end; absent where it never did.
+    pub sustained_s: Option<f64>,
+    /// Seconds of work before it settled, after the warm-up.
+    pub settled_after_s: Option<f64>,
+    /// Rules that are broken, worst first.
+    pub suspect: Vec<Reason>,
+    /// What is worth knowing and breaks no rule.
+    pub notes: Vec<Reason>,
+}
+
+impl Timing {
+    /// Units of work per second, where a dispatch does `work` of them: flop, bytes, or 1 for dispatches.
+    pub fn rate(&self, work: f64) -> Interval {
+        let Interval { median, lo, hi } = self.seconds;
+        Interval { median: work / median, lo: work / hi, hi: work / lo }
+    }
+
+    /// How far the time can be trusted, and why not further, worst first.
+    pub fn verdict(&self, software: bool) -> (Verdict, Vec<Reason>) {
+        let verdict = match () {
+            () if !self.suspect.is_empty() => Verdict::Suspect,
+            () if software => Verdict::Software,
+            () => Verdict::Measured,
+        };
+        let mut reasons = self.suspect.clone();
+        if software {
+            reasons.push(Reason::new("software-adapter", "a CPU-type adapter: no statement about hardware"));
+        }
+        reasons.extend(self.notes.iter().cloned());
+        (verdict, reasons)
+    }
+}
+
+/// The time of one dispatch out of raw samples.
+///
+/// # Errors
+/// The reasons for which there is none, worst first.
+pub fn timing(samples: &Samples) -> Result<Timing, Vec<Reason>> {
+    let clocks = clocks::read(samples);
+    let mut suspect = clocks.doubts;
+    let Some(clock) = clocks.headline else { return Err(suspect) };
+    let seconds = match median_95(&clock.slopes) {
+        Ok(interval) => interval,
+        Err(why) => {
+            suspect.insert(0, Reason::new("no-samples", why.to_string()));
+            return Err(suspect);
+        }
+    };
+    if seconds.lo <= 0.0 {
+        suspect.insert(0, Reason::new("noise", format!("the interval of the time reaches {:.2e} s", seconds.lo)));
+        return Err(suspect);
+    }
+    let mut notes = clocks.notes;
+    for flag in assess(&clock.slopes) {
+        // The median does not see a few outliers; every other flag touches it.
+        let list = if flag.code == Code::Outlier { &mut notes } else { &mut suspect };
+        list.push(flag.into());
+    }
+    if !samples.warm {
+        notes.push(Reason::new("warm-up-cut", "the warm-up ended with its time, not with a steady state"));
+    }
+    let course = settling(&clock.slopes, &clock.work);
+    let sustained = course.as_ref().ok().and_then(|c| c.sustained);
+    Ok(Timing {
+        method: clock.method,
+        seconds: Interval { median: seconds.median, lo: seconds.lo, hi: seconds.hi },
+        samples: clock.slopes.len() as u32,
+        submission_s: clocks.submission_s,
+        clock_disagreement: clocks.disagreement,
+        burst_s: course.as_ref().map_or(seconds.median, |c| c.burst),
+        sustained_s: sustained.map(|s| s.level),
+        settled_after_s: sustained.map(|s| s.after_s),
+        suspect,
+        notes,
+    })
+}
 
 /// What the samples of one case come to.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,65 +112,30 @@ pub struct Derived {
 
 /// Derives figure and verdict. `flop` is the case's useful flop count per dispatch.
 pub fn derive(adapter: &AdapterIdentity, flop: f64, proof: &Proof, samples: Option<&Samples>) -> Derived {
-    let mut invalid = Vec::new();
+    let invalid = |reasons| Derived { figure: None, verdict: Verdict::Invalid, reasons };
     if !proof.passed {
         let detail = proof.failure.clone().unwrap_or_else(|| "the output is no product".into());
-        invalid.push(Reason::new("proof-failed", detail));
+        return invalid(vec![Reason::new("proof-failed", detail)]);
     }
-    let Some(samples) = samples.filter(|_| invalid.is_empty()) else {
-        if invalid.is_empty() {
-            invalid.push(Reason::new("no-samples", "nothing was timed"));
-        }
-        return Derived { figure: None, verdict: Verdict::Invalid, reasons: invalid };
+    let Some(samples) = samples else {
+        return invalid(vec![Reason::new("no-samples", "nothing was timed")]);
     };
-    let clocks = clocks::read(samples);
-    let mut suspect = clocks.doubts;
-    let Some(clock) = clocks.headline else {
-        return Derived { figure: None, verdict: Verdict::Invalid, reasons: suspect };
+    let timing = match timing(samples) {
+        Ok(timing) => timing,
+        Err(reasons) => return invalid(reasons),
     };
-    let seconds = match median_95(&clock.slopes) {
-        Ok(interval) => interval,
-        Err(why) => {
-            suspect.insert(0, Reason::new("no-samples", why.to_string()));
-            return Derived { figure: None, verdict: Verdict::Invalid, reasons: suspect };
-        }
-    };
-    if seconds.lo <= 0.0 {
-        suspect.insert(0, Reason::new("noise", format!("the interval of the time reaches {:.2e} s", seconds.lo)));
-        return Derived { figure: None, verdict: Verdict::Invalid, reasons: suspect };
-    }
-    let mut notes = clocks.notes;
-    for flag in assess(&clock.slopes) {
-        // The median does not see a few outliers; every other flag touches it.
-        let list = if flag.code == Code::Outlier { &mut notes } else { &mut suspect };
-        list.push(flag.into());
-    }
-    if !samples.warm {
-        notes.push(Reason::new("warm-up-cut", "the warm-up ended with its time, not with a steady state"));
-    }
-    let rate = |seconds: f64| flop / seconds * 1e-9;
-    let course = settling(&clock.slopes, &clock.work);
-    let sustained = course.as_ref().ok().and_then(|c| c.sustained);
+    let gflop = flop * 1e-9;
+    let (verdict, reasons) = timing.verdict(adapter.software);
     let figure = Figure {
-        timing_method: clock.method,
-        seconds: Interval { median: seconds.median, lo: seconds.lo, hi: seconds.hi },
-        gflop_per_s: Interval { median: rate(seconds.median), lo: rate(seconds.hi), hi: rate(seconds.lo) },
-        samples: clock.slopes.len() as u32,
-        submission_s: clocks.submission_s,
-        clock_disagreement: clocks.disagreement,
-        burst_gflop_per_s: rate(course.as_ref().map_or(seconds.median, |c| c.burst)),
-        sustained_gflop_per_s: sustained.map(|s| rate(s.level)),
-        settled_after_s: sustained.map(|s| s.after_s),
+        timing_method: timing.method,
+        seconds: timing.seconds,
+        gflop_per_s: timing.rate(gflop),
+        samples: timing.samples,
+        submission_s: timing.submission_s,
+        clock_disagreement: timing.clock_disagreement,
+        burst_gflop_per_s: gflop / timing.burst_s,
+        sustained_gflop_per_s: timing.sustained_s.map(|s| gflop / s),
+        settled_after_s: timing.settled_after_s,
     };
-    let verdict = match () {
-        () if !suspect.is_empty() => Verdict::Suspect,
-        () if adapter.software => Verdict::Software,
-        () => Verdict::Measured,
-    };
-    let mut reasons = suspect;
-    if adapter.software {
-        reasons.push(Reason::new("software-adapter", "a CPU-type adapter: no statement about hardware"));
-    }
-    reasons.extend(notes);
     Derived { figure: Some(figure), verdict, reasons }
 }

@@ -1,6 +1,7 @@
 //! From a case to a figure that cannot be fooled.
 //!
-//! [`suite`] says what to measure, [`engine`] proves and times one case on an [`Executor`],
+//! [`suite`] says what to measure, [`engine`] proves and times one case on an [`Executor`], [`timing`] is
+//! the warm-up and the rounds of anything that can be repeated,
 //! [`clocks`] and [`figure`] turn the raw samples into a figure with a verdict, [`record`] is the wire
 //! format, [`replay`](replay()) derives a record again, [`row`] what a user sees of a record, [`sweep`](sweep()) does a list of cases.
 
@@ -19,8 +20,9 @@ pub mod steadiness;
 pub mod stopping;
 pub mod suite;
 mod sweep;
+pub mod timing;
 pub mod wire;
 
-pub use executor::{Executor, Lap, Step};
+pub use executor::{Executor, Lap, Slots, Step, Timed};
 pub use replay::replay;
 pub use sweep::{Log, sweep};

@@ -4,7 +4,7 @@
 //! backend.
 
 use super::record::{AdapterIdentity, METHOD, Missing, Tool};
-use super::{Executor, Lap, Step};
+use super::{Executor, Lap, Slots, Step, Timed};
 use crate::kernel::{Kernel, Matrix, Operands, Settings, Shape};
 
 /// What a scripted kernel does instead of its work.
@@ -101,7 +101,7 @@ pub struct ScriptedExecutor {
     adapter: AdapterIdentity,
     now_ns: f64,
     submissions: u64,
-    job: Option<Job>,
+    jobs: Slots<Job>,
 }
 
 struct Job {
@@ -125,12 +125,12 @@ impl ScriptedExecutor {
             software: false,
         };
         // A device clock that starts at zero would look like a broken one.
-        ScriptedExecutor { script, adapter, now_ns: 1e9, submissions: 0, job: None }
+        ScriptedExecutor { script, adapter, now_ns: 1e9, submissions: 0, jobs: Slots::default() }
     }
 
     /// What the kernel leaves behind, and the dispatches of `repeats` that took time.
     fn work(&mut self, repeats: u32) -> Step<f64> {
-        let job = self.job.as_mut().ok_or_else(|| Missing::Failed { error: "nothing is prepared".into() })?;
+        let job = self.jobs.get_mut()?;
         let all = f64::from(repeats);
         let done = match self.script.kernel {
             KernelFault::None => {
@@ -169,15 +169,7 @@ impl ScriptedExecutor {
     }
 }
 
-impl Executor for ScriptedExecutor {
-    fn adapter(&self) -> &AdapterIdentity {
-        &self.adapter
-    }
-
-    fn tool(&self) -> Tool {
-        Tool { version: env!("CARGO_PKG_VERSION").into(), method: METHOD, wgpu: "none".into(), naga: "none".into() }
-    }
-
+impl Timed for ScriptedExecutor {
     fn tick_ns(&self) -> Option<f64> {
         (self.script.device_clock != DeviceClock::Missing).then_some(1.0)
     }
@@ -193,37 +185,14 @@ impl Executor for ScriptedExecutor {
         self.now_ns as u64
     }
 
-    fn prepare(&mut self, _kernel: &Kernel, shape: Shape, _settings: Settings) -> Step<()> {
-        let empty = Matrix::zeros(shape.m as usize, shape.n as usize);
-        self.job = Some(Job { shape, answer: empty.clone(), c: empty, worked: false });
-        Ok(())
-    }
-
-    fn load(&mut self, operands: &Operands) -> Step<()> {
-        let fault = self.script.kernel;
-        if let Some(job) = &mut self.job {
-            job.answer = product(operands, fault);
-            if fault == KernelFault::AnswerThere {
-                job.c.clone_from(&job.answer);
-            }
-        }
-        Ok(())
-    }
-
-    fn split(&mut self, _parts: u32) -> Step<u32> {
-        Ok(1)
-    }
-
     fn poison(&mut self) -> Step<()> {
-        if let Some(job) = &mut self.job {
-            job.c.values.fill(f64::NAN);
-        }
+        self.jobs.get_mut()?.c.values.fill(f64::NAN);
         Ok(())
     }
 
     fn submit(&mut self, repeats: u32) -> Step<Lap> {
         let done = self.work(repeats)?;
-        let flop = self.job.as_ref().map_or(0.0, |job| job.shape.flop());
+        let flop = self.jobs.get()?.shape.flop();
         let pace = (self.script.pace)(self.submissions, self.now_ns * 1e-9 - 1.0);
         let kernel_ns = (done * flop / self.script.flop_per_s * pace * 1e9).max(1.0);
         let cost_ns = self.script.submission_s * 1e9;
@@ -254,12 +223,43 @@ impl Executor for ScriptedExecutor {
         };
         Ok(Lap { host_ns, device_ticks })
     }
+}
+
+impl Executor for ScriptedExecutor {
+    fn adapter(&self) -> &AdapterIdentity {
+        &self.adapter
+    }
+
+    fn tool(&self) -> Tool {
+        Tool { version: env!("CARGO_PKG_VERSION").into(), method: METHOD, wgpu: "none".into(), naga: "none".into() }
+    }
+
+    fn select(&mut self, slot: usize) {
+        self.jobs.select(slot);
+    }
+
+    fn prepare(&mut self, _kernel: &Kernel, shape: Shape, _settings: Settings) -> Step<()> {
+        let empty = Matrix::zeros(shape.m as usize, shape.n as usize);
+        self.jobs.fill(Job { shape, answer: empty.clone(), c: empty, worked: false });
+        Ok(())
+    }
+
+    fn load(&mut self, operands: &Operands) -> Step<()> {
+        let fault = self.script.kernel;
+        let job = self.jobs.get_mut()?;
+        job.answer = product(operands, fault);
+        if fault == KernelFault::AnswerThere {
+            job.c.clone_from(&job.answer);
+        }
+        Ok(())
+    }
+
+    fn split(&mut self, _parts: u32) -> Step<u32> {
+        Ok(1)
+    }
 
     fn read(&mut self) -> Step<Matrix> {
-        self.job
-            .as_ref()
-            .map(|job| job.c.clone())
-            .ok_or_else(|| Missing::Failed { error: "nothing is prepared".into() })
+        Ok(self.jobs.get()?.c.clone())
     }
 }
 

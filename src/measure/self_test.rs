@@ -5,6 +5,7 @@ use super::engine::{Pace, measure};
 use super::record::{Record, TimingMethod, Verdict};
 use super::scripted::{DeviceClock, HostClock, KernelFault, Script, ScriptedExecutor};
 use super::suite::{DEFAULT_SEED, Request};
+use super::timing::unwatched;
 use crate::kernel::{Class, DataClass, Family, Kernel, Precision, Settings, Shape};
 use serde::Serialize;
 
@@ -95,7 +96,8 @@ fn mutants() -> Vec<Mutant> {
 fn judge(mutant: Mutant) -> Outcome {
     let true_rate = mutant.script.flop_per_s * 1e-9;
     let mut executor = ScriptedExecutor::new(mutant.script);
-    let record = measure(&mut executor, &request(), &Effort::quick(), &mut Pace::default(), &mut |_| {});
+    let record = measure(&mut executor, &request(), &Effort::quick(), &mut Pace::default(), &mut unwatched)
+        .expect("nobody ends it");
     let right = record.figure.as_ref().is_some_and(|f| (f.gflop_per_s.median / true_rate - 1.0).abs() < 0.01);
     let caught = match mutant.expect {
         Expect::NoFigure => record.figure.is_none(),

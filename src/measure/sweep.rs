@@ -2,13 +2,15 @@
 
 use super::Executor;
 use super::effort::Effort;
-use super::engine::{Pace, Stage, measure};
+use super::engine::{Pace, measure};
 use super::record::Record;
 use super::suite::Request;
+use super::timing::Stage;
 use super::wire;
 use crate::error::{Context, Error, Result};
 use std::fs::File;
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// A JSONL file that takes records as they are made.
@@ -44,7 +46,8 @@ impl Log {
 }
 
 /// Measures the requests in order. `done` sees each record as soon as there is one; an error from it
-/// ends the sweep, a case that fails does not. `stop` is asked before each case.
+/// ends the sweep, a case that fails does not. `stop` is asked before each submission: the case under way
+/// then is dropped.
 pub fn sweep(
     executor: &mut dyn Executor,
     requests: &[Request],
@@ -56,10 +59,11 @@ pub fn sweep(
     let mut pace = Pace::default();
     let mut records = Vec::with_capacity(requests.len());
     for (index, request) in requests.iter().enumerate() {
-        if stop() {
-            break;
-        }
-        let record = measure(executor, request, effort, &mut pace, &mut |stage| observe(index, stage));
+        let mut watch = |stage| {
+            observe(index, stage);
+            if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let Some(record) = measure(executor, request, effort, &mut pace, &mut watch) else { break };
         done(&record)?;
         records.push(record);
     }

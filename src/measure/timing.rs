@@ -1,0 +1,215 @@
+//! Warm-up and rounds on anything that can be repeated: the same for a product, a copy and an empty
+//! dispatch, so that all figures are of one kind.
+
+use super::clocks::{MIN_TICKS, gcd};
+use super::effort::Effort;
+use super::record::{Missing, Samples, Submission};
+use super::steadiness::warmup::{MIN_SECONDS, WarmUp, WarmUpBudget, WarmUpState};
+use super::stopping::{First, StoppingRule};
+use super::{Step, Timed};
+use crate::stats::slope::{Point, line};
+use std::ops::ControlFlow;
+
+/// What a case is at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Stage {
+    /// Compiling and proving on exact data.
+    Proving,
+    /// Warming up.
+    WarmUp,
+    /// Timing: the part of the case's time that is used up.
+    Timing(f64),
+}
+
+/// Told before every submission what comes next; `Break` ends the case without a record.
+pub type Watch<'a> = dyn FnMut(Stage) -> ControlFlow<()> + 'a;
+
+/// Goes on whatever comes.
+pub fn unwatched(_: Stage) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+/// Why a case came to no samples.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Halt {
+    /// What stands in the way is a row of the record.
+    Missing(Missing),
+    /// Whoever watches wanted it to end: nothing is known, and nothing is written.
+    Stopped,
+}
+
+impl From<Missing> for Halt {
+    fn from(missing: Missing) -> Halt {
+        Halt::Missing(missing)
+    }
+}
+
+/// Warms up and times `device`, whose work is one dispatch (`parts` of 1).
+///
+/// # Errors
+/// [`Halt`]; `skipped` where its fewest rounds would not fit the effort's time.
+pub fn time(device: &mut dyn Timed, effort: &Effort, watch: &mut Watch) -> Result<Samples, Halt> {
+    let mut timer = Timer::start(device, effort);
+    ask(watch, Stage::WarmUp)?;
+    let first = timer.lap(device, 1)?;
+    timer.fits(first)?;
+    timer.run(device, first, 1, watch)
+}
+
+/// Times one thing. Begun before its first submission; between that and the rest the caller may still
+/// change how the work is cut.
+pub struct Timer<'a> {
+    effort: &'a Effort,
+    begin_s: f64,
+    /// Greatest common divisor of the device durations so far, ticks.
+    device_step: u64,
+    /// The same in nanoseconds, once there is one.
+    device_step_ns: Option<f64>,
+}
+
+impl<'a> Timer<'a> {
+    /// The effort's time runs from now on.
+    pub fn start(device: &dyn Timed, effort: &'a Effort) -> Timer<'a> {
+        Timer { effort, begin_s: seconds(device), device_step: 0, device_step_ns: None }
+    }
+
+    /// One untimed submission; host seconds.
+    pub fn lap(&mut self, device: &mut dyn Timed, repeats: u32) -> Step<f64> {
+        device.poison()?;
+        let lap = device.submit(repeats)?;
+        if let (Some([begin, end]), Some(tick_ns)) = (lap.device_ticks, device.tick_ns()) {
+            self.device_step = gcd(self.device_step, end.abs_diff(begin));
+            self.device_step_ns = Some(self.device_step as f64 * tick_ns).filter(|&ns| ns > 0.0);
+        }
+        Ok(lap.host_ns as f64 * 1e-9)
+    }
+
+    /// Skips what would not fit its time with its fewest rounds, going by the time of one dispatch.
+    pub fn fits(&self, each: f64) -> Step<()> {
+        // A warm-up submission, and one and two dispatches a round.
+        let least = each * f64::from(1 + 3 * self.effort.min_rounds);
+        if least <= 1.5 * self.effort.case_s {
+            return Ok(());
+        }
+        let reason = format!("it takes about {least:.1} s, the case has {:.1} s", self.effort.case_s);
+        Err(Missing::Skipped { reason })
+    }
+
+    /// Warm-up and rounds. `first` is the time of one dispatch of the whole work, just seen; `parts` the
+    /// number that it is cut into.
+    ///
+    /// # Errors
+    /// [`Halt`].
+    pub fn run(mut self, device: &mut dyn Timed, first: f64, parts: u32, watch: &mut Watch) -> Result<Samples, Halt> {
+        let effort = self.effort;
+        let tick_ns = device.tick_ns();
+        let mut samples = Samples {
+            tick_ns,
+            host_tick_ns: device.host_tick_ns(),
+            parts,
+            warmup: 1,
+            warm: false,
+            stopped: String::new(),
+            submissions: Vec::new(),
+        };
+        let each = self.warm_up(device, first, &mut samples, watch)?;
+        let lengths = lengths(each, self.submission_s(device));
+        let left = (effort.case_s - (seconds(device) - self.begin_s)).max(0.0);
+        let mut rule = First::usual(effort.precision, left, effort.max_rounds as usize);
+        let timing = seconds(device);
+        for round in 0.. {
+            let round_begin = seconds(device);
+            for position in 0..lengths.len() {
+                ask(watch, Stage::Timing((seconds(device) - self.begin_s) / effort.case_s))?;
+                // Rotated, so that no length always comes first after the round's bookkeeping.
+                let dispatches = lengths[(position + round as usize) % lengths.len()];
+                device.poison()?;
+                let lap = device.submit(dispatches)?;
+                samples.submissions.push(Submission {
+                    round,
+                    dispatches,
+                    host_ns: lap.host_ns,
+                    device_ticks: lap.device_ticks,
+                });
+            }
+            let now = seconds(device);
+            let first_of_round = samples.submissions.len() - lengths.len();
+            let slope = round_slope(&samples.submissions[first_of_round..], tick_ns);
+            rule.feed(slope, now - round_begin);
+            // Fewer rounds than bracket a median are worth going over the time for, but not twice over.
+            let enough = round + 1 >= effort.min_rounds || now - timing >= 2.0 * effort.case_s;
+            if enough && let Some(why) = rule.why() {
+                samples.stopped = why.code().into();
+                break;
+            }
+        }
+        Ok(samples)
+    }
+
+    /// Runs the work untimed until its time is steady; returns seconds per dispatch of the whole work.
+    fn warm_up(
+        &mut self,
+        device: &mut dyn Timed,
+        first: f64,
+        samples: &mut Samples,
+        watch: &mut Watch,
+    ) -> Result<f64, Halt> {
+        let most_seconds = self.effort.case_s * self.effort.warmup_share;
+        let least_seconds = MIN_SECONDS.min(0.5 * most_seconds);
+        let mut warm_up = WarmUp::new(WarmUpBudget { least_seconds, most_seconds, ..WarmUpBudget::default() });
+        let mut each = first;
+        loop {
+            ask(watch, Stage::WarmUp)?;
+            let repeats = lengths(each, self.submission_s(device))[0];
+            let lap = self.lap(device, repeats)?;
+            each = lap / f64::from(repeats);
+            samples.warmup += 1;
+            match warm_up.push(each, lap) {
+                WarmUpState::Warming => {}
+                WarmUpState::Steady { .. } => {
+                    samples.warm = true;
+                    return Ok(each);
+                }
+                WarmUpState::NeverSteady { .. } => return Ok(each),
+            }
+        }
+    }
+
+    /// Length of the shortest submission: enough ticks of the finer clock, and a millisecond or so.
+    fn submission_s(&self, device: &dyn Timed) -> f64 {
+        let host = device.host_tick_ns();
+        let tick_ns = self.device_step_ns.map_or(host, |step| step.min(host));
+        // A tenth above the rule, since the time per dispatch is an estimate.
+        self.effort.submission_s.max(1.1 * MIN_TICKS * tick_ns * 1e-9)
+    }
+}
+
+/// Tells the watcher, and ends the case where it wants that.
+pub(super) fn ask(watch: &mut Watch, stage: Stage) -> Result<(), Halt> {
+    if watch(stage).is_break() { Err(Halt::Stopped) } else { Ok(()) }
+}
+
+fn seconds(device: &dyn Timed) -> f64 {
+    device.now_ns() as f64 * 1e-9
+}
+
+/// Seconds per dispatch of one round, by the device clock where there is one: what the stopping rule sees.
+fn round_slope(round: &[Submission], tick_ns: Option<f64>) -> f64 {
+    let time = |s: &Submission| match (s.device_ticks, tick_ns) {
+        (Some([begin, end]), Some(tick_ns)) => end.saturating_sub(begin) as f64 * tick_ns * 1e-9,
+        _ => s.host_ns as f64 * 1e-9,
+    };
+    let points: Vec<Point> =
+        round.iter().map(|s| Point { round: s.round, dispatches: s.dispatches, time: time(s) }).collect();
+    line(&points).map_or(f64::NAN, |(slope, _)| slope)
+}
+
+/// Dispatches of a round's submissions, the shortest at least `submission_s` long: k, 2k, 3k, or 1
+/// and 2 where one alone is long.
+fn lengths(each: f64, submission_s: f64) -> Vec<u32> {
+    if each >= submission_s * 5.0 {
+        return vec![1, 2];
+    }
+    let k = (submission_s / each).ceil().clamp(1.0, 4096.0) as u32;
+    vec![k, 2 * k, 3 * k]
+}

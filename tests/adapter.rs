@@ -285,7 +285,7 @@ fn two_prepared_cases_do_not_touch_each_other() {
     on_adapter(|selection| {
         let mut executor = GpuExecutor::open(selection).unwrap();
         let kernel = Kernel::compose(Family::Naive, "8x8".parse().unwrap(), Precision::F32).unwrap();
-        let shapes = [Shape::square(24), Shape { m: 9, n: 30, k: 17 }];
+        let shapes = [Shape::square(24), Shape { m: 9, n: 30, k: 17, batch: 1 }];
         let operands = shapes.map(|shape| Operands::exact(shape, Precision::F32, 3));
         for slot in [0, 1] {
             executor.select(slot);
@@ -300,6 +300,56 @@ fn two_prepared_cases_do_not_touch_each_other() {
         for slot in [0, 1] {
             executor.select(slot);
             assert!(prove(&operands[slot], &executor.read().unwrap(), Precision::F32, 3).passed, "slot {slot}");
+        }
+    });
+}
+
+#[test]
+fn a_batch_is_each_of_its_products() {
+    on_adapter(|selection| {
+        let mut executor = GpuExecutor::open(selection).unwrap();
+        let shape: Shape = "33x18x29@5".parse().unwrap();
+        for precision in Precision::ALL {
+            for family in Family::of(precision) {
+                let kernel = Kernel::compose(family, family.default_tiling(executor.class(), precision), precision);
+                proved(&mut executor, &kernel.unwrap(), Settings::default(), &["33x18x29@5"]);
+            }
+        }
+        // A proof that took another product's B would pass a kernel that does.
+        let operands = Operands::exact(shape, Precision::F32, 3);
+        let kernel = Kernel::compose(Family::Naive, "8x8".parse().unwrap(), Precision::F32).unwrap();
+        executor.prepare(&kernel, shape, Settings::default()).unwrap();
+        executor.load(&operands).unwrap();
+        executor.submit(1).unwrap();
+        let mut c = executor.read().unwrap();
+        assert!(prove(&operands, &c, Precision::F32, 3).passed);
+        let (item, all) = (33 * c.stride, c.values.len());
+        c.values.copy_within(item..2 * item, all - item);
+        assert!(!prove(&operands, &c, Precision::F32, 3).passed);
+    });
+}
+
+#[test]
+fn a_matrix_over_the_largest_binding_is_cut_into_windows_and_proved() {
+    on_adapter(|selection| {
+        let mut executor = GpuExecutor::open(selection).unwrap();
+        let binding = selection.report.limits["maxStorageBufferBindingSize"];
+        if binding > 1 << 28 {
+            eprintln!("skipped: a matrix over {binding} bytes is too large for a test");
+            return;
+        }
+        // A and C over the binding by a quarter, then B.
+        let long = (binding / 4 / 8 * 5 / 4) as u32;
+        for (m, n, k) in [(long, 8, 8), (4, long / 4, 32)] {
+            let kernel = Kernel::compose(Family::RegisterDirect, "64x64/8x8".parse().unwrap(), Precision::F32).unwrap();
+            let shape = Shape::new(m, n, k).unwrap();
+            executor.prepare(&kernel, shape, Settings::default()).unwrap();
+            let operands = Operands::exact(shape, Precision::F32, 5);
+            executor.load(&operands).unwrap();
+            executor.poison().unwrap();
+            executor.submit(1).unwrap();
+            let proof = prove(&operands, &executor.read().unwrap(), Precision::F32, 5);
+            assert!(proof.passed, "{shape}: {proof:?}");
         }
     });
 }

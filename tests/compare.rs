@@ -17,7 +17,7 @@ fn records(flop_per_s: f64) -> Vec<Record> {
     let mut executor =
         ScriptedExecutor::new(Script { flop_per_s, device_clock: DeviceClock::Missing, ..Script::honest() });
     let wanted = Selection {
-        shapes: vec![Shape::square(64), Shape { m: 33, n: 65, k: 97 }],
+        shapes: vec![Shape::square(64), Shape { m: 33, n: 65, k: 97, batch: 1 }],
         families: vec![Family::ALL[0]],
         tiling: None,
         precision: Precision::F32,

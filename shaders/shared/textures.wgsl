@@ -14,10 +14,10 @@ fn load_b4(row: u32, col4: u32) -> vec4<Operand> {
     return textureLoad(b, vec2(min(col4, (dims.n + 3u) / 4u - 1u), row));
 }
 
-// Writes the padding of a row of C along with its last elements.
+// Writes the padding of a row of C along with its last elements. A row of C can be longer than n: a kernel
+// may have been given a panel of it.
 fn store_c4(row: u32, col4: u32, value: vec4<Sum>) {
-    let vectors = dims.ldc / 4u;
-    if row < dims.m && col4 < vectors {
-        c[row * vectors + col4] = vec4<Result>(value);
+    if row < dims.m && col4 < (dims.n + 3u) / 4u {
+        c[row * (dims.ldc / 4u) + col4] = vec4<Result>(value);
     }
 }

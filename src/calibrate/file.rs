@@ -83,6 +83,8 @@ impl Calibration {
         let mut used: Vec<(&Record, &Figure)> = Vec::new();
         for record in records {
             match (record.verdict, &record.figure) {
+                // A curve is over the extents of one product.
+                (_, Some(_)) if record.case.shape.batch > 1 => *rows_left_out.entry("batched".into()).or_insert(0) += 1,
                 (Verdict::Measured | Verdict::Software, Some(figure)) => used.push((record, figure)),
                 (verdict, _) => *rows_left_out.entry(verdict.as_str().to_string()).or_insert(0) += 1,
             }
@@ -347,7 +349,7 @@ pub(crate) mod tests {
         for (text, part) in [
             (cut_last.to_string(), "`m.jsonl:2`: the last line is cut off"),
             (cut_first, "`m.jsonl:1`: the line is cut off"),
-            (good.replace("measurement/1", "measurement/7"), "`m.jsonl:1`: schema `flopcast.measurement/7`"),
+            (good.replace("measurement/2", "measurement/7"), "`m.jsonl:1`: schema `flopcast.measurement/7`"),
             (good.replace("\"median\":2.0", "\"median\":NaN"), "`m.jsonl:1`: not a finite number"),
             (good.replace("\"median\":2.0", "\"median\":2.01e300"), "`m.jsonl:1`: `figure.gflop_per_s`"),
             (good.replace("\"method\":1", "\"method\":99"), "measured by method 99"),

@@ -1,7 +1,7 @@
 //! Reads measurement lines back, and says exactly where one is not usable.
 
 use crate::error::{Context, Error, Result};
-use crate::measure::record::{METHOD, Record, SCHEMA, Verdict};
+use crate::measure::record::{METHOD, Record, SCHEMA, Verdict, read_as};
 use std::path::Path;
 
 /// Longest line that is taken: a record with very many samples stays far below.
@@ -71,7 +71,7 @@ fn record(line: &str) -> std::result::Result<Record, Reason> {
         }
     })?;
     match value.get("schema").and_then(|s| s.as_str()) {
-        Some(SCHEMA) => {}
+        Some(schema) if read_as(schema).is_some() => {}
         Some(other) => {
             return Err(Reason::Other(
                 format!("schema `{other}` instead of `{SCHEMA}`"),

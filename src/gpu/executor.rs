@@ -2,9 +2,10 @@
 
 use super::adapter::{AdapterReport, Selection};
 use super::device::Device;
-use super::feed::{self, Operand, Strides};
+use super::feed::Operand;
 use super::parts::Parts;
 use super::pipeline;
+use super::windows::{Layout, Window};
 use crate::error::Result;
 use crate::kernel::{Class, Feed, Kernel, Matrix, Operands, Precision, Settings, Shape};
 use crate::measure::record::{AdapterIdentity, METHOD, Tool};
@@ -36,7 +37,8 @@ struct Timestamps {
 /// One prepared case.
 struct Job {
     shape: Shape,
-    strides: Strides,
+    layout: Layout,
+    windows: Vec<Window>,
     feed: Feed,
     precision: Precision,
     block: [u32; 2],
@@ -133,17 +135,29 @@ impl Timed for GpuExecutor {
             Feed::Buffers => {
                 let mut pass = self.pass(&mut encoder, true, true);
                 pass.set_pipeline(&job.pipeline);
-                (0..repeats).for_each(|_| job.parts.encode(&mut pass));
+                for _ in 0..repeats {
+                    (0..job.windows.len()).for_each(|window| job.parts.encode(&mut pass, window));
+                }
             }
             // The operands of a product lie in buffers: bringing them into textures is part of it, so
             // each repetition copies again. An empty pass in front takes the first timestamp.
             Feed::Textures => {
                 drop(self.pass(&mut encoder, true, false));
+                let last = job.windows.len() - 1;
                 for repeat in 1..=repeats {
-                    job.operands.iter().for_each(|operand| operand.encode_copy(&mut encoder));
-                    let mut pass = self.pass(&mut encoder, false, repeat == repeats);
-                    pass.set_pipeline(&job.pipeline);
-                    job.parts.encode(&mut pass);
+                    let mut there = [None; 2];
+                    for (at, window) in job.windows.iter().enumerate() {
+                        let spans = [(window.a, job.layout.lda), (window.b, window.ldb)];
+                        for ((operand, (span, stride)), there) in job.operands.iter().zip(spans).zip(&mut there) {
+                            // Neighbouring windows share an operand.
+                            if there.replace(span) != Some(span) {
+                                operand.encode_copy(&mut encoder, span, stride);
+                            }
+                        }
+                        let mut pass = self.pass(&mut encoder, false, repeat == repeats && at == last);
+                        pass.set_pipeline(&job.pipeline);
+                        job.parts.encode(&mut pass, at);
+                    }
                 }
             }
         }
@@ -200,11 +214,10 @@ impl Executor for GpuExecutor {
         self.jobs.clear();
         let limits = self.gpu.device.limits();
         pipeline::fits(&self.report, &limits, kernel)?;
-        feed::fits(&limits, kernel, shape)?;
+        let layout = Layout::new(&limits, kernel, shape)?;
         let pipeline = pipeline::pipeline(&self.gpu, kernel, settings)?;
-        let strides = Strides::of(kernel, shape);
-        let operands = Operand::pair(&self.gpu, kernel, shape)?;
-        let size = strides.bytes(kernel, shape)[2];
+        let operands = Operand::pair(&self.gpu, kernel, &layout)?;
+        let size = layout.bytes()[2];
         use wgpu::BufferUsages as U;
         let c = self.gpu.buffer("c", size, U::STORAGE | U::COPY_DST | U::COPY_SRC)?;
         let poison = self.gpu.buffer("poison", size, U::COPY_DST | U::COPY_SRC)?;
@@ -212,24 +225,53 @@ impl Executor for GpuExecutor {
         let pattern = vec![POISON; size.div_ceil(4) as usize];
         self.gpu.queue.write_buffer(&poison, 0, bytemuck::cast_slice(&pattern));
         let block = [kernel.tiling.block_m, kernel.tiling.block_n];
-        let parts = Parts::new(&self.gpu, &pipeline, (shape, strides), block, 1, (&operands, &c))?;
+        let parts = Parts::new(&self.gpu, &pipeline, (shape.k, &layout), block, 1, (&operands, &c))?;
         self.gpu.check("prepare")?;
         let (feed, precision) = (kernel.feed(), kernel.precision);
-        self.jobs.fill(Job { shape, strides, feed, precision, block, pipeline, operands, c, poison, readable, parts });
+        let windows = layout.windows();
+        self.jobs.fill(Job {
+            shape,
+            layout,
+            windows,
+            feed,
+            precision,
+            block,
+            pipeline,
+            operands,
+            c,
+            poison,
+            readable,
+            parts,
+        });
         Ok(())
     }
 
     fn load(&mut self, operands: &Operands) -> Step<()> {
         let job = self.job()?;
-        job.operands[0].upload(&self.gpu, &operands.a);
-        job.operands[1].upload(&self.gpu, &operands.b);
+        let (rows_a, rows_b) = (job.shape.m as usize, job.shape.k as usize);
+        for item in 0..job.shape.batch {
+            let rows = |each: usize| item as usize * each..(item as usize + 1) * each;
+            let [offset, _] = job.layout.offsets(item);
+            let lda = job.layout.lda as usize;
+            job.operands[0].upload(&self.gpu, offset, &operands.a, rows(rows_a), (0, operands.a.cols), lda);
+            for (offset, first, columns, ldb) in job.layout.panels_b(item) {
+                let columns = (first as usize, columns as usize);
+                job.operands[1].upload(&self.gpu, offset, &operands.b, rows(rows_b), columns, ldb as usize);
+            }
+        }
         self.gpu.run(self.encoder().finish(), "upload")
     }
 
     fn split(&mut self, parts: u32) -> Step<u32> {
         let job = self.job()?;
-        let parts =
-            Parts::new(&self.gpu, &job.pipeline, (job.shape, job.strides), job.block, parts, (&job.operands, &job.c))?;
+        let parts = Parts::new(
+            &self.gpu,
+            &job.pipeline,
+            (job.shape.k, &job.layout),
+            job.block,
+            parts,
+            (&job.operands, &job.c),
+        )?;
         let count = parts.count();
         self.jobs.get_mut()?.parts = parts;
         Ok(count)
@@ -241,9 +283,13 @@ impl Executor for GpuExecutor {
         encoder.copy_buffer_to_buffer(&job.c, 0, &job.readable, 0, job.c.size());
         self.gpu.run(encoder.finish(), "read back")?;
         let bytes = self.gpu.map(&job.readable, "read back")?;
-        let mut c = Matrix::zeros(job.shape.m as usize, job.shape.n as usize);
-        for (value, got) in c.values.iter_mut().zip(job.precision.decode(&bytes)) {
-            *value = got;
+        let (m, batch) = (job.shape.m as usize, job.shape.batch);
+        let mut c = Matrix::zeros(batch as usize * m, job.shape.n as usize);
+        let of_item = m * c.stride;
+        for (values, item) in c.values.chunks_exact_mut(of_item).zip(0..batch) {
+            let [_, offset] = job.layout.offsets(item);
+            let got = job.precision.decode(&bytes[offset as usize..]);
+            values.iter_mut().zip(got).for_each(|(value, got)| *value = got);
         }
         Ok(c)
     }

@@ -6,6 +6,7 @@ mod executor;
 mod feed;
 mod parts;
 mod pipeline;
+mod windows;
 
 pub use adapter::{AdapterReport, Selection, adapters, choose, none_found};
 pub use executor::GpuExecutor;

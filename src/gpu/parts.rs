@@ -1,8 +1,8 @@
 //! How one product is dispatched: in parts of C, each with its own origin.
 
 use super::device::Device;
-use super::feed::{Operand, Strides};
-use crate::kernel::Shape;
+use super::feed::Operand;
+use super::windows::{Layout, Window};
 use crate::measure::Step;
 use bytemuck::{Pod, Zeroable};
 
@@ -20,31 +20,40 @@ struct Dims {
     origin_n: u32,
 }
 
-/// The dispatches of one product.
+/// The dispatches of one product, or of a batch.
 pub(super) struct Parts {
-    bind_group: wgpu::BindGroup,
-    grids: Vec<[u32; 2]>,
+    /// Per window what is bound, and its dispatches.
+    windows: Vec<(wgpu::BindGroup, Vec<[u32; 2]>)>,
     stride: u32,
 }
 
 impl Parts {
-    /// About `wanted` parts of a product whose workgroups compute `block` of C each.
+    /// About `wanted` parts of what the layout holds, at least one for each window; workgroups compute
+    /// `block` of C each.
     pub fn new(
         gpu: &Device,
         pipeline: &wgpu::ComputePipeline,
-        (shape, strides): (Shape, Strides),
+        (k, layout): (u32, &Layout),
         block: [u32; 2],
         wanted: u32,
         ([a, b], c): (&[Operand; 2], &wgpu::Buffer),
     ) -> Step<Parts> {
         let limits = gpu.device.limits();
-        let blocks = [shape.m.div_ceil(block[0]), shape.n.div_ceil(block[1])];
-        let parts = cut(blocks, wanted, limits.max_compute_workgroups_per_dimension);
+        let windows = layout.windows();
+        let each = wanted.div_ceil(windows.len() as u32);
+        let cuts: Vec<_> = windows
+            .iter()
+            .map(|w| {
+                let blocks = [w.m.div_ceil(block[0]), w.n.div_ceil(block[1])];
+                cut(blocks, each, limits.max_compute_workgroups_per_dimension)
+            })
+            .collect();
         let stride = (size_of::<Dims>() as u32).next_multiple_of(limits.min_uniform_buffer_offset_alignment);
-        let mut bytes = vec![0u8; stride as usize * parts.len()];
-        for (slot, (origin, _)) in bytes.chunks_exact_mut(stride as usize).zip(&parts) {
-            let Shape { m, n, k } = shape;
-            let Strides { lda, ldb, ldc } = strides;
+        let parts = windows.iter().zip(&cuts).flat_map(|(w, parts)| parts.iter().map(move |part| (w, part)));
+        let mut bytes = vec![0u8; stride as usize * cuts.iter().map(Vec::len).sum::<usize>()];
+        for (slot, (window, (origin, _))) in bytes.chunks_exact_mut(stride as usize).zip(parts) {
+            let &Window { m, n, ldb, .. } = window;
+            let (lda, ldc) = (layout.lda, layout.ldc);
             let [origin_m, origin_n] = [origin[0] * block[0], origin[1] * block[1]];
             let dims = Dims { m, n, k, lda, ldb, ldc, origin_m, origin_n };
             slot[..size_of::<Dims>()].copy_from_slice(bytemuck::bytes_of(&dims));
@@ -52,32 +61,46 @@ impl Parts {
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
         let dims = gpu.buffer("dims", bytes.len() as u64, usage)?;
         gpu.queue.write_buffer(&dims, 0, &bytes);
-        let one =
-            wgpu::BufferBinding { buffer: &dims, offset: 0, size: wgpu::BufferSize::new(size_of::<Dims>() as u64) };
-        let resources = [wgpu::BindingResource::Buffer(one), a.resource(), b.resource(), c.as_entire_binding()];
-        let entries: Vec<_> = resources
-            .into_iter()
-            .zip(0..)
-            .map(|(resource, binding)| wgpu::BindGroupEntry { binding, resource })
-            .collect();
-        let bind_group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: None,
-            layout: &pipeline.get_bind_group_layout(0),
-            entries: &entries,
-        });
+        let bind_group_layout = pipeline.get_bind_group_layout(0);
+        let mut first = 0;
+        let mut bound = Vec::with_capacity(windows.len());
+        for (window, parts) in windows.iter().zip(cuts) {
+            let part = |buffer, offset, size| {
+                wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size: wgpu::BufferSize::new(size) })
+            };
+            let resources = [
+                part(&dims, u64::from(first * stride), size_of::<Dims>() as u64),
+                a.resource(window.a),
+                b.resource(window.b),
+                part(c, window.c.offset, window.c.size),
+            ];
+            let entries: Vec<_> = resources
+                .into_iter()
+                .zip(0..)
+                .map(|(resource, binding)| wgpu::BindGroupEntry { binding, resource })
+                .collect();
+            let bind_group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: None,
+                layout: &bind_group_layout,
+                entries: &entries,
+            });
+            first += parts.len() as u32;
+            bound.push((bind_group, parts.into_iter().map(|(_, grid)| grid).collect()));
+        }
         gpu.check("bind")?;
-        Ok(Parts { bind_group, grids: parts.into_iter().map(|(_, grid)| grid).collect(), stride })
+        Ok(Parts { windows: bound, stride })
     }
 
     /// Number of parts.
     pub fn count(&self) -> u32 {
-        self.grids.len() as u32
+        self.windows.iter().map(|(_, grids)| grids.len() as u32).sum()
     }
 
-    /// Dispatches the whole product.
-    pub fn encode(&self, pass: &mut wgpu::ComputePass<'_>) {
-        for (grid, part) in self.grids.iter().zip(0..) {
-            pass.set_bind_group(0, &self.bind_group, &[part * self.stride]);
+    /// Dispatches one window.
+    pub fn encode(&self, pass: &mut wgpu::ComputePass<'_>, window: usize) {
+        let (bind_group, grids) = &self.windows[window];
+        for (grid, part) in grids.iter().zip(0..) {
+            pass.set_bind_group(0, bind_group, &[part * self.stride]);
             pass.dispatch_workgroups(grid[1], grid[0], 1);
         }
     }

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// C (m×n) = A (m×k) · B (k×n), row-major.
+/// C (m×n) = A (m×k) · B (k×n), row-major; or `batch` independent ones of that extent.
+///
+/// Written `512x512x64`, a batched one `512x512x64@8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Shape {
     /// Rows of A and C.
@@ -14,10 +16,27 @@ pub struct Shape {
     pub n: u32,
     /// Columns of A, rows of B.
     pub k: u32,
+    /// Independent products, each with an A, a B and a C of its own; 1 and left out of records where
+    /// there is one.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub batch: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+// serde hands over a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_one(batch: &u32) -> bool {
+    *batch == 1
 }
 
 /// Largest m, n or k that is taken at all: anything above is a typing error, not a matrix.
 const MAX_EXTENT: u32 = 1 << 24;
+
+/// Most products of a batch: heads times sequences stay far below.
+const MAX_BATCH: u32 = 1 << 16;
 
 impl Shape {
     /// A shape; each extent is 1 to 2²⁴.
@@ -28,29 +47,42 @@ impl Shape {
                     .hint(format!("each of m, n and k is a whole number from 1 to {MAX_EXTENT}")));
             }
         }
-        Ok(Shape { m, n, k })
+        Ok(Shape { m, n, k, batch: 1 })
     }
 
     /// n × n × n.
     pub fn square(n: u32) -> Self {
-        Shape { m: n, n, k: n }
+        Shape { m: n, n, k: n, batch: 1 }
     }
 
-    /// Useful flop of one product: a multiply and an add for each of m·n·k.
+    /// As many independent products of this extent; 1 to 65,536.
+    pub fn batched(self, batch: u32) -> Result<Self> {
+        if batch == 0 || batch > MAX_BATCH {
+            return Err(Error::usage(format!("shape {self}: a batch of {batch}"))
+                .hint(format!("a batch is a whole number from 1 to {MAX_BATCH}")));
+        }
+        Ok(Shape { batch, ..self })
+    }
+
+    /// Useful flop, of the whole batch: a multiply and an add for each of m·n·k.
     pub fn flop(self) -> f64 {
-        2.0 * f64::from(self.m) * f64::from(self.n) * f64::from(self.k)
+        2.0 * f64::from(self.m) * f64::from(self.n) * f64::from(self.k) * f64::from(self.batch)
     }
 
-    /// Elements of A, B and C.
+    /// Elements of A, B and C, of the whole batch.
     pub fn elements(self) -> [u64; 3] {
-        let (m, n, k) = (u64::from(self.m), u64::from(self.n), u64::from(self.k));
-        [m * k, k * n, m * n]
+        let [m, n, k, batch] = [self.m, self.n, self.k, self.batch].map(u64::from);
+        [m * k * batch, k * n * batch, m * n * batch]
     }
 }
 
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&format!("{}x{}x{}", self.m, self.n, self.k))
+        let mut text = format!("{}x{}x{}", self.m, self.n, self.k);
+        if self.batch != 1 {
+            text.push_str(&format!("@{}", self.batch));
+        }
+        f.pad(&text)
     }
 }
 
@@ -58,9 +90,18 @@ impl FromStr for Shape {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let bad =
-            |why: String| Error::usage(format!("shape `{text}`: {why}")).hint("a shape is m×n×k, like 1000x37x1300");
-        let parts: Vec<&str> = text.trim().split(['x', 'X', '×']).collect();
+        let bad = |why: String| {
+            Error::usage(format!("shape `{text}`: {why}"))
+                .hint("a shape is m×n×k, like 1000x37x1300, a batch of eight 1000x37x1300@8")
+        };
+        let (extents, batch) = match text.trim().split_once('@') {
+            None => (text.trim(), 1),
+            Some((extents, batch)) => {
+                let batch: u64 = batch.trim().parse().map_err(|_| bad(format!("`{batch}` is no batch")))?;
+                (extents, u32::try_from(batch).unwrap_or(u32::MAX))
+            }
+        };
+        let parts: Vec<&str> = extents.split(['x', 'X', '×']).collect();
         let [m, n, k] = parts[..] else {
             return Err(bad(format!("{} extents instead of three", parts.len())));
         };
@@ -69,7 +110,7 @@ impl FromStr for Shape {
             Ok(value) => Ok(u32::try_from(value).unwrap_or(u32::MAX)),
             Err(_) => Err(bad(format!("`{part}` is no whole number"))),
         };
-        Shape::new(extent(m)?, extent(n)?, extent(k)?)
+        Shape::new(extent(m)?, extent(n)?, extent(k)?)?.batched(batch)
     }
 }
 
@@ -254,8 +295,24 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_multiplies_the_work_and_one_leaves_records_as_they_were() {
+        let shape: Shape = "64x32x128@12".parse().unwrap();
+        assert_eq!(shape.to_string(), "64x32x128@12");
+        let single = Shape { batch: 1, ..shape };
+        assert_eq!(shape.flop(), 12.0 * single.flop());
+        assert_eq!(shape.elements(), single.elements().map(|e| 12 * e));
+        assert_eq!(serde_json::to_string(&single).unwrap(), r#"{"m":64,"n":32,"k":128}"#);
+        for shape in [shape, single] {
+            assert_eq!(serde_json::from_str::<Shape>(&serde_json::to_string(&shape).unwrap()).unwrap(), shape);
+        }
+    }
+
+    #[test]
     fn a_shape_that_is_none_is_refused_with_the_reason() {
         for (text, part) in [
+            ("8x8x8@0", "a batch of 0"),
+            ("8x8x8@70000", "a batch of 70000"),
+            ("8x8x8@x", "no batch"),
             ("0x1x1", "m is 0"),
             ("1x1000000000x1", "n is 1000000000"),
             ("1x1x99999999999999", "k is"),

@@ -42,13 +42,15 @@ pub fn padded(cols: usize) -> usize {
     cols.next_multiple_of(4)
 }
 
-/// A and B of one product.
+/// A and B of one product, or of a batch of them, one below the other.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Operands {
-    /// m×k.
+    /// m×k, batch·m rows in all.
     pub a: Matrix,
-    /// k×n.
+    /// k×n, batch·k rows in all.
     pub b: Matrix,
+    /// Products.
+    pub batch: usize,
     /// Whole numbers so small that the product is exact in the kernel's own arithmetic.
     pub exact: bool,
 }
@@ -86,7 +88,7 @@ impl Operands {
                 b.fill(|| precision.operand(0.5));
             }
         }
-        Operands { a, b, exact: false }
+        Operands { a, b, batch: shape.batch as usize, exact: false }
     }
 
     /// Whole-number operands whose product is exact whatever the order of summation, so that a right
@@ -98,13 +100,20 @@ impl Operands {
         let mut next = || f64::from(rng.random_range(-range.max(1)..=range.max(1)));
         a.fill(&mut next);
         b.fill(&mut next);
-        Operands { a, b, exact: range > 0 }
+        Operands { a, b, batch: shape.batch as usize, exact: range > 0 }
+    }
+
+    /// The rows of B that a row of A is multiplied with: those of its own product.
+    pub fn rows_b(&self, row_a: usize) -> std::ops::Range<usize> {
+        let k = self.a.cols;
+        let item = row_a / (self.a.rows / self.batch);
+        item * k..(item + 1) * k
     }
 }
 
 fn empty(shape: Shape) -> (Matrix, Matrix) {
-    let (m, n, k) = (shape.m as usize, shape.n as usize, shape.k as usize);
-    (Matrix::zeros(m, k), Matrix::zeros(k, n))
+    let [m, n, k, batch] = [shape.m, shape.n, shape.k, shape.batch].map(|e| e as usize);
+    (Matrix::zeros(batch * m, k), Matrix::zeros(batch * k, n))
 }
 
 /// Largest r for which sums of k products of whole numbers in -r..=r stay exact. Partial sums of

@@ -90,16 +90,21 @@ fn check_rows(operands: &Operands, c: &Matrix, precision: Precision, rng: &mut C
     let (a, b) = (&operands.a, &operands.b);
     let mut rows = vec![0, a.rows - 1];
     rows.extend((2..ROWS).map(|_| rng.random_range(0..a.rows)));
+    // Squares of the columns of one product's B; a batch has as many as the rows fall on.
     let mut squares_b = vec![0.0f64; b.cols];
-    if !operands.exact {
-        for k in 0..b.rows {
-            squares_b.iter_mut().zip(b.row(k)).for_each(|(s, &v)| *s += v * v);
-        }
-    }
+    let mut squares_of = None;
     let mut expected = vec![0.0f64; b.cols];
     for i in rows {
+        let rows_b = operands.rows_b(i);
+        if !operands.exact && squares_of != Some(rows_b.start) {
+            squares_of = Some(rows_b.start);
+            squares_b.fill(0.0);
+            for k in rows_b.clone() {
+                squares_b.iter_mut().zip(b.row(k)).for_each(|(s, &v)| *s += v * v);
+            }
+        }
         expected.fill(0.0);
-        for (k, &value) in a.row(i).iter().enumerate() {
+        for (k, &value) in rows_b.zip(a.row(i)) {
             expected.iter_mut().zip(b.row(k)).for_each(|(e, &v)| *e += value * v);
         }
         let norm_a = norm(a.row(i));
@@ -123,13 +128,17 @@ fn freivalds(operands: &Operands, c: &Matrix, precision: Precision, rng: &mut Ch
         .collect();
     let bx: Vec<[f64; VECTORS]> = (0..b.rows).map(|k| dot(b.row(k), &x)).collect();
     // Root of the sum over j of ‖b_j‖²·x_j², for x of the largest size: how far independent errors of a row add up.
-    let weight = if !operands.exact {
-        (0..b.rows).map(|k| b.row(k).iter().map(|v| v * v).sum::<f64>()).sum::<f64>().sqrt() * 8.0
-    } else {
-        0.0
+    let weight = |rows_b: std::ops::Range<usize>| {
+        rows_b.map(|k| b.row(k).iter().map(|v| v * v).sum::<f64>()).sum::<f64>().sqrt() * 8.0
     };
+    let weights: Vec<f64> = match operands.exact {
+        true => vec![0.0; operands.batch],
+        false => (0..operands.batch).map(|item| weight(item * a.cols..(item + 1) * a.cols)).collect(),
+    };
+    let rows_a = c.rows / operands.batch;
     for i in 0..c.rows {
-        let (got, expected) = (dot(c.row(i), &x), dot(a.row(i), &bx));
+        let weight = weights[i / rows_a];
+        let (got, expected) = (dot(c.row(i), &x), dot(a.row(i), &bx[operands.rows_b(i)]));
         let magnitude = norm(c.row(i)) * 8.0;
         let tolerance = rounding_error(operands, precision, b.cols, norm(a.row(i)) * weight, magnitude)
             + store_error(precision, magnitude, operands.exact);

@@ -7,8 +7,16 @@
 use crate::kernel::{Case, Proof};
 use serde::{Deserialize, Serialize};
 
-/// Schema id of a measurement line. A reader refuses any other.
-pub const SCHEMA: &str = "flopcast.measurement/1";
+/// Schema id of a measurement line, as written.
+pub const SCHEMA: &str = "flopcast.measurement/2";
+
+/// The schema before it, still read: the same but for batches, which it does not know.
+const SCHEMA_1: &str = "flopcast.measurement/1";
+
+/// The schema that a line of this id is read as; `None` for a foreign one.
+pub fn read_as(schema: &str) -> Option<&'static str> {
+    [SCHEMA, SCHEMA_1].contains(&schema).then_some(SCHEMA)
+}
 
 /// Version of the measuring method: raised whenever the same raw samples would give another figure,
 /// or the same adapter other samples. Part of the comparison key.
@@ -18,7 +26,7 @@ pub const METHOD: u32 = 1;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
-    /// Always [`SCHEMA`].
+    /// [`SCHEMA`], or one that [`read_as`] takes for it.
     pub schema: String,
     /// What measured it.
     pub tool: Tool,

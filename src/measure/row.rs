@@ -20,6 +20,8 @@ pub struct Row {
     pub n: u32,
     /// Length of the sums.
     pub k: u32,
+    /// Independent products of that extent.
+    pub batch: u32,
     /// `unsupported`, `skipped` or `failed`; `null` where something was measured.
     pub missing: Option<&'static str>,
     /// How far the figure can be trusted.
@@ -52,6 +54,7 @@ impl From<&Record> for Row {
             m: case.shape.m,
             n: case.shape.n,
             k: case.shape.k,
+            batch: case.shape.batch,
             missing: record.missing.as_ref().map(|m| m.status()),
             verdict: record.verdict,
             timing_method: figure.map(|f| f.timing_method),

@@ -239,7 +239,7 @@ impl Executor for ScriptedExecutor {
     }
 
     fn prepare(&mut self, _kernel: &Kernel, shape: Shape, _settings: Settings) -> Step<()> {
-        let empty = Matrix::zeros(shape.m as usize, shape.n as usize);
+        let empty = Matrix::zeros((shape.batch * shape.m) as usize, shape.n as usize);
         self.jobs.fill(Job { shape, answer: empty.clone(), c: empty, worked: false });
         Ok(())
     }
@@ -269,12 +269,13 @@ fn product(operands: &Operands, fault: KernelFault) -> Matrix {
     let depth = if fault == KernelFault::HalfK { a.cols / 2 } else { a.cols };
     let mut c = Matrix::zeros(a.rows, b.cols);
     for i in 0..a.rows {
+        let first = operands.rows_b(i).start;
         for (k, &value) in a.row(i)[..depth].iter().enumerate() {
             for j in 0..b.cols {
                 // The transpose of a B that is not square is read out of its own range, as a kernel would.
                 let other = match fault {
-                    KernelFault::TransposesB => b.row(j % b.rows)[k % b.cols],
-                    _ => b.row(k)[j],
+                    KernelFault::TransposesB => b.row(first + j % a.cols)[k % b.cols],
+                    _ => b.row(first + k)[j],
                 };
                 c.values[i * c.stride + j] += value * other;
             }

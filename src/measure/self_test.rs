@@ -112,7 +112,7 @@ fn request() -> Request {
     let kernel = Kernel::compose(family, family.default_tiling(Class::default(), Precision::F32), Precision::F32)
         .expect("the default kernel composes; a test composes them all");
     // Long against the clocks' faults, short to multiply on the host; no multiple of a tile.
-    let shape = Shape { m: 130, n: 94, k: 101 };
+    let shape = Shape { m: 130, n: 94, k: 101, batch: 1 };
     Request { kernel, shape, settings: Settings::default(), data: DataClass::Normal, seed: DEFAULT_SEED }
 }
 

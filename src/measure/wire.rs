@@ -3,7 +3,7 @@
 //! A line that was being written when the process died has no line break and ends in the middle. It is
 //! recognised as such and kept apart: what stands before it is whole.
 
-use super::record::{Record, SCHEMA};
+use super::record::{Record, SCHEMA, read_as};
 use crate::error::{Context, Error, Kind, Result};
 use serde::Deserialize;
 use std::path::Path;
@@ -120,7 +120,7 @@ fn record(line: &[u8]) -> std::result::Result<Record, Bad> {
     }
     let head: Head = serde_json::from_slice(line).map_err(|e| bad(&e, line))?;
     match head.schema {
-        Some(serde_json::Value::String(schema)) if schema == SCHEMA => {}
+        Some(serde_json::Value::String(schema)) if read_as(&schema).is_some() => {}
         Some(serde_json::Value::String(schema)) => return Err(Bad::Foreign(format!("`{schema}`"))),
         Some(other) => return Err(Bad::Foreign(other.to_string())),
         None => return Err(Bad::Foreign("missing".to_string())),
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn a_foreign_schema_is_refused_by_its_name() {
         for (schema, part) in [
-            ("\"flopcast.measurement/2\"", "schema is `flopcast.measurement/2`"),
+            ("\"flopcast.measurement/9\"", "schema is `flopcast.measurement/9`"),
             ("7", "schema is 7"),
             ("null", "schema is missing"),
         ] {

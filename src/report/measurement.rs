@@ -13,7 +13,7 @@ pub fn text(rows: &[Row]) -> String {
         table.row([
             kernel,
             row.precision.clone(),
-            format!("{}×{}×{}", row.m, row.n, row.k),
+            shape(row),
             row.gflop_per_s.map_or("–".into(), |r| significant(r.median)),
             row.gflop_per_s.map_or(String::new(), range),
             row.seconds.map_or("–".into(), |s| duration(s.median)),
@@ -23,6 +23,12 @@ pub fn text(rows: &[Row]) -> String {
         ]);
     }
     table.text()
+}
+
+/// `m×n×k`, a batch with its number of products.
+fn shape(row: &Row) -> String {
+    let batch = if row.batch == 1 { String::new() } else { format!("@{}", row.batch) };
+    format!("{}×{}×{}{batch}", row.m, row.n, row.k)
 }
 
 /// The clock that made a figure, in a word.

@@ -1,7 +1,7 @@
 //! The fingerprint: everything that has to be equal for two figures to be comparable.
 
 use crate::kernel::{Case, Settings};
-use crate::measure::record::{AdapterIdentity, Record, Tool};
+use crate::measure::record::{AdapterIdentity, Record, Tool, read_as};
 use serde::Serialize;
 
 /// One field that differs.
@@ -54,7 +54,7 @@ impl Key {
             ("adapter.device", format!("{device:#06x}")),
             ("adapter.driver", driver.clone()),
             ("adapter.driver_info", driver_info.clone()),
-            ("schema", record.schema.clone()),
+            ("schema", read_as(&record.schema).unwrap_or(&record.schema).to_string()),
             ("tool.method", method.to_string()),
             ("tool.wgpu", wgpu.clone()),
             ("tool.naga", naga.clone()),

@@ -15,7 +15,7 @@ mod tests;
 pub use gate::{ASSUMED_BETWEEN_RUNS, ASSUMED_BETWEEN_RUNS_SOFTWARE, Call, MIN_FREEDOM, Needed, Run, Slowdown, judge};
 pub use key::{Difference, Key};
 
-use super::record::{Figure, Interval, Missing, Record, SCHEMA, Verdict};
+use super::record::{Figure, Interval, Missing, Record, SCHEMA, Verdict, read_as};
 use crate::error::{Error, Result};
 use crate::stats::interval::MIN_SAMPLES_95;
 use serde::Serialize;
@@ -339,7 +339,7 @@ fn sentence(slowdown: &Slowdown, needed: Option<Needed>) -> String {
 fn unusable(base: &Group, new: &Group) -> Vec<Difference> {
     let both = || base.records.iter().chain(&new.records);
     // A schema that both sides share can still be a foreign one.
-    if let Some(foreign) = both().find(|r| r.schema != SCHEMA) {
+    if let Some(foreign) = both().find(|r| read_as(&r.schema).is_none()) {
         return vec![Difference::new("schema", &foreign.schema, format!("{SCHEMA} (what is read here)"))];
     }
     let broken = |group: &Group| group.records.iter().find_map(|r| contradiction(r));

@@ -6,6 +6,7 @@
 mod calibrate;
 mod catalog;
 mod compare;
+mod counting;
 #[cfg(feature = "gpu")]
 mod devices;
 mod matmul;
@@ -19,7 +20,6 @@ mod project;
 mod run;
 mod search;
 mod self_test;
-#[cfg(feature = "gpu")]
 mod stop;
 mod validate;
 

@@ -69,7 +69,9 @@ fn yes() -> bool {
 impl Layout {
     /// Accelerators it takes.
     pub fn accelerators(&self) -> u64 {
-        u64::from(self.tensor) * u64::from(self.pipeline) * u64::from(self.data) * u64::from(self.context)
+        [self.pipeline, self.data, self.context]
+            .into_iter()
+            .fold(u64::from(self.tensor), |all, ranks| all.saturating_mul(u64::from(ranks)))
     }
 
     /// Microbatches per replica and step.
@@ -114,7 +116,7 @@ impl Layout {
         if !experts.is_multiple_of(self.expert) {
             return fail("expert", format!("{} does not divide the {experts} experts", self.expert));
         }
-        let ranks = u64::from(self.data) * u64::from(self.context) * u64::from(self.tensor);
+        let ranks = (u64::from(self.data) * u64::from(self.context)).saturating_mul(u64::from(self.tensor));
         if !ranks.is_multiple_of(u64::from(self.expert) * u64::from(self.expert_tensor)) {
             return fail(
                 "expert",

@@ -2,10 +2,37 @@
 
 use super::Table;
 use super::projection::number;
-use crate::project::validate::{Summary, Validation};
+use crate::project::validate::{Figures, Regression, Row, Summary};
+
+/// Reasons that are listed; of more there is only the count.
+const LISTED: usize = 20;
+
+/// Rows that were refused: the first few, and how many.
+#[derive(Debug, Clone, Default)]
+pub struct Refused {
+    first: Vec<(String, String)>,
+    count: usize,
+}
+
+impl Refused {
+    /// Takes note of a row if it was refused.
+    pub fn note(&mut self, row: &Row) {
+        let Some(why) = &row.refused else { return };
+        self.count += 1;
+        if self.first.len() < LISTED {
+            self.first.push((row.id.clone(), why.clone()));
+        }
+    }
+}
+
+/// A figure that got worse, on one line.
+pub fn regression(r: &Regression) -> String {
+    let value = |x: Option<f64>| x.map_or("nothing".into(), |x| number(x, 4));
+    format!("regressed: `{}`: {} was committed, now {}", r.figure, value(r.committed), value(r.now))
+}
 
 /// Summaries over all rows and by group, and why rows were refused.
-pub fn text(v: &Validation) -> String {
+pub fn text(v: &Figures, refused: &Refused) -> String {
     let mut table = Table::new(&[
         "group",
         ">rows",
@@ -24,11 +51,14 @@ pub fn text(v: &Validation) -> String {
         }
     }
     let mut out = table.text();
-    let refused: Vec<_> = v.rows.iter().filter_map(|r| r.refused.as_ref().map(|why| (&r.id, why))).collect();
-    if !refused.is_empty() {
+    if refused.count > 0 {
         out += "\nrefused:\n";
-        for (id, why) in refused {
+        for (id, why) in &refused.first {
             out += &format!("  {id}: {why}\n");
+        }
+        let more = refused.count - refused.first.len();
+        if more > 0 {
+            out += &format!("  and {more} more\n");
         }
     }
     out

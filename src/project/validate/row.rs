@@ -51,15 +51,11 @@ pub struct Row {
 }
 
 impl Row {
-    /// The row of a line; `predicted` is seconds, 5 %, 95 % and the count.
-    pub(super) fn new(
-        line: &Line,
-        predicted: Result<(f64, f64, f64, f64), String>,
-        measured: Result<f64, String>,
-    ) -> Self {
+    /// The row of a line; `predicted` is seconds, 5 % and 95 %.
+    pub(super) fn new(line: &Line, predicted: Result<(f64, f64, f64), String>, measured: Result<f64, String>) -> Self {
         let text = |column: &str| line.text(column).unwrap_or_default().to_string();
         let mut row = Row {
-            id: line.text("id").map_or_else(|| line.place.clone(), str::to_string),
+            id: line.id(),
             source_group: text("source_group"),
             arch: text("arch"),
             accelerator: text("accelerator"),
@@ -71,7 +67,7 @@ impl Row {
             refused: measured.err(),
         };
         match predicted {
-            Ok((seconds, p5, p95, _)) => {
+            Ok((seconds, p5, p95)) => {
                 (row.predicted_s, row.p5_s, row.p95_s) = (Some(seconds), Some(p5), Some(p95));
             }
             Err(why) => row.refused = Some(why),
@@ -340,7 +336,7 @@ fn layouts(line: &Line, job: &Transformer, run: &Run, machine: &Machine) -> Resu
     for &tensor in &tensors {
         for &pipeline in &pipelines {
             for &context in &contexts {
-                let model = u64::from(tensor) * u64::from(pipeline) * u64::from(context);
+                let model = (u64::from(tensor) * u64::from(pipeline)).saturating_mul(u64::from(context));
                 if model == 0 || !u64::from(count).is_multiple_of(model) {
                     why = format!("tp · pp · cp = {model} does not divide `n_accel` {count}");
                     continue;
@@ -352,7 +348,8 @@ fn layouts(line: &Line, job: &Transformer, run: &Run, machine: &Machine) -> Resu
                     && dp != data
                     && !sharded(dp)
                 {
-                    why = format!("tp · pp · dp · cp = {} is not `n_accel` {count}", model * u64::from(dp));
+                    why =
+                        format!("tp · pp · dp · cp = {} is not `n_accel` {count}", model.saturating_mul(u64::from(dp)));
                     continue;
                 }
                 let per_replica = run.batch / f64::from(data);
@@ -409,7 +406,10 @@ fn check(layout: &Layout, job: &Transformer, run: &Run) -> Result<(), String> {
     }
     let result = layout.check(job, &even).map_err(|e| e.message().to_string());
     // Stages that the layers do not fill evenly were run all the same.
-    if result.is_err() && layout.pipeline * layout.virtual_stages > job.layers && layout.pipeline <= job.layers {
+    if result.is_err()
+        && layout.pipeline.saturating_mul(layout.virtual_stages) > job.layers
+        && layout.pipeline <= job.layers
+    {
         return Layout { virtual_stages: 1, ..*layout }.check(job, &even).map_err(|e| e.message().to_string());
     }
     result

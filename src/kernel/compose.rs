@@ -43,8 +43,7 @@ impl Kernel {
             family.interface(precision),
             family.body()
         );
-        let constants = constants(&rolled)?;
-        let wgsl = unroll(&rolled, &|name| constants.get(name).copied());
+        let wgsl = unrolled(&rolled)?;
         let sha256 = hex_sha256(&wgsl);
         Ok(Kernel { family, tiling, precision, wgsl, sha256 })
     }
@@ -119,6 +118,12 @@ fn header(family: Family, tiling: Tiling, precision: Precision) -> String {
         let _ = writeln!(header, "const FRAGMENT = {fragment}u;\nconst ROW_GAP = {gap}u;\nconst SUBGROUP = {lanes}u;");
     }
     header
+}
+
+/// The text with its loops over constants unrolled; see [`super::unroll`].
+pub(crate) fn unrolled(rolled: &str) -> Result<String> {
+    let constants = constants(rolled)?;
+    Ok(unroll(rolled, &|name| constants.get(name).copied()))
 }
 
 /// The module's whole-number constants by name, evaluated.

@@ -13,6 +13,7 @@ mod tiling;
 mod unroll;
 
 pub use case::{Case, DataClass, Precision, Settings, Shape};
+pub(crate) use compose::unrolled;
 pub use compose::{Kernel, hex_sha256, validate};
 pub use family::Family;
 pub use matrix::{Matrix, Operands, padded};

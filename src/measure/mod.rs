@@ -11,6 +11,7 @@ pub mod effort;
 pub mod engine;
 mod executor;
 pub mod figure;
+pub mod probe;
 pub mod record;
 mod replay;
 pub mod row;

@@ -4,7 +4,7 @@
 use crate::peer::{Peer, Result};
 use flopcast::gpu::{GpuExecutor, Selection};
 use flopcast::kernel::{Family, Kernel, Matrix, Operands, Precision, Settings, Shape, Tiling};
-use flopcast::measure::Executor;
+use flopcast::measure::{Executor, Timed};
 use flopcast::measure::record::Missing;
 
 /// One kernel on a device of its own.

@@ -1,0 +1,108 @@
+//! One probe from request to record: prove it, time it by the code that times products, prove what was timed.
+
+use super::kind::Probe;
+use super::record::{ProbeRecord, SCHEMA};
+use super::twin::Checked;
+use crate::kernel::hex_sha256;
+use crate::measure::effort::Effort;
+use crate::measure::record::{AdapterIdentity, Missing, Samples, Tool, Verdict};
+use crate::measure::timing::{Halt, Stage, Watch, time};
+use crate::measure::{Step, Timed};
+
+/// A device that probes. One probe at a time: `set_up`, then any number of `poison`, `submit` and `output`.
+pub trait Prober: Timed {
+    /// What it is.
+    fn adapter(&self) -> &AdapterIdentity;
+
+    /// What drives it.
+    fn tool(&self) -> Tool;
+
+    /// Most bytes of one working set, or of all that are visited in turn.
+    fn most_bytes(&self) -> u64;
+
+    /// Configurations of cooperative matrices, `16x16x16 f16 -> f32`.
+    fn matrices(&self) -> Vec<String>;
+
+    /// Compiles, allocates and fills. Refuses as `unsupported` what the adapter lacks.
+    fn set_up(&mut self, probe: &Probe, wgsl: &str) -> Step<()>;
+
+    /// The output of the last submission, its repeats, and the working set that its last dispatch visited.
+    fn output(&mut self) -> Step<Output>;
+}
+
+/// What a submission left behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// All bytes of the output.
+    pub bytes: Vec<u8>,
+    /// Dispatches of the submission.
+    pub repeats: u32,
+    /// Working set of the last of them.
+    pub set: u32,
+}
+
+/// Measures one probe; `None` where the watcher ended it.
+pub fn measure(
+    device: &mut dyn Prober,
+    probe: &Probe,
+    again: bool,
+    effort: &Effort,
+    watch: &mut Watch,
+) -> Option<ProbeRecord> {
+    let wgsl = probe.compose();
+    let sha256 = wgsl.as_ref().ok().filter(|text| !text.is_empty()).map(|text| hex_sha256(text));
+    let outcome = match wgsl {
+        Ok(wgsl) => attempt(device, probe, &wgsl, effort, watch),
+        Err(error) => Err(Halt::Missing(Missing::Failed { error: error.to_string() })),
+    };
+    let mut record = ProbeRecord {
+        schema: SCHEMA.into(),
+        tool: device.tool(),
+        at: humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string(),
+        adapter: device.adapter().clone(),
+        case: *probe,
+        again,
+        wgsl_sha256: sha256.unwrap_or_default(),
+        flop: probe.flop(),
+        bytes: probe.bytes(),
+        missing: None,
+        proof: None,
+        samples: None,
+        figure: None,
+        verdict: Verdict::Invalid,
+        reasons: Vec::new(),
+    };
+    match outcome {
+        Ok((proof, samples)) => (record.proof, record.samples) = (Some(proof), samples),
+        Err(Halt::Missing(missing)) => record.missing = Some(missing),
+        Err(Halt::Stopped) => return None,
+    }
+    Some(record.derived())
+}
+
+fn attempt(
+    device: &mut dyn Prober,
+    probe: &Probe,
+    wgsl: &str,
+    effort: &Effort,
+    watch: &mut Watch,
+) -> Result<(Checked, Option<Samples>), Halt> {
+    if watch(Stage::Proving).is_break() {
+        return Err(Halt::Stopped);
+    }
+    device.set_up(probe, wgsl)?;
+    device.poison()?;
+    device.submit(1)?;
+    let first = check(device, probe)?;
+    if !first.passed {
+        return Ok((first, None));
+    }
+    let samples = time(device, effort, watch)?;
+    // The last timed submission began on a poisoned output: what is in it now is its work.
+    Ok((check(device, probe)?, Some(samples)))
+}
+
+fn check(device: &mut dyn Prober, probe: &Probe) -> Step<Checked> {
+    let Output { bytes, repeats, set } = device.output()?;
+    Ok(probe.check(&bytes, repeats, set))
+}

@@ -1,6 +1,7 @@
 //! The real device behind the measuring.
 
 use super::adapter::{AdapterReport, Selection};
+use super::clock::{self, Timestamps};
 use super::device::Device;
 use super::feed::Operand;
 use super::parts::Parts;
@@ -8,7 +9,7 @@ use super::pipeline;
 use super::windows::{Layout, Window};
 use crate::error::Result;
 use crate::kernel::{Class, Feed, Kernel, Matrix, Operands, Precision, Settings, Shape};
-use crate::measure::record::{AdapterIdentity, METHOD, Tool};
+use crate::measure::record::{AdapterIdentity, Tool};
 use crate::measure::{Executor, Lap, Slots, Step, Timed};
 use std::time::Instant;
 
@@ -24,14 +25,6 @@ pub struct GpuExecutor {
     opened: Instant,
     host_tick_ns: f64,
     jobs: Slots<Job>,
-}
-
-/// Two timestamps and the way back to the host.
-struct Timestamps {
-    queries: wgpu::QuerySet,
-    resolved: wgpu::Buffer,
-    readable: wgpu::Buffer,
-    tick_ns: f64,
 }
 
 /// One prepared case.
@@ -54,13 +47,13 @@ impl GpuExecutor {
     /// Opens an adapter.
     pub fn open(selection: &Selection) -> Result<GpuExecutor> {
         let gpu = Device::open(selection)?;
-        let timestamps = gpu.device.features().contains(wgpu::Features::TIMESTAMP_QUERY).then(|| Timestamps::new(&gpu));
+        let timestamps = Timestamps::of(&gpu);
         Ok(GpuExecutor {
             gpu,
             report: selection.report.clone(),
             timestamps,
             opened: Instant::now(),
-            host_tick_ns: host_tick_ns(),
+            host_tick_ns: clock::host_tick_ns(),
             jobs: Slots::default(),
         })
     }
@@ -71,40 +64,12 @@ impl GpuExecutor {
 
     /// A pass that takes the first timestamp, the last one, both or none.
     fn pass<'e>(&self, encoder: &'e mut wgpu::CommandEncoder, first: bool, last: bool) -> wgpu::ComputePass<'e> {
-        let timestamp_writes =
-            self.timestamps.as_ref().filter(|_| first || last).map(|t| wgpu::ComputePassTimestampWrites {
-                query_set: &t.queries,
-                beginning_of_pass_write_index: first.then_some(0),
-                end_of_pass_write_index: last.then_some(1),
-            });
+        let timestamp_writes = self.timestamps.as_ref().and_then(|t| t.writes(first, last));
         encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes })
     }
 
     fn encoder(&self) -> wgpu::CommandEncoder {
         self.gpu.device.create_command_encoder(&Default::default())
-    }
-}
-
-impl Timestamps {
-    fn new(gpu: &Device) -> Timestamps {
-        let buffer = |usage| {
-            gpu.device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some("timestamps"),
-                size: 16,
-                usage,
-                mapped_at_creation: false,
-            })
-        };
-        Timestamps {
-            queries: gpu.device.create_query_set(&wgpu::QuerySetDescriptor {
-                label: Some("timestamps"),
-                ty: wgpu::QueryType::Timestamp,
-                count: 2,
-            }),
-            resolved: buffer(wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC),
-            readable: buffer(wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ),
-            tick_ns: f64::from(gpu.queue.get_timestamp_period()),
-        }
     }
 }
 
@@ -162,25 +127,14 @@ impl Timed for GpuExecutor {
             }
         }
         if let Some(t) = &self.timestamps {
-            encoder.resolve_query_set(&t.queries, 0..2, &t.resolved, 0);
-            encoder.copy_buffer_to_buffer(&t.resolved, 0, &t.readable, 0, 16);
+            t.resolve(&mut encoder);
         }
         let commands = encoder.finish();
         self.gpu.check("encode")?;
         let begin = Instant::now();
         self.gpu.run(commands, "submit")?;
         let host_ns = begin.elapsed().as_nanos() as u64;
-        let device_ticks = match &self.timestamps {
-            None => None,
-            Some(t) => {
-                let bytes = self.gpu.map(&t.readable, "read timestamps")?;
-                let ticks: Vec<u64> = bytes
-                    .chunks_exact(8)
-                    .map(|eight| u64::from_le_bytes(eight.try_into().expect("chunks of eight")))
-                    .collect();
-                Some([ticks[0], ticks[1]])
-            }
-        };
+        let device_ticks = self.timestamps.as_ref().map(|t| t.read(&self.gpu)).transpose()?;
         Ok(Lap { host_ns, device_ticks })
     }
 }
@@ -197,12 +151,7 @@ impl Executor for GpuExecutor {
     }
 
     fn tool(&self) -> Tool {
-        Tool {
-            version: env!("CARGO_PKG_VERSION").into(),
-            method: METHOD,
-            wgpu: WGPU_VERSION.into(),
-            naga: NAGA_VERSION.into(),
-        }
+        clock::tool()
     }
 
     fn select(&mut self, slot: usize) {
@@ -294,23 +243,3 @@ impl Executor for GpuExecutor {
         Ok(c)
     }
 }
-
-/// Smallest step that the host clock makes, seen over a few thousand readings.
-fn host_tick_ns() -> f64 {
-    let mut least = u128::MAX;
-    let mut last = Instant::now();
-    for _ in 0..4096 {
-        let now = Instant::now();
-        let step = now.duration_since(last).as_nanos();
-        if step > 0 {
-            least = least.min(step);
-        }
-        last = now;
-    }
-    least as f64
-}
-
-/// Versions of the libraries that decide what a kernel becomes, from `Cargo.lock` by way of
-/// `build.rs`.
-const WGPU_VERSION: &str = env!("FLOPCAST_WGPU_VERSION");
-const NAGA_VERSION: &str = env!("FLOPCAST_NAGA_VERSION");

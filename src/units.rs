@@ -56,6 +56,21 @@ dimension!(/// A number of tokens.
 dimension!(/// A failure rate of nodes: the base unit is failures per node and second.
     NodeFailureRate, "a failure rate", zero: true, max: 1.0,
     [("1/(node s)", 1.0), ("1/(1000 node day)", 1.0 / 86_400_000.0), ("1/(node day)", 1.0 / 86_400.0)]);
+dimension!(/// A rate of events: the base unit is events per second.
+    EventRate, "a rate of events", zero: true, max: 1.0,
+    [("1/s", 1.0), ("1/h", 1.0 / 3600.0), ("1/day", 1.0 / 86_400.0), ("1/year", 1.0 / 31_557_600.0)]);
+dimension!(/// A price per accelerator and hour.
+    HourPrice, "a price per accelerator-hour", zero: true, max: 1e6,
+    [("USD/h", 1.0)]);
+dimension!(/// An amount of money.
+    Money, "an amount of money", zero: true, max: 1e15,
+    [("USD", 1.0), ("kUSD", 1e3), ("MUSD", 1e6), ("GUSD", 1e9)]);
+dimension!(/// A price of energy.
+    EnergyPrice, "a price of energy", zero: true, max: 1e3,
+    [("USD/kWh", 1.0), ("cent/kWh", 0.01), ("USD/MWh", 1e-3)]);
+dimension!(/// Carbon dioxide equivalent per energy.
+    CarbonIntensity, "a carbon intensity", zero: true, max: 100.0,
+    [("kg/kWh", 1.0), ("g/kWh", 1e-3)]);
 dimension!(/// Bytes moved or held per element of something.
     BytesPerElement, "bytes per element", zero: false, max: 1e6,
     [("B/element", 1.0)]);

@@ -9,4 +9,5 @@ mod site;
 pub use accelerator::{Accelerator, Format, Surface};
 pub use all_reduce::AllReduce;
 pub use collective::{Fabric, Link};
-pub use site::{Cluster, FabricKind, Node};
+pub use failures::Operations;
+pub use site::{BOX, Cluster, FabricKind, Node};

@@ -4,6 +4,9 @@ use crate::sourced::{Stamp, Value};
 use crate::units::{Accelerators, Bandwidth, Power, Ratio, Time};
 use serde::{Deserialize, Serialize};
 
+/// Accelerators in the box that published failure rates count by.
+pub const BOX: f64 = 8.0;
+
 /// What stands between accelerators of one box.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -50,6 +50,9 @@ dimension!(/// A pure number: a fraction, a factor, a standard deviation of a lo
 dimension!(/// A number of accelerators.
     Accelerators, "a number of accelerators", zero: false, max: 1e8,
     [("accelerator", 1.0)]);
+dimension!(/// A number of accelerators that may be none.
+    Spares, "a number of accelerators", zero: true, max: 1e8,
+    [("accelerator", 1.0)]);
 dimension!(/// A number of tokens.
     Tokens, "a number of tokens", zero: false, max: 1e18,
     [("token", 1.0), ("Mtoken", 1e6), ("Gtoken", 1e9), ("Ttoken", 1e12)]);

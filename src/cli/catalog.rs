@@ -1,6 +1,7 @@
 //! `flopcast catalog`: what is built in.
 
 use super::output::{self, Format};
+use crate::cluster::{Operations, Price, Site};
 use crate::error::Result;
 use crate::project::Catalog;
 use crate::report::projection;
@@ -25,6 +26,12 @@ enum What {
     /// All-reduces as others measured them.
     #[value(name = "all-reduces")]
     AllReduces,
+    /// Ways to run a cluster: failures, spares, checkpoints, maintenance.
+    Operations,
+    /// Sites: power, carbon, tariff.
+    Sites,
+    /// Prices, by accelerator.
+    Prices,
     /// The uncertain constants of the model.
     Constants,
     /// The documents behind all figures.
@@ -70,6 +77,24 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         What::AllReduces => {
             show!("all_reduce", c.all_reduces, |n: &str| c.all_reduce(n), projection::all_reduces(&c));
         }
+        What::Operations => show!(
+            "operations",
+            c.operations,
+            |n: &str| c.operation(n),
+            projection::knobs(c.operations.iter().map(|(n, o)| (n, Operations::NAMES, o.facts())))
+        ),
+        What::Sites => show!(
+            "site",
+            c.sites,
+            |n: &str| c.site(n),
+            projection::knobs(c.sites.iter().map(|(n, s)| (n, Site::NAMES, s.facts())))
+        ),
+        What::Prices => show!(
+            "price",
+            c.prices,
+            |n: &str| c.price_of(n),
+            projection::knobs(c.prices.iter().map(|(n, p)| (n, Price::NAMES, p.facts())))
+        ),
         What::Constants => show!("constants", c.constants, |n: &str| c.constant(n), projection::constants(&c)),
         What::Sources => show!("source", c.sources, |n: &str| c.source(n), projection::sources(&c)),
     }

@@ -3,11 +3,14 @@
 use super::output::{self, Format};
 use crate::calibrate::Calibration;
 use crate::error::{Error, Result};
-use crate::project::{Catalog, Options, Transfer, run as project};
+use crate::project::{Catalog, Options, Projection, Simulation, Study, Transfer};
 use crate::report::projection;
 use clap::ValueEnum;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+/// Seed of the runs that `--simulate` plays.
+const SIMULATION_SEED: u64 = 1;
 
 /// What of a calibration carries over to another accelerator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -36,6 +39,10 @@ pub struct Args {
     /// What of the calibration carries over [default: shape, or none without a calibration].
     #[arg(long, value_enum)]
     transfer: Option<Carry>,
+    /// Also play so many runs event by event, at the medians: how far one strays by chance alone, and
+    /// how well the closed form of the failures holds.
+    #[arg(long, value_name = "RUNS", num_args = 0..=1, default_missing_value = "400", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    simulate: Option<u32>,
     /// How to print it.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -56,7 +63,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         },
         layout: None,
     };
-    let result = project(&catalog, &name, calibration.as_ref(), &options)?;
+    let study = Study::new(&catalog, &name, calibration.as_ref(), &options).map_err(|e| {
+        // A scenario of the user's own is in a file, which the reason should name.
+        if name == args.scenario { e } else { e.context(format!("`{}`", args.scenario)) }
+    })?;
+    let mut result = Projection::new(&catalog, &study, calibration.as_ref());
+    result.simulation = args.simulate.map(|runs| Simulation::new(&study, runs, SIMULATION_SEED));
     match args.format {
         Format::Json => output::json(&result)?,
         Format::Text => output::data(&projection::screen(&result))?,

@@ -3,6 +3,7 @@
 use crate::sourced::{Stamp, Value};
 use crate::units::{Accelerators, Bandwidth, Power, Ratio, Time};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Accelerators in the box that published failure rates count by.
 pub const BOX: f64 = 8.0;
@@ -45,6 +46,22 @@ pub struct FabricKind {
     pub provenance: Stamp,
 }
 
+/// A part of a cluster whose boxes differ from the others': another vendor's racks, say.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Half {
+    /// What people call it.
+    pub title: String,
+    /// Name of its node; the cluster's where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// How many of the cluster's accelerators it has.
+    pub accelerators: Value<Accelerators>,
+    /// Its sustained rate over that of the accelerator as listed: cooling, power limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pace: Option<Value<Ratio>>,
+}
+
 /// A cluster.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -61,9 +78,12 @@ pub struct Cluster {
     pub fabric: String,
     /// How many.
     pub accelerators: Value<Accelerators>,
-    /// Power of the whole site, where it is stated.
+    /// Power of the whole site, where it is stated: nothing beyond it can be switched on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub power: Option<Value<Power>>,
+    /// Parts of it that differ; absent where all of it is alike.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub half: BTreeMap<String, Half>,
     /// Source of what has none of its own.
     pub provenance: Stamp,
 }

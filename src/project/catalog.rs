@@ -2,7 +2,7 @@
 
 use super::constants::ConstantsFile;
 use super::scenario::Scenario;
-use crate::cluster::{Accelerator, AllReduce, Cluster, FabricKind, Node, Surface};
+use crate::cluster::{Accelerator, AllReduce, Cluster, FabricKind, Node, Operations, Price, Site, Surface};
 use crate::error::{Context, Error, Result};
 use crate::job::Transformer;
 use crate::sourced::read;
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The built-in files; what they hold is checked by a test.
-const BUILT_IN: [(&str, &str); 9] = [
+const BUILT_IN: [(&str, &str); 10] = [
     ("data/sources.toml", include_str!("../../data/sources.toml")),
     ("data/accelerators.toml", include_str!("../../data/accelerators.toml")),
     ("data/variants.toml", include_str!("../../data/variants.toml")),
@@ -19,6 +19,7 @@ const BUILT_IN: [(&str, &str); 9] = [
     ("data/collectives.toml", include_str!("../../data/collectives.toml")),
     ("data/fabrics.toml", include_str!("../../data/fabrics.toml")),
     ("data/clusters.toml", include_str!("../../data/clusters.toml")),
+    ("data/operations.toml", include_str!("../../data/operations.toml")),
     ("data/jobs.toml", include_str!("../../data/jobs.toml")),
     ("data/scenarios.toml", include_str!("../../data/scenarios.toml")),
 ];
@@ -48,6 +49,9 @@ struct File {
     node: BTreeMap<String, Node>,
     fabric: BTreeMap<String, FabricKind>,
     cluster: BTreeMap<String, Cluster>,
+    operations: BTreeMap<String, Operations>,
+    site: BTreeMap<String, Site>,
+    price: BTreeMap<String, Price>,
     job: BTreeMap<String, Transformer>,
     scenario: BTreeMap<String, Scenario>,
 }
@@ -75,6 +79,12 @@ pub struct Catalog {
     pub fabrics: BTreeMap<String, FabricKind>,
     /// Clusters.
     pub clusters: BTreeMap<String, Cluster>,
+    /// Ways to run a cluster; `usual` is what a scenario leaves out.
+    pub operations: BTreeMap<String, Operations>,
+    /// Sites; `usual` is what a scenario leaves out.
+    pub sites: BTreeMap<String, Site>,
+    /// Prices, by accelerator.
+    pub prices: BTreeMap<String, Price>,
     /// Jobs.
     pub jobs: BTreeMap<String, Transformer>,
     /// Scenarios.
@@ -95,6 +105,9 @@ impl Catalog {
             nodes: BTreeMap::new(),
             fabrics: BTreeMap::new(),
             clusters: BTreeMap::new(),
+            operations: BTreeMap::new(),
+            sites: BTreeMap::new(),
+            prices: BTreeMap::new(),
             jobs: BTreeMap::new(),
             scenarios: BTreeMap::new(),
             constants: constants.constants,
@@ -139,6 +152,9 @@ impl Catalog {
         self.nodes.extend(file.node);
         self.fabrics.extend(file.fabric);
         self.clusters.extend(file.cluster);
+        self.operations.extend(file.operations);
+        self.sites.extend(file.site);
+        self.prices.extend(file.price);
         self.jobs.extend(file.job);
         self.scenarios.extend(file.scenario);
     }
@@ -186,6 +202,27 @@ impl Catalog {
     /// The cluster of that name.
     pub fn cluster(&self, name: &str) -> Result<&Cluster> {
         find("cluster", &self.clusters, name)
+    }
+
+    /// The way to run a cluster of that name.
+    pub fn operation(&self, name: &str) -> Result<&Operations> {
+        find("operation", &self.operations, name)
+    }
+
+    /// The site of that name.
+    pub fn site(&self, name: &str) -> Result<&Site> {
+        find("site", &self.sites, name)
+    }
+
+    /// The prices of that name.
+    pub fn price_of(&self, name: &str) -> Result<&Price> {
+        find("price", &self.prices, name)
+    }
+
+    /// The prices of the accelerator of that name, its own or those of the one whose surface it shares.
+    pub fn price(&self, name: &str) -> Option<&Price> {
+        let shared = self.accelerators.get(name).and_then(|a| a.surface.as_deref());
+        self.prices.get(name).or_else(|| self.prices.get(shared?))
     }
 
     /// The job of that name.

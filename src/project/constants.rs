@@ -42,6 +42,12 @@ macro_rules! constants {
         }
 
         impl Constants {
+            /// From one value each, in the order of [`ConstantsFile::entries`].
+            pub fn from_row(row: &[f64]) -> Self {
+                let mut values = row.iter().copied();
+                Constants { $($name: values.next().unwrap_or(f64::NAN),)+ }
+            }
+
             /// The constant of that place in [`ConstantsFile::entries`].
             pub fn set(&mut self, index: usize, value: f64) {
                 let fields: [&mut f64; COUNT] = [$(&mut self.$name,)+];

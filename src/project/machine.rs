@@ -103,6 +103,35 @@ impl Machine {
         })
     }
 
+    /// Gives the surface, if there is one, another rate of large products.
+    pub fn set_surface_rate(&mut self, rate: f64) {
+        if let Some(surface) = &mut self.surface {
+            surface.rate = rate;
+        }
+    }
+
+    /// What this machine and another both have: a job that runs on both keeps to it.
+    #[must_use]
+    pub fn least(self, other: &Machine) -> Machine {
+        let both = |a: Option<f64>, b: Option<f64>| Some(a?.min(b?));
+        Machine {
+            node: self.node.min(other.node),
+            peak: self.peak.min(other.peak),
+            achieved: both(self.achieved, other.achieved),
+            peak16: self.peak16.min(other.peak16),
+            achieved16: both(self.achieved16, other.achieved16),
+            derate: self.derate.min(other.derate),
+            memory: self.memory.min(other.memory),
+            memory_bandwidth: self.memory_bandwidth.min(other.memory_bandwidth),
+            domain: self.domain.min(other.domain),
+            scale_up: self.scale_up.min(other.scale_up),
+            scale_out: self.scale_out.min(other.scale_out),
+            pod: self.pod.min(other.pod),
+            oversubscription: self.oversubscription.max(other.oversubscription),
+            ..self
+        }
+    }
+
     /// Rate of large products in 16 bits, flop/s.
     pub fn rate16(&self, c: &Constants) -> f64 {
         let large = match (&self.surface, self.achieved16) {

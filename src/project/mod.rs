@@ -12,6 +12,7 @@ mod sample;
 mod scenario;
 mod search;
 mod step;
+mod study;
 pub mod validate;
 
 pub use catalog::{Catalog, Source};
@@ -21,11 +22,12 @@ pub use machine::Machine;
 pub use matmul::{GiantMatmul, giant_matmul, linpack_seconds};
 pub use plan::{Asked, Choice, Place, Plan, Ranged, Robust, Target, plan};
 pub use projection::{
-    Assumption, Options, Projection, Quantity, Samples, Sensitivity, SourceRef, Transfer, run, run_sampled,
+    Assumption, Options, Projection, Quantity, Samples, Sensitivity, Simulation, SourceRef, Transfer, run, run_sampled,
 };
-pub use scenario::{Forecast, Scenario};
+pub use scenario::{Forecast, Part, Scenario};
 pub use search::{Candidate, Found, Space, best_layout, search};
 pub use step::{Step, StepModel};
+pub use study::{Input, MeasureNext, Narrowed, Node, NodeKind, Output, Study};
 
 /// Schema id of a projection.
 pub const SCHEMA: &str = "flopcast.projection/1";

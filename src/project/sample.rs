@@ -3,28 +3,22 @@
 //! Points are Owen-scrambled Sobol (crate `sobol_burley`), the seed is fixed: the same input gives
 //! the same bits. Sensitivities are Saltelli's and Jansen's estimators on two independent blocks.
 
-use crate::sourced::Spread;
-use sobol_burley::sample;
+use crate::project::study::Input;
+use sobol_burley::{NUM_DIMENSION_SETS_4D, sample_4d};
 
 /// Draws per projection.
-pub const DRAWS: usize = 1024;
+pub const DRAWS: usize = 4096;
 /// Seed of every projection.
 pub const SEED: u32 = 0x0f10_bca5;
 
-/// Something uncertain.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Input {
-    /// Its name.
-    pub name: String,
-    /// Median.
-    pub median: f64,
-    /// Spread.
-    pub spread: Spread,
-    /// Whether nobody measured it.
-    pub assumed: bool,
-}
+/// Sets of four dimensions that a block of draws has to itself: both blocks are parts of one sequence,
+/// so that pairs of them are spread as evenly as either.
+const SETS: u32 = NUM_DIMENSION_SETS_4D / 2;
 
-/// A matrix of draws, `DRAWS` rows of one column per input.
+/// Most inputs that a block has dimensions for.
+pub const MAX_INPUTS: usize = 4 * SETS as usize;
+
+/// A matrix of draws, `DRAWS` rows of one column per input; what is certain has its median in each.
 pub struct Draws {
     columns: usize,
     values: Vec<f64>,
@@ -32,13 +26,19 @@ pub struct Draws {
 
 impl Draws {
     /// Block 0 or 1 of the draws of `inputs`; the blocks are independent.
-    pub fn new(inputs: &[Input], block: usize) -> Self {
+    pub fn new(inputs: &[Input], block: u32) -> Self {
         let columns = inputs.len();
+        let medians: Vec<f64> = inputs.iter().map(|i| i.median).collect();
         let mut values = Vec::with_capacity(DRAWS * columns);
-        for row in 0..DRAWS {
-            for (column, input) in inputs.iter().enumerate() {
-                let u = sample(row as u32, (block * columns + column) as u32, SEED);
-                values.push(input.spread.at(input.median, f64::from(u)));
+        for _ in 0..DRAWS {
+            values.extend_from_slice(&medians);
+        }
+        for (set, four) in inputs.chunks(4).enumerate().filter(|(_, four)| four.iter().any(Input::uncertain)) {
+            for row in 0..DRAWS {
+                let points = sample_4d(row as u32, set as u32 + SETS * block, SEED);
+                for (lane, input) in four.iter().enumerate().filter(|(_, i)| i.uncertain()) {
+                    values[row * columns + 4 * set + lane] = input.spread.at(input.median, f64::from(points[lane]));
+                }
             }
         }
         Draws { columns, values }
@@ -71,43 +71,28 @@ pub struct Share {
     pub total: f64,
 }
 
-/// The share of the inputs that `of` selects in the variance of `result`, which is evaluated on rows
-/// that take the selected columns from the other block. `a` and `b` are its values on the blocks.
-pub fn share(
-    first: &Draws,
-    second: &Draws,
-    a: &[f64],
-    b: &[f64],
-    of: impl Fn(usize) -> bool,
-    mut result: impl FnMut(&[f64]) -> f64,
-) -> Share {
-    let n = a.len() as f64;
-    let mean = (a.iter().sum::<f64>() + b.iter().sum::<f64>()) / (2.0 * n);
-    let variance = a.iter().chain(b).map(|x| (x - mean).powi(2)).sum::<f64>() / (2.0 * n);
-    if variance <= 0.0 || !variance.is_finite() {
-        return Share { first: 0.0, total: 0.0 };
-    }
-    let (mut first_order, mut total) = (0.0, 0.0);
-    let mut mixed = vec![0.0; first.columns];
-    for i in 0..a.len() {
-        for (column, cell) in mixed.iter_mut().enumerate() {
-            *cell = if of(column) { second.row(i)[column] } else { first.row(i)[column] };
+impl Share {
+    /// The share of the inputs that a mixed block takes from the second one, everything else from the
+    /// first: `a`, `b` and `mixed` are the results on the three.
+    pub fn new(a: &[f64], b: &[f64], mixed: &[f64]) -> Self {
+        let n = a.len() as f64;
+        let mean = (a.iter().sum::<f64>() + b.iter().sum::<f64>()) / (2.0 * n);
+        let variance = a.iter().chain(b).map(|x| (x - mean).powi(2)).sum::<f64>() / (2.0 * n);
+        if variance <= 0.0 || !variance.is_finite() {
+            return Share { first: 0.0, total: 0.0 };
         }
-        let y = result(&mixed);
-        first_order += (b[i] - y).powi(2);
-        total += (a[i] - y).powi(2);
+        let apart = |x: &[f64]| x.iter().zip(mixed).map(|(x, y)| (x - y).powi(2)).sum::<f64>() / (2.0 * n * variance);
+        Share { first: 1.0 - apart(b), total: apart(a) }
     }
-    Share { first: 1.0 - first_order / (2.0 * n * variance), total: total / (2.0 * n * variance) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sourced::Spread;
 
     fn inputs(sds: &[f64]) -> Vec<Input> {
-        sds.iter()
-            .map(|&sd| Input { name: String::new(), median: 1.0, spread: Spread::Log(sd), assumed: false })
-            .collect()
+        sds.iter().map(|&sd| Input::for_tests(1.0, Spread::Log(sd))).collect()
     }
 
     #[test]
@@ -115,15 +100,23 @@ mod tests {
         let inputs = inputs(&[0.3, 0.1, 0.2]);
         let (first, second) = (Draws::new(&inputs, 0), Draws::new(&inputs, 1));
         let result = |row: &[f64]| row.iter().map(|x| x.ln()).sum::<f64>();
-        let values = |d: &Draws| (0..DRAWS).map(|i| result(d.row(i))).collect::<Vec<_>>();
-        let (a, b) = (values(&first), values(&second));
+        let mixed = |of: &dyn Fn(usize) -> bool| -> Vec<f64> {
+            (0..DRAWS)
+                .map(|i| {
+                    let row: Vec<f64> =
+                        (0..3).map(|c| if of(c) { second.row(i)[c] } else { first.row(i)[c] }).collect();
+                    result(&row)
+                })
+                .collect()
+        };
+        let (a, b) = (mixed(&|_| false), mixed(&|_| true));
         for (column, variance) in [0.09, 0.01, 0.04].into_iter().enumerate() {
-            let s = share(&first, &second, &a, &b, |c| c == column, result);
+            let s = Share::new(&a, &b, &mixed(&|c| c == column));
             assert!((s.first - variance / 0.14).abs() < 0.03, "{column}: {s:?}");
             assert!((s.total - variance / 0.14).abs() < 0.03, "{column}: {s:?}");
         }
-        assert!((share(&first, &second, &a, &b, |_| true, result).first - 1.0).abs() < 1e-9);
-        assert_eq!(share(&first, &second, &a, &b, |_| false, result).total, 0.0);
+        assert!((Share::new(&a, &b, &b).first - 1.0).abs() < 1e-9);
+        assert_eq!(Share::new(&a, &b, &a).total, 0.0);
     }
 
     #[test]
@@ -131,6 +124,7 @@ mod tests {
         let inputs = inputs(&[0.5]);
         let draws = Draws::new(&inputs, 0);
         assert_eq!(draws.values, Draws::new(&inputs, 0).values);
+        assert_ne!(draws.values, Draws::new(&inputs, 1).values);
         let mut sorted = draws.values.clone();
         sorted.sort_by(f64::total_cmp);
         assert!((quantile(&sorted, 0.5) - 1.0).abs() < 0.005);

@@ -3,10 +3,11 @@
 use super::catalog::Catalog;
 use super::constants::ConstantsFile;
 use super::machine::Machine;
-use crate::cluster::{Accelerator, Cluster, FabricKind, Format, Node, Surface};
+use crate::cluster::power::{Basis, Supply, rated};
+use crate::cluster::{Accelerator, Cluster, FabricKind, Format, Half, Node, Operations, Price, Site, Surface};
 use crate::error::{Error, Result};
 use crate::job::{Layout, Run, Stack, Transformer};
-use crate::sourced::{Stamp, Value};
+use crate::sourced::{Fact, Stamp, Value};
 use crate::units::{Accelerators, NodeFailureRate, Time, Tokens};
 use serde::{Deserialize, Serialize};
 
@@ -31,13 +32,24 @@ pub struct Scenario {
     pub sequence: Value<Tokens>,
     /// Tokens per optimizer step.
     pub batch: Value<Tokens>,
-    /// Time that a checkpoint takes from the training.
-    pub checkpoint: Value<Time>,
+    /// Time that a checkpoint takes from the training; absent where `operations.storage_bandwidth` is
+    /// given, from which it follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Value<Time>>,
     /// Time from a failure to the next useful step, without the work that is lost.
     pub restart: Value<Time>,
     /// Failures, where they are known better than the model's constant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_rate: Option<Value<NodeFailureRate>>,
+    /// How the cluster is run, where not as usual: spares, storage, elastic replicas, maintenance …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operations: Option<Operations>,
+    /// The site, where not as usual: power cap, PUE, carbon, tariff …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<Site>,
+    /// Prices, where not the accelerator's usual ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
     /// How the job is spread; searched for where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<Layout>,
@@ -68,8 +80,44 @@ pub struct Forecast<'a> {
     pub constants: &'a ConstantsFile,
     /// What is trained at once.
     pub run: Run,
-    /// Plain numbers of the hardware.
+    /// Plain numbers of the hardware that works.
     pub machine: Machine,
+    /// How the cluster is run.
+    pub operations: Operations,
+    /// The site.
+    pub site: Site,
+    /// Prices, where they are known.
+    pub price: Price,
+    /// Parts of the cluster that differ, with the boxes of each; empty where all of it is alike.
+    pub halves: Vec<Part<'a>>,
+    /// Rated power of an accelerator with its share of the box (or of itself alone), the mean over all
+    /// parts; absent where it is not known.
+    pub rated: Option<(Fact, Basis)>,
+    /// Accelerators asked for.
+    pub asked: f64,
+    /// Accelerators that can be switched on: all, or what fits under the power cap.
+    pub on: f64,
+}
+
+/// A part of a cluster.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Part<'a> {
+    /// Its name in the file.
+    pub name: &'a str,
+    /// What is stated of it.
+    pub half: &'a Half,
+    /// Its boxes.
+    pub node: &'a Node,
+    /// Its share of the cluster's accelerators.
+    pub share: f64,
+}
+
+/// Most parts of a cluster.
+pub const MAX_PARTS: usize = 4;
+
+/// Medians of a table of optional values.
+pub(super) fn medians(facts: Vec<Option<Fact>>) -> Vec<f64> {
+    facts.into_iter().map(|f| f.map_or(f64::NAN, |f| f.value)).collect()
 }
 
 impl<'a> Forecast<'a> {
@@ -88,18 +136,33 @@ impl<'a> Forecast<'a> {
         job.check(&scenario.job)?;
         let fail = |field: &str, why: String| Err(Error::usage(format!("`{field}`: {why}")));
         let whole = |value: f64| value >= 1.0 && value.fract() == 0.0;
-        let count = scenario.accelerators.as_ref().unwrap_or(&cluster.accelerators).value;
-        if !whole(count) {
-            return fail("accelerators", format!("{count} is no whole number"));
+        let asked = scenario.accelerators.as_ref().unwrap_or(&cluster.accelerators).value;
+        if !whole(asked) {
+            return fail("accelerators", format!("{asked} is no whole number"));
         }
-        if count > cluster.accelerators.value {
-            return fail("accelerators", format!("{count} of a cluster of {}", cluster.accelerators.value));
+        if asked > cluster.accelerators.value {
+            return fail("accelerators", format!("{asked} of a cluster of {}", cluster.accelerators.value));
         }
+        let halves = halves(catalog, cluster)?;
         for (field, value) in [("accelerators", &node.accelerators), ("scale_up_domain", &node.scale_up_domain)] {
             if !whole(value.value) {
                 return fail(field, format!("node `{}`: {} is no whole number", cluster.node, value.value));
             }
         }
+        let usual = |kind: &str| Error::usage(format!("no `[{kind}.usual]` in the catalogue"));
+        let operations = catalog.operations.get("usual").ok_or_else(|| usual("operations"))?;
+        let operations = scenario.operations.as_ref().map_or_else(|| operations.clone(), |o| o.over(operations));
+        let site = catalog.sites.get("usual").ok_or_else(|| usual("site"))?;
+        let mut site = scenario.site.as_ref().map_or_else(|| site.clone(), |s| s.over(site));
+        if site.power_cap.is_none() {
+            site.power_cap.clone_from(&cluster.power);
+        }
+        let price = catalog.price(&cluster.accelerator).cloned().unwrap_or_default();
+        let price = scenario.price.as_ref().map_or_else(|| price.clone(), |p| p.over(&price));
+        let rated = mean_rated(accelerator, node, &halves);
+        let on = switched_on(asked, node, &site, rated.as_ref())?;
+        let count = working(on, node, &operations)?;
+        check(scenario, &operations, &site, &price)?;
         let sequence = scenario.sequence.value;
         if !whole(sequence) {
             return fail("sequence", format!("{sequence} is no whole number of tokens"));
@@ -124,9 +187,12 @@ impl<'a> Forecast<'a> {
                 return fail("layout", format!("`{layout}` takes {} accelerators, not {count}", layout.accelerators()));
             }
         }
-        let Some(machine) =
+        let of = |node| {
             Machine::new(accelerator, catalog.surface(&cluster.accelerator), node, fabric, scenario.format, count)
-        else {
+        };
+        // What every part has: a synchronous job runs at the pace of the slowest.
+        let machine = halves.iter().map(|p| of(p.node)).reduce(|a, b| Some(a?.least(&b?))).unwrap_or_else(|| of(node));
+        let Some(machine) = machine else {
             let known: Vec<_> = accelerator.peak.keys().map(|f| f.as_str()).collect();
             return Err(Error::usage(format!(
                 "`format`: no {} peak is known of `{}`",
@@ -146,6 +212,151 @@ impl<'a> Forecast<'a> {
             constants: &catalog.constants,
             run,
             machine,
+            operations,
+            site,
+            price,
+            halves,
+            rated,
+            asked,
+            on,
         })
     }
+}
+
+/// The parts of a cluster, which must make up all of it.
+fn halves<'a>(catalog: &'a Catalog, cluster: &'a Cluster) -> Result<Vec<Part<'a>>> {
+    let all = cluster.accelerators.value;
+    let mut parts = Vec::new();
+    for (name, half) in &cluster.half {
+        let node = catalog.node(half.node.as_deref().unwrap_or(&cluster.node))?;
+        parts.push(Part { name, half, node, share: half.accelerators.value / all });
+    }
+    let sum: f64 = parts.iter().map(|p| p.half.accelerators.value).sum();
+    if !parts.is_empty() && sum != all {
+        return Err(Error::usage(format!("`half`: parts of {sum} accelerators do not make the cluster's {all}")));
+    }
+    if parts.len() > MAX_PARTS {
+        return Err(Error::usage(format!("`half`: {} parts; at most {MAX_PARTS}", parts.len())));
+    }
+    for p in &parts {
+        if p.half.pace.as_ref().is_some_and(|v| v.value <= 0.0 || v.value > 10.0) {
+            return Err(Error::usage(format!("`half.{}.pace`: not above 0 and at most 10", p.name)));
+        }
+    }
+    Ok(parts)
+}
+
+/// Rated power per accelerator, the mean over the parts.
+fn mean_rated(accelerator: &Accelerator, node: &Node, parts: &[Part]) -> Option<(Fact, Basis)> {
+    let (mut fact, basis) = rated(parts.first().map_or(node, |p| p.node), accelerator)?;
+    if !parts.is_empty() {
+        fact.value = 0.0;
+        for p in parts {
+            let (own, own_basis) = rated(p.node, accelerator)?;
+            if own_basis != basis {
+                return None;
+            }
+            fact.value += p.share * own.value;
+        }
+    }
+    Some((fact, basis))
+}
+
+/// How many accelerators the power cap lets be switched on, whole boxes.
+fn switched_on(asked: f64, node: &Node, site: &Site, rated: Option<&(Fact, Basis)>) -> Result<f64> {
+    let Some(cap) = &site.power_cap else { return Ok(asked) };
+    let Some((rated, basis)) = rated else {
+        return Err(Error::usage("`site.power_cap`: the power of neither box nor accelerator is known")
+            .hint("give the node or the accelerator a `power`"));
+    };
+    let supply = Supply::from_row(&medians(site.facts()));
+    let factor = if *basis == Basis::Accelerator { supply.box_over_accelerators } else { 1.0 };
+    let one = supply.laid_out(rated.value * factor) * node.accelerators.value;
+    let boxes = (cap.value / one).floor();
+    if boxes < 1.0 {
+        return Err(Error::usage(format!(
+            "`site.power_cap`: {} {} switch on no box: one needs {:.2} kW ({:.2} kW rated × {} at most drawn × {:.3} \
+             network and storage × {} PUE)",
+            cap.written(),
+            cap.unit(),
+            one / 1e3,
+            rated.value * factor * node.accelerators.value / 1e3,
+            supply.highest,
+            1.0 + supply.network + supply.storage,
+            supply.pue
+        )));
+    }
+    Ok(asked.min(boxes * node.accelerators.value))
+}
+
+/// What is left to work when the spares stand by.
+fn working(on: f64, node: &Node, operations: &Operations) -> Result<f64> {
+    let Some(spares) = &operations.spares else { return Ok(on) };
+    let left = on - spares.value;
+    if left < node.accelerators.value {
+        return Err(Error::usage(format!(
+            "`operations.spares`: {} of {on} accelerators stand by, {left} are left to work; less than one box of {}",
+            spares.value, node.accelerators.value
+        )));
+    }
+    if spares.value.fract() != 0.0 {
+        return Err(Error::usage(format!("`operations.spares`: {} is no whole number", spares.value)));
+    }
+    if operations.repair.is_none() {
+        return Err(Error::usage("`operations.spares`: without `repair` nothing says how long one is in use"));
+    }
+    Ok(left)
+}
+
+/// Fields that contradict each other, and shares that are none.
+fn check(scenario: &Scenario, o: &Operations, site: &Site, price: &Price) -> Result<()> {
+    let fail = |field: &str, why: String| Err(Error::usage(format!("`{field}`: {why}")));
+    let asynchronous = o.asynchronous == Some(true);
+    match (&scenario.checkpoint, &o.storage_bandwidth) {
+        (Some(_), Some(_)) => {
+            return fail("checkpoint", "stated, and to follow from `operations.storage_bandwidth`: one of them".into());
+        }
+        (None, None) => {
+            return fail(
+                "checkpoint",
+                "missing, and there is no `operations.storage_bandwidth` to take it from".into(),
+            );
+        }
+        (None, Some(_)) if o.checkpoint_bytes.is_none() => {
+            return fail("operations.checkpoint_bytes", "missing: the checkpoint follows from it".into());
+        }
+        (None, Some(_)) if asynchronous && o.host_bandwidth.is_none() => {
+            return fail("operations.host_bandwidth", "missing: an asynchronous checkpoint goes over it".into());
+        }
+        (Some(_), None) if asynchronous => {
+            return fail("operations.asynchronous", "`checkpoint` states the cost already".into());
+        }
+        _ => {}
+    }
+    let shares: f64 =
+        [&o.accelerator_share, &o.node_share, &o.switch_share].iter().filter_map(|v| v.as_ref()).map(|v| v.value).sum();
+    if shares > 1.0 + 1e-9 {
+        return fail("operations.accelerator_share", format!("the shares of failures sum to {shares:.3}"));
+    }
+    if o.interval.as_ref().is_some_and(|v| v.value <= 0.0) {
+        return fail("operations.interval", "no work between checkpoints".into());
+    }
+    macro_rules! within {
+        ($table:literal, $from:expr, $low:literal, $high:literal, [$($field:ident),+]) => {
+            $(if let Some(v) = &$from.$field {
+                if !($low..=$high).contains(&v.value) {
+                    let field = concat!($table, ".", stringify!($field));
+                    return fail(field, format!("{} is not from {} to {}", v.value, $low, $high));
+                }
+            })+
+        };
+    }
+    within!("site", site, 0.01, 1.5, [computing, memory_bound, waiting, highest]);
+    within!("site", site, 0.0, 1.5, [idle, network, storage, upkeep]);
+    within!("site", site, 1.0, 5.0, [pue]);
+    within!("site", site, 1.0, 10.0, [box_over_accelerators]);
+    within!("site", site, 0.01, 1.0, [utilization]);
+    within!("site", site, 0.1, 50.0, [life_years]);
+    within!("price", price, 0.0, 1e7, [capex]);
+    Ok(())
 }

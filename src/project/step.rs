@@ -97,14 +97,18 @@ impl StepModel {
     /// transferred curve gives; 1 without one.
     pub fn time(&self, machine: &Machine, c: &Constants, transfer: f64) -> Step {
         let fabric = machine.fabric(c);
-        let layer = self.layer(machine, &fabric, c, transfer);
+        self.assemble(&self.layer(machine, &fabric, c, transfer), machine, &fabric, c)
+    }
+
+    /// The step of a layer that is at hand, which [`StepModel::layer`] gave for the same draw.
+    pub fn assemble(&self, layer: &Layer, machine: &Machine, fabric: &Fabric, c: &Constants) -> Step {
         let stage = Stage {
             layers: self.work.stage_layers,
             dense_params: self.work.dense_params,
             expert_params: self.work.expert_params,
         };
         let scale = scale_cost(c, self.layout.accelerators() as f64, machine.node);
-        layer.step(&self.layout, self.microbatches, &stage, &fabric, c, scale)
+        layer.step(&self.layout, self.microbatches, &stage, fabric, c, scale)
     }
 
     /// One layer under one draw of the constants: all that does not depend on stages, replicas,

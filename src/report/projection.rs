@@ -4,8 +4,8 @@ use super::Table;
 use crate::calibrate::Calibration;
 use crate::cluster::{Accelerator, Format};
 use crate::job::Transformer;
-use crate::project::{Catalog, Equivalents, Projection, Quantity, Transfer};
-use crate::sourced::{Spread, Value};
+use crate::project::{Catalog, Equivalents, MeasureNext, Projection, Quantity, Simulation, Transfer};
+use crate::sourced::{Fact, Spread, Value};
 use crate::units::Dimension;
 use serde::Serialize;
 
@@ -40,7 +40,7 @@ fn cell(name: &str, quantity: &Quantity, value: f64) -> String {
     match (name, quantity.unit.as_str()) {
         // Two digits are what an extrapolation can carry.
         ("mfu", _) => format!("{} %", number(100.0 * value, 2)),
-        ("goodput", _) => format!("{} %", number(100.0 * value, 3)),
+        ("goodput" | "slower_part_cost", _) => format!("{} %", number(100.0 * value, 3)),
         (_, "flop/s") => rate(value),
         (_, "1") => number(value, 3),
         (_, unit) => format!("{} {unit}", number(value, 3)),
@@ -48,7 +48,7 @@ fn cell(name: &str, quantity: &Quantity, value: f64) -> String {
 }
 
 /// Names in the order a reader asks for them, with what they are called.
-const ORDER: [(&str, &str); 11] = [
+const ORDER: [(&str, &str); 23] = [
     ("step_time", "step time"),
     ("mfu", "MFU"),
     ("tokens_per_s", "tokens per second"),
@@ -58,8 +58,20 @@ const ORDER: [(&str, &str); 11] = [
     ("goodput", "goodput"),
     ("mean_time_to_failure", "mean time to failure"),
     ("checkpoint_interval", "best checkpoint interval"),
+    ("checkpoint_cost", "exposed cost of a checkpoint"),
     ("memory_per_accelerator", "memory per accelerator"),
     ("steps", "steps"),
+    ("slower_part_cost", "cost of the slowest part"),
+    ("accelerators_powered", "accelerators under the power cap"),
+    ("node_power", "power of a box, training"),
+    ("facility_power", "power of the facility, mean"),
+    ("facility_peak_power", "power to lay out"),
+    ("energy", "energy"),
+    ("energy_per_token", "energy per token"),
+    ("energy_per_flop", "energy per useful flop"),
+    ("carbon", "carbon dioxide equivalent"),
+    ("cost_rent", "cost, rented"),
+    ("cost_own", "cost, owned"),
 ];
 
 /// The whole of one projection.
@@ -98,6 +110,12 @@ pub fn screen(p: &Projection) -> String {
         .map(|s| format!("{} {} %", s.name, number(100.0 * s.total, 2)))
         .collect();
     out += &format!("the width of `days` is {}\n", wide.join(", "));
+    if let Some(next) = p.measure_next.first() {
+        out += &measure_next(next);
+    }
+    if let Some(s) = &p.simulation {
+        out += &simulation(s);
+    }
     if let Some(e) = &p.equivalents {
         out += &equivalents(e);
     }
@@ -107,6 +125,45 @@ pub fn screen(p: &Projection) -> String {
     let ids: Vec<_> = p.sources.iter().map(|s| s.id.as_str()).collect();
     out += &format!("sources: {}\n", ids.join(", "));
     out
+}
+
+/// What measuring the input of the largest share would do.
+fn measure_next(next: &MeasureNext) -> String {
+    let narrowed: Vec<_> = next
+        .narrowed
+        .iter()
+        .map(|n| {
+            let (name, [a, b], [c, d]) = (&n.quantity, n.from, n.to);
+            let ends = |x: f64, y: f64| {
+                let percent = if n.unit == "1" { 100.0 } else { 1.0 };
+                format!("{}–{}", number(percent * x, 2), number(percent * y, 2))
+            };
+            let unit = if n.unit == "1" { "%" } else { &n.unit };
+            format!("{} from {} to {} {unit}", name, ends(a, b), ends(c, d))
+        })
+        .collect();
+    format!(
+        "{} % of the width is {}; measuring it would narrow {}\n",
+        number(100.0 * next.share, 2),
+        next.input,
+        narrowed.join(", ")
+    )
+}
+
+/// Runs that were played event by event.
+fn simulation(s: &Simulation) -> String {
+    format!(
+        "{} runs played event by event (seed {}): {} to {} days by chance alone (median {}), {} failures each; goodput \
+         {} %, {:+.2} points from the closed form\n",
+        s.runs,
+        s.seed,
+        number(s.run_days_p5, 3),
+        number(s.run_days_p95, 3),
+        number(s.run_days_p50, 3),
+        number(s.failures, 3),
+        number(100.0 * s.goodput, 3),
+        100.0 * s.over_closed_form
+    )
 }
 
 /// Several projections in a table of few columns: for the main screen.
@@ -354,16 +411,41 @@ pub fn all_reduces(catalog: &Catalog) -> String {
     table.text()
 }
 
+/// Tables of optional values: how a cluster is run, sites, prices.
+pub fn knobs<'a>(entries: impl Iterator<Item = (&'a String, &'static [&'static str], Vec<Option<Fact>>)>) -> String {
+    let mut table = Table::new(&["name", "field", ">value", "unit", "spread", "rests on", "source", "note"]);
+    for (name, fields, facts) in entries {
+        for (field, fact) in fields.iter().zip(facts) {
+            let Some(f) = fact else { continue };
+            let size = if f.written == 0.0 { 1.0 } else { f.value / f.written };
+            table.row([
+                name.clone(),
+                (*field).to_string(),
+                number(f.written, 3),
+                f.unit.to_string(),
+                spread(f.spread, size),
+                f.stamp.tier.to_string(),
+                f.stamp.source.clone(),
+                f.note.unwrap_or_default(),
+            ]);
+        }
+    }
+    table.text()
+}
+
+fn spread(spread: Spread, size: f64) -> String {
+    match spread {
+        Spread::None => String::new(),
+        Spread::Log(sd) => format!("± {} %", number(100.0 * sd, 2)),
+        Spread::Range { low, high } => format!("{} to {}", number(low / size, 3), number(high / size, 3)),
+    }
+}
+
 /// The constants of the model in a table.
 pub fn constants(catalog: &Catalog) -> String {
     let mut table = Table::new(&["name", ">value", "unit", "spread", "rests on", "source", "note"]);
     for e in catalog.constants.entries() {
-        let size = e.median / e.written;
-        let spread = match e.spread {
-            Spread::None => String::new(),
-            Spread::Log(sd) => format!("± {} %", number(100.0 * sd, 2)),
-            Spread::Range { low, high } => format!("{} to {}", number(low / size, 3), number(high / size, 3)),
-        };
+        let spread = spread(e.spread, e.median / e.written);
         table.row([
             e.name,
             &number(e.written, 3),

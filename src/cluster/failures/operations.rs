@@ -2,7 +2,7 @@
 
 use super::super::site::BOX;
 use crate::sourced::knobs;
-use crate::units::{Accelerators, Bandwidth, BytesPerElement, EventRate, Ratio, Time};
+use crate::units::{Accelerators, Bandwidth, BytesPerElement, EventRate, Ratio, Spares, Time};
 
 knobs! {
     /// Failures, spares, checkpoints and maintenance. What a scenario leaves out is taken from
@@ -30,7 +30,7 @@ knobs! {
         detection: Time,
         /// Accelerators that stand by to replace what failed; where it is absent a replacement is
         /// always at hand, as where the restart was observed.
-        spares: Accelerators,
+        spares: Spares,
         /// From a box's failure to its return.
         repair: Time,
         /// With elastic replicas: what every failure costs all of them.

@@ -1,25 +1,17 @@
 //! A projection: the closed form at the medians, its range, and what it rests on.
 
 mod notes;
-mod rests;
 
-use crate::calibrate::{Calibration, Curve};
-use crate::cluster::failures::{best_interval, goodput, mean_time_to_failure};
-use crate::error::{Error, Result};
+use crate::calibrate::Calibration;
+use crate::error::Result;
 use crate::job::Layout;
 use crate::project::catalog::Catalog;
-use crate::project::constants::{COUNT, Constants};
 use crate::project::equivalents::Equivalents;
-use crate::project::machine::Machine;
-use crate::project::sample::{DRAWS, Draws, Input, quantile, share};
-use crate::project::scenario::Forecast;
-use crate::project::search::best_layout;
-use crate::project::step::{Step, StepModel};
+use crate::project::sample::quantile;
+use crate::project::study::{MeasureNext, Output, Study};
 use crate::project::{LARGEST_VALIDATED, SCHEMA};
-use crate::provenance::{Provenance, Tier};
-use crate::sourced::{Spread, Stamp};
+use crate::provenance::Tier;
 use notes::{assumptions, sources, warnings};
-use rests::Rests;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -104,6 +96,61 @@ pub struct SourceRef {
     pub locator: String,
 }
 
+impl SourceRef {
+    /// The document of that id; what is no document of the catalogue is a measurement itself.
+    pub fn of(catalog: &Catalog, id: &str) -> Self {
+        let (title, locator) = match catalog.sources.get(id) {
+            Some(s) => (s.title.clone(), s.locator.clone()),
+            None => ("measurement made by this tool".into(), id.into()),
+        };
+        SourceRef { id: id.into(), title, locator }
+    }
+}
+
+/// Runs played event by event at the medians: how far one run strays by chance alone, and how well the
+/// closed form holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Simulation {
+    /// Runs played.
+    pub runs: u32,
+    /// Seed.
+    pub seed: u64,
+    /// Useful share of the time, the mean over the runs.
+    pub goodput: f64,
+    /// The same less that of the closed form.
+    pub over_closed_form: f64,
+    /// Days of a run: 5 % of the runs are shorter.
+    pub run_days_p5: f64,
+    /// Median.
+    pub run_days_p50: f64,
+    /// 95 % of the runs are shorter.
+    pub run_days_p95: f64,
+    /// Failures that stop the job, per run.
+    pub failures: f64,
+    /// Runs given up.
+    pub unfinished: u32,
+}
+
+impl Simulation {
+    /// Plays `runs` runs of a forecast.
+    pub fn new(study: &Study, runs: u32, seed: u64) -> Self {
+        let s = study.simulate(runs, seed);
+        let days = |seconds: f64| seconds / 86_400.0;
+        Simulation {
+            runs,
+            seed,
+            goodput: s.goodput,
+            over_closed_form: s.goodput - study.at_medians(Output::Goodput).unwrap_or(f64::NAN),
+            run_days_p5: days(s.p5),
+            run_days_p50: days(s.p50),
+            run_days_p95: days(s.p95),
+            failures: s.failures,
+            unfinished: s.unfinished,
+        }
+    }
+}
+
 /// What one input does to the width of `run_days`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -152,6 +199,12 @@ pub struct Projection {
     pub assumed_share: f64,
     /// What the variance is made of, largest first.
     pub sensitivities: Vec<Sensitivity>,
+    /// What measuring the largest few of them would narrow.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub measure_next: Vec<MeasureNext>,
+    /// Runs played event by event, where they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simulation: Option<Simulation>,
     /// Largest accelerator count of a training job that was ever published.
     pub largest_validated: u64,
     /// How the flop of MFU are counted.
@@ -167,91 +220,13 @@ pub struct Projection {
     pub warnings: Vec<String>,
 }
 
-/// Standard deviation of the logarithm that moving a curve to another accelerator adds: 24 %, the
-/// error that aiconfigurator's profiles show when one accelerator's stands for another's.
-const TRANSFER_SD_LOG: f64 = 0.24;
-
-/// Places of the inputs that are no constants.
-const FABRIC_EFFICIENCY: usize = COUNT;
-const FABRIC_LATENCY: usize = COUNT + 1;
-const CHECKPOINT: usize = COUNT + 2;
-const RESTART: usize = COUNT + 3;
-const TRANSFER: usize = COUNT + 4;
-
-/// All results of one draw.
-#[derive(Debug, Clone, Copy)]
-struct Draw {
-    step: Step,
-    mttf: f64,
-    interval: f64,
-    goodput: f64,
-    memory: f64,
-}
-
-/// One draw as plain numbers.
-fn evaluate(forecast: &Forecast, model: &StepModel, row: &[f64]) -> Draw {
-    let mut constants = forecast.constants.medians();
-    for (index, value) in row[..COUNT].iter().enumerate() {
-        constants.set(index, *value);
-    }
-    evaluate_with(forecast, model, &constants, &row[COUNT..])
-}
-
-fn evaluate_with(forecast: &Forecast, model: &StepModel, constants: &Constants, rest: &[f64]) -> Draw {
-    let machine = Machine {
-        fabric_efficiency: rest[FABRIC_EFFICIENCY - COUNT],
-        fabric_latency: rest[FABRIC_LATENCY - COUNT],
-        ..forecast.machine
-    };
-    let step = model.time(&machine, constants, rest[TRANSFER - COUNT]);
-    // Failure rates are published per box of eight; what stays idle does not stop the job.
-    let boxes = model.layout().accelerators() as f64 / 8.0;
-    let mttf = mean_time_to_failure(boxes, constants.failure_rate, 0.0);
-    let checkpoint = rest[CHECKPOINT - COUNT];
-    let interval = best_interval(mttf, checkpoint);
-    Draw {
-        step,
-        mttf,
-        interval,
-        goodput: goodput(mttf, interval, checkpoint, rest[RESTART - COUNT]),
-        memory: model.held().total() + constants.reserved_memory,
-    }
-}
-
-/// Everything uncertain: the constants, the network, the operation and the transferred curve.
-fn inputs(forecast: &Forecast, transferred: Option<&Curve>) -> Vec<Input> {
-    let input = |name: &str, median: f64, spread: Spread, stamp: &Stamp| Input {
-        name: name.into(),
-        median,
-        spread,
-        assumed: stamp.tier >= Tier::Assumed,
-    };
-    let mut all: Vec<Input> =
-        forecast.constants.entries().iter().map(|e| input(e.name, e.median, e.spread, e.stamp)).collect();
-    if let Some(rate) = &forecast.scenario.failure_rate {
-        for i in all.iter_mut().filter(|i| i.name == "failure_rate") {
-            *i = input("failure_rate", rate.value, rate.spread, &rate.stamp);
-        }
-    }
-    let (f, s) = (forecast.fabric, forecast.scenario);
-    all.push(input("fabric.efficiency", f.efficiency.value, f.efficiency.spread, &f.efficiency.stamp));
-    all.push(input("fabric.latency", f.latency.value, f.latency.spread, &f.latency.stamp));
-    all.push(input("checkpoint", s.checkpoint.value, s.checkpoint.spread, &s.checkpoint.stamp));
-    all.push(input("restart", s.restart.value, s.restart.spread, &s.restart.stamp));
-    let spread = transferred.map_or(Spread::None, |curve| {
-        Spread::Log(TRANSFER_SD_LOG.hypot(curve.leave_one_out_sd_log.unwrap_or(TRANSFER_SD_LOG)))
-    });
-    all.push(Input { name: "transferred_curve".into(), median: 1.0, spread, assumed: transferred.is_some() });
-    all
-}
-
 /// Forecasts the scenario of that name.
 ///
 /// Without a calibration the result rests on published figures alone and says so. With one, what
 /// carries over is the shape of its efficiency curve (see [`Transfer`]), never its rate. Errors: an
-/// unknown name, an impossible scenario, no layout that fits the memory.
+/// unknown name, an impossible scenario, no layout that fits the memory, no progress.
 pub fn run(catalog: &Catalog, name: &str, calibration: Option<&Calibration>, options: &Options) -> Result<Projection> {
-    run_sampled(catalog, name, calibration, options).map(|(projection, _)| projection)
+    Ok(Projection::new(catalog, &Study::new(catalog, name, calibration, options)?, calibration))
 }
 
 /// [`run`], with every draw.
@@ -261,159 +236,78 @@ pub fn run_sampled(
     calibration: Option<&Calibration>,
     options: &Options,
 ) -> Result<(Projection, Samples)> {
-    let forecast = Forecast::new(catalog, name)?;
-    let transfer = if calibration.is_some() { options.transfer } else { Transfer::None };
-    let measured = calibration.filter(|_| transfer == Transfer::Shape).map(Calibration::best);
-    let curve = measured.map(|m| (&m.curve, m.ceiling.gflop_per_s.median * 1e9));
-    let inputs = inputs(&forecast, curve.map(|(c, _)| c));
-    let medians: Vec<f64> = inputs.iter().map(|i| i.median).collect();
-    let mut constants = forecast.constants.medians();
-    for (index, value) in medians[..COUNT].iter().enumerate() {
-        constants.set(index, *value);
-    }
-
-    let (layout, searched) = match options.layout.as_ref().or(forecast.scenario.layout.as_ref()) {
-        Some(layout) => {
-            stands(layout, &forecast)?;
-            (*layout, 0)
-        }
-        None => {
-            let (layout, _, searched) = best_layout(forecast.job, &forecast.run, &forecast.machine, &constants, curve)
-                .map_err(|e| e.context(format!("scenario `{name}`")))?;
-            (layout, searched)
-        }
-    };
-    let model = StepModel::new(forecast.job, &forecast.run, &layout, &forecast.machine, curve);
-    let central = evaluate(&forecast, &model, &medians);
-    let (first, second) = (Draws::new(&inputs, 0), Draws::new(&inputs, 1));
-    let all = |draws: &Draws| (0..DRAWS).map(|i| evaluate(&forecast, &model, draws.row(i))).collect::<Vec<_>>();
-    let draws = all(&first);
-    let log_days = |d: &Draw| (d.step.total / d.goodput.max(1e-9)).ln();
-    let a: Vec<f64> = draws.iter().map(log_days).collect();
-    let b: Vec<f64> = all(&second).iter().map(log_days).collect();
-    let result = |row: &[f64]| log_days(&evaluate(&forecast, &model, row));
-    let assumed_share = share(&first, &second, &a, &b, |c| inputs[c].assumed, result).first.clamp(0.0, 1.0);
-    let mut sensitivities: Vec<Sensitivity> = inputs
-        .iter()
-        .enumerate()
-        .filter(|(_, input)| input.spread != Spread::None)
-        .map(|(column, input)| {
-            let s = share(&first, &second, &a, &b, |c| c == column, result);
-            Sensitivity { name: input.name.clone(), first: s.first, total: s.total, assumed: input.assumed }
-        })
-        .collect();
-    sensitivities.sort_by(|x, y| y.total.total_cmp(&x.total));
-
-    let provenance = Rests::new(&forecast, calibration.filter(|_| curve.is_some()));
-    let (quantities, samples) = quantities(&forecast, &model, &central, &draws, &provenance);
-    let equivalents = calibration.map(|c| Equivalents::new(c, quantities.get("cluster_flop_per_s").map(|q| q.value)));
-    let idle = forecast.machine.accelerators as u64 - layout.accelerators();
-    let kind = if assumed_share > 0.5 { "scenario" } else { "estimate" };
-    let software = quantities.values().any(|q| q.software);
-    let mut projection = Projection {
-        schema: SCHEMA.into(),
-        scenario: name.into(),
-        title: forecast.scenario.title.clone(),
-        kind: kind.into(),
-        format: forecast.scenario.format.to_string(),
-        software,
-        transfer,
-        layout,
-        layout_stated: searched == 0,
-        layouts_searched: searched,
-        idle_accelerators: idle,
-        quantities,
-        step_parts: parts(&central.step),
-        assumed_share,
-        sensitivities,
-        largest_validated: LARGEST_VALIDATED as u64,
-        flop_convention: "multiply-add = 2, causal attention counts half, no recomputation".into(),
-        equivalents,
-        assumptions: assumptions(&forecast),
-        sources: vec![],
-        warnings: vec![],
-    };
-    projection.sources = sources(catalog, &projection);
-    projection.warnings = warnings(&projection, &forecast, &central, calibration);
+    let study = Study::new(catalog, name, calibration, options)?;
+    let projection = Projection::new(catalog, &study, calibration);
+    let samples = listed(&study).map(|output| (output.name().to_string(), study.draws(output))).collect();
     Ok((projection, samples))
 }
 
-/// Refuses a layout that the scenario's job, batch or count cannot run.
-fn stands(layout: &Layout, forecast: &Forecast) -> Result<()> {
-    layout.check(forecast.job, &forecast.run)?;
-    let (used, there) = (layout.accelerators() as f64, forecast.machine.accelerators);
-    if used > there {
-        return Err(Error::usage(format!("`layout`: `{layout}` takes {used} accelerators of {there}")));
+/// The quantities that a projection of a study lists.
+fn listed<'a>(study: &'a Study) -> impl Iterator<Item = Output> + 'a {
+    Output::ALL.iter().copied().filter(|o| !o.part_of_step() && study.at_medians(*o).is_some())
+}
+
+impl Projection {
+    /// The forecast of a study; `calibration` is what it was given, carried over or not.
+    pub fn new(catalog: &Catalog, study: &Study, calibration: Option<&Calibration>) -> Self {
+        let forecast = study.forecast();
+        let (sensitivities, assumed_share, measure_next) = study.sensitivities();
+        let quantities: BTreeMap<String, Quantity> =
+            listed(study).map(|output| (output.name().to_string(), quantity(study, output))).collect();
+        let equivalents =
+            calibration.map(|c| Equivalents::new(c, quantities.get("cluster_flop_per_s").map(|q| q.value)));
+        let (layout, searched) = study.layout();
+        let mut projection = Projection {
+            schema: SCHEMA.into(),
+            scenario: forecast.name.clone(),
+            title: forecast.scenario.title.clone(),
+            kind: if assumed_share > 0.5 { "scenario" } else { "estimate" }.into(),
+            format: forecast.scenario.format.to_string(),
+            software: quantities.values().any(|q| q.software),
+            transfer: study.transfer(),
+            layout: *layout,
+            layout_stated: searched == 0,
+            layouts_searched: searched,
+            idle_accelerators: forecast.machine.accelerators as u64 - layout.accelerators(),
+            quantities,
+            step_parts: Output::ALL
+                .iter()
+                .filter_map(|o| Some((o.name().strip_prefix("step.")?.to_string(), study.at_medians(*o)?)))
+                .collect(),
+            assumed_share,
+            sensitivities,
+            measure_next,
+            simulation: None,
+            largest_validated: LARGEST_VALIDATED as u64,
+            flop_convention: "multiply-add = 2, causal attention counts half, no recomputation".into(),
+            equivalents,
+            assumptions: assumptions(study),
+            sources: vec![],
+            warnings: vec![],
+        };
+        projection.sources = sources(catalog, &projection);
+        projection.warnings = warnings(&projection, study, calibration);
+        projection
     }
-    Ok(())
 }
 
-fn parts(step: &Step) -> BTreeMap<String, f64> {
-    [
-        ("compute", step.compute),
-        ("tensor", step.tensor),
-        ("expert", step.expert),
-        ("bubble", step.bubble),
-        ("data", step.data),
-        ("optimizer", step.optimizer),
-        ("scale", step.scale),
-    ]
-    .into_iter()
-    .map(|(name, seconds)| (name.to_string(), seconds))
-    .collect()
-}
-
-fn quantities(
-    forecast: &Forecast,
-    model: &StepModel,
-    central: &Draw,
-    draws: &[Draw],
-    rests: &Rests,
-) -> (BTreeMap<String, Quantity>, Samples) {
-    let f = forecast;
-    let flop = f.job.step_flop(&f.run);
-    let tokens = f.run.batch * f.run.sequence;
-    let peak = f.machine.peak * model.layout().accelerators() as f64;
-    let steps = (f.scenario.tokens.value / tokens).ceil();
-    let mut all = BTreeMap::new();
-    let mut samples = Samples::new();
-    let mut put = |name: &str, unit: &str, rests: &Provenance, of: &dyn Fn(&Draw) -> f64| {
-        let mut values: Vec<f64> = draws.iter().map(of).collect();
-        samples.insert(name.to_string(), values.clone());
-        values.sort_by(f64::total_cmp);
-        // Two digits of MFU are what an extrapolation can carry.
-        let tidy = |x: f64| if name == "mfu" { two_digits(x) } else { x };
-        let at = |q| tidy(quantile(&values, q));
-        all.insert(
-            name.to_string(),
-            Quantity {
-                value: tidy(of(central)),
-                p5: at(0.05),
-                p50: at(0.5),
-                p95: at(0.95),
-                unit: unit.into(),
-                tier: rests.tier,
-                software: rests.software,
-                sources: rests.sources.iter().cloned().collect(),
-            },
-        );
-    };
-    let step = &rests.step;
-    let run = step.clone().join(&rests.goodput).join(&rests.tokens);
-    // No progress is a run that does not end; JSON has no infinity, so the share is cut at 1e-9.
-    let useful = |d: &Draw| d.goodput.max(1e-9);
-    put("step_time", "s", step, &|d| d.step.total);
-    put("mfu", "1", step, &|d| flop / (d.step.total * peak));
-    put("tokens_per_s", "token/s", step, &|d| tokens / d.step.total);
-    put("cluster_flop_per_s", "flop/s", step, &|d| flop / d.step.total);
-    put("peak_flop_per_s", "flop/s", &rests.peak, &|_| peak);
-    put("goodput", "1", &rests.goodput, &|d| d.goodput);
-    put("mean_time_to_failure", "h", &rests.failures, &|d| d.mttf / 3600.0);
-    put("checkpoint_interval", "s", &rests.goodput, &|d| d.interval);
-    put("memory_per_accelerator", "GB", &rests.memory, &|d| d.memory / 1e9);
-    put("run_days", "day", &run, &|d| steps * d.step.total / useful(d) / 86_400.0);
-    put("steps", "1", &rests.job.clone().join(&rests.tokens), &|_| steps);
-    (all, samples)
+fn quantity(study: &Study, output: Output) -> Quantity {
+    let mut values = study.draws(output);
+    values.sort_unstable_by(f64::total_cmp);
+    // Two digits of MFU are what an extrapolation can carry.
+    let tidy = |x: f64| if output == Output::Mfu { two_digits(x) } else { x };
+    let at = |q| tidy(quantile(&values, q));
+    let provenance = study.provenance(output);
+    Quantity {
+        value: tidy(study.at_medians(output).unwrap_or(f64::NAN)),
+        p5: at(0.05),
+        p50: at(0.5),
+        p95: at(0.95),
+        unit: output.unit().into(),
+        tier: provenance.as_ref().map_or(Tier::Assumed, |p| p.tier),
+        software: provenance.as_ref().is_some_and(|p| p.software),
+        sources: provenance.into_iter().flat_map(|p| p.sources).collect(),
+    }
 }
 
 /// `x` to two significant digits.

@@ -1,75 +1,40 @@
 //! What a projection says beside its numbers: assumptions, documents, warnings.
 
-use super::{Assumption, Draw, Projection, SourceRef, TRANSFER_SD_LOG, Transfer};
+use super::{Assumption, Projection, SourceRef, Transfer};
 use crate::calibrate::Calibration;
+use crate::cluster::power::Basis;
 use crate::project::catalog::Catalog;
-use crate::project::scenario::Forecast;
-use crate::provenance::Tier;
+use crate::project::study::{Output, Study, TRANSFER_SD_LOG};
 
-/// Every input that nobody measured.
-pub(super) fn assumptions(forecast: &Forecast) -> Vec<Assumption> {
-    let f = forecast;
-    let mut all: Vec<Assumption> = f
-        .constants
-        .entries()
-        .iter()
-        .filter(|e| e.assumed())
-        .map(|e| Assumption {
-            name: e.name.into(),
-            value: e.written,
-            unit: e.unit.into(),
-            tier: e.stamp.tier,
-            source: e.stamp.source.clone(),
-            note: e.note.unwrap_or_default().into(),
+/// Every input that nobody measured and that moves something.
+pub(super) fn assumptions(study: &Study) -> Vec<Assumption> {
+    let moving = |place: usize| Output::ALL.iter().any(|o| study.moves(place, *o));
+    let assumed = study.inputs().iter().enumerate().filter(|(place, i)| i.assumed() && moving(*place));
+    assumed
+        .filter_map(|(_, i)| {
+            let p = i.provenance.as_ref()?;
+            Some(Assumption {
+                name: i.name.clone(),
+                value: i.written,
+                unit: i.unit.clone(),
+                tier: p.tier,
+                source: p.sources.iter().next().cloned().unwrap_or_default(),
+                note: i.note.clone(),
+            })
         })
-        .collect();
-    macro_rules! stated {
-        ($($name:literal: $value:expr),+ $(,)?) => {
-            $(if $value.stamp.tier >= Tier::Assumed {
-                all.push(Assumption {
-                    name: $name.into(),
-                    value: $value.written(),
-                    unit: $value.unit().into(),
-                    tier: $value.stamp.tier,
-                    source: $value.stamp.source.clone(),
-                    note: $value.note.clone().unwrap_or_default(),
-                });
-            })+
-        };
-    }
-    stated!(
-        "tokens": f.scenario.tokens,
-        "sequence": f.scenario.sequence,
-        "batch": f.scenario.batch,
-        "checkpoint": f.scenario.checkpoint,
-        "restart": f.scenario.restart,
-        "fabric.efficiency": f.fabric.efficiency,
-        "fabric.latency": f.fabric.latency,
-        "accelerators": f.cluster.accelerators,
-        "scale_out": f.node.scale_out,
-    );
-    all
+        .collect()
 }
 
 /// The documents that the quantities rest on.
 pub(super) fn sources(catalog: &Catalog, projection: &Projection) -> Vec<SourceRef> {
     let ids: std::collections::BTreeSet<&String> = projection.quantities.values().flat_map(|q| &q.sources).collect();
-    ids.into_iter()
-        .map(|id| match catalog.sources.get(id) {
-            Some(s) => SourceRef { id: id.clone(), title: s.title.clone(), locator: s.locator.clone() },
-            // The only source that is no document of the catalogue is the measurement itself.
-            None => SourceRef { id: id.clone(), title: "measurement made by this tool".into(), locator: id.clone() },
-        })
-        .collect()
+    ids.into_iter().map(|id| SourceRef::of(catalog, id)).collect()
 }
 
 /// What to mind.
-pub(super) fn warnings(
-    p: &Projection,
-    forecast: &Forecast,
-    central: &Draw,
-    calibration: Option<&Calibration>,
-) -> Vec<String> {
+pub(super) fn warnings(p: &Projection, study: &Study, calibration: Option<&Calibration>) -> Vec<String> {
+    let forecast = study.forecast();
+    let central = |output: Output| study.at_medians(output).unwrap_or(f64::NAN);
     let mut all = Vec::new();
     let used = p.layout.accelerators();
     match calibration {
@@ -110,16 +75,14 @@ pub(super) fn warnings(
         ));
     }
     if p.idle_accelerators > 0 {
-        all.push(format!(
-            "{} accelerators stay idle: the batch does not spread over all, they serve as spares",
-            p.idle_accelerators
-        ));
+        all.push(format!("{} accelerators stay idle: the batch does not spread over all", p.idle_accelerators));
     }
-    let memory = central.memory / forecast.machine.memory;
+    let held = 1e9 * central(Output::Memory);
+    let memory = held / forecast.machine.memory;
     if memory > 1.0 {
         all.push(format!(
             "the layout needs {:.0} GB of the {:.0} GB per accelerator: it does not fit",
-            central.memory / 1e9,
+            held / 1e9,
             forecast.machine.memory / 1e9
         ));
     }
@@ -129,11 +92,48 @@ pub(super) fn warnings(
             "{tokens:.0} tokens per accelerator and step: below about 2,500 the batch is what limits the speed"
         ));
     }
-    if central.goodput < 0.05 {
+    if central(Output::Goodput) < 0.05 {
         all.push(format!(
-            "no progress: a failure every {:.0} s against a restart of {:.0} s",
-            central.mttf, forecast.scenario.restart.value
+            "hardly any progress: a failure every {:.0} s against a restart of {:.0} s",
+            3600.0 * central(Output::Mttf),
+            forecast.scenario.restart.value
         ));
+    }
+    if forecast.on < forecast.asked {
+        all.push(format!(
+            "no place to turn them on: the power cap of {:.3} MW bears {} of {} accelerators",
+            forecast.site.power_cap.as_ref().map_or(f64::NAN, |v| v.value / 1e6),
+            forecast.on,
+            forecast.asked
+        ));
+    }
+    if !forecast.halves.is_empty() {
+        let costs = p.quantities.get(Output::PartsCost.name());
+        let names: Vec<_> =
+            forecast.halves.iter().map(|h| format!("{} ({})", h.half.title, h.half.accelerators.value)).collect();
+        all.push(format!(
+            "a synchronous job over {} runs at the slowest one's pace: {:.1} % of the step at the median, {:.1} % at the \
+             95th percentile",
+            names.join(" and "),
+            100.0 * costs.map_or(f64::NAN, |q| q.p50),
+            100.0 * costs.map_or(f64::NAN, |q| q.p95)
+        ));
+    }
+    match &forecast.rated {
+        Some((_, Basis::Box)) => all.push("power was not measured here: it rests on boxes that others measured".into()),
+        Some((_, Basis::Accelerator)) => {
+            all.push(
+                "power was not measured here and no box of this kind either: it rests on the accelerator's rating"
+                    .into(),
+            );
+        }
+        None => all.push(format!(
+            "no power is known of `{}`: no energy, carbon or cost of owning",
+            forecast.cluster.accelerator
+        )),
+    }
+    if forecast.price.rent.is_none() || forecast.price.capex.is_none() {
+        all.push(format!("no price is known of `{}`: the cost of it is missing", forecast.cluster.accelerator));
     }
     all
 }

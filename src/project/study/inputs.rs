@@ -1,0 +1,250 @@
+//! Everything that a forecast rests on, in one list: each with its value, its spread and its source.
+//!
+//! The place of an input is the same in every scenario, and so is the Sobol dimension that draws it:
+//! two forecasts of the same index of draw share what they have in common.
+
+use crate::calibrate::{Calibration, Curve};
+use crate::cluster::{Operations, Price, Site};
+use crate::project::constants::{COUNT, Constants};
+use crate::project::equivalents::Equivalents;
+use crate::project::machine::Machine;
+use crate::project::scenario::{Forecast, MAX_PARTS};
+use crate::provenance::{Provenance, Tier};
+use crate::sourced::{Fact, Spread, Stamp};
+
+/// Something that a forecast rests on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Input {
+    /// Its name: that of its field, after the table it stands in.
+    pub name: String,
+    /// Median, base units; NaN where the scenario has none.
+    pub median: f64,
+    /// Spread.
+    pub spread: Spread,
+    /// Its median as written, in `unit`.
+    pub written: f64,
+    /// Unit as written.
+    pub unit: String,
+    /// What there is to say.
+    pub note: String,
+    /// Date of its source.
+    pub date: String,
+    /// Tier, sources, software mark; `None` where the scenario has no such input.
+    pub provenance: Option<Provenance>,
+}
+
+impl Input {
+    fn new(name: impl Into<String>, fact: Option<Fact>) -> Self {
+        let name = name.into();
+        match fact {
+            Some(f) => Input {
+                name,
+                median: f.value,
+                spread: f.spread,
+                written: f.written,
+                unit: f.unit.into(),
+                note: f.note.unwrap_or_default(),
+                date: f.stamp.date.clone(),
+                provenance: Some(f.stamp.provenance()),
+            },
+            None => Input {
+                name,
+                median: f64::NAN,
+                spread: Spread::None,
+                written: f64::NAN,
+                unit: String::new(),
+                note: String::new(),
+                date: String::new(),
+                provenance: None,
+            },
+        }
+    }
+
+    #[cfg(test)]
+    pub fn for_tests(median: f64, spread: Spread) -> Self {
+        Input { median, spread, ..Input::new("", None) }
+    }
+
+    /// Whether nobody measured it.
+    pub fn assumed(&self) -> bool {
+        self.provenance.as_ref().is_some_and(|p| p.tier >= Tier::Assumed)
+    }
+
+    /// Whether it is drawn.
+    pub fn uncertain(&self) -> bool {
+        self.spread != Spread::None
+    }
+}
+
+/// Standard deviation of the logarithm that moving a curve to another accelerator adds: 24 %, the
+/// error that aiconfigurator's profiles show when one accelerator's stands for another's.
+pub const TRANSFER_SD_LOG: f64 = 0.24;
+
+// Places in a row of draws, after the constants.
+pub const FABRIC_EFFICIENCY: usize = COUNT;
+pub const FABRIC_LATENCY: usize = COUNT + 1;
+pub const CHECKPOINT: usize = COUNT + 2;
+pub const RESTART: usize = COUNT + 3;
+pub const TRANSFER: usize = COUNT + 4;
+pub const TOKENS: usize = COUNT + 5;
+pub const RATED: usize = COUNT + 6;
+pub const ACCELERATORS: usize = COUNT + 7;
+pub const PACE: usize = COUNT + 8;
+pub const OPERATIONS: usize = PACE + MAX_PARTS;
+pub const SITE: usize = OPERATIONS + Operations::NAMES.len();
+pub const PRICE: usize = SITE + Site::NAMES.len();
+pub const HARDWARE: usize = PRICE + Price::NAMES.len();
+/// What changes the job itself: see [`Structure`].
+pub const STRUCTURE: usize = HARDWARE + PARTS.len();
+/// How many there are.
+pub const INPUTS: usize = STRUCTURE + Structure::ALL.len();
+
+const _: () =
+    assert!(INPUTS <= crate::project::sample::MAX_INPUTS, "every input needs a Sobol dimension in each block");
+
+/// A part of the hardware that is a plain number of the machine: its name, and how a machine is given
+/// another value of it.
+pub type Setter = fn(&mut Machine, f64);
+
+/// Numbers of the machine, in the order of their places.
+pub const PARTS: [(&str, Setter); 12] = [
+    ("accelerator.peak", |m, x| {
+        // In 16 bits and above both are the same figure.
+        if m.peak16 == m.peak {
+            m.peak16 = x;
+        }
+        m.peak = x;
+    }),
+    ("accelerator.achieved", |m, x| {
+        if m.achieved16 == m.achieved {
+            m.achieved16 = Some(x);
+        }
+        m.achieved = Some(x);
+    }),
+    ("accelerator.derate", |m, x| m.derate = x),
+    ("accelerator.memory", |m, x| m.memory = x),
+    ("accelerator.memory_bandwidth", |m, x| m.memory_bandwidth = x),
+    ("accelerator.scale_up", |m, x| m.scale_up = x),
+    ("node.accelerators", |m, x| m.node = x),
+    ("node.scale_up_domain", |m, x| m.domain = x),
+    ("node.scale_out", |m, x| m.scale_out = x),
+    ("fabric.oversubscription", |m, x| m.oversubscription = x),
+    ("fabric.pod", |m, x| m.pod = x),
+    ("surface.rate", |m, x| m.set_surface_rate(x)),
+];
+
+/// What makes the job another one: no plain number, so the step is made anew to see what it moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Structure {
+    /// The network that is trained.
+    Job,
+    /// Tokens per sequence.
+    Sequence,
+    /// Tokens per step.
+    Batch,
+}
+
+impl Structure {
+    /// All, in the order of their places.
+    pub const ALL: [Structure; 3] = [Structure::Job, Structure::Sequence, Structure::Batch];
+}
+
+/// Every input of a forecast.
+pub fn inputs(f: &Forecast, curve: Option<&Curve>, calibration: Option<&Calibration>) -> Vec<Input> {
+    let s = f.scenario;
+    let mut all: Vec<Input> = Vec::with_capacity(INPUTS);
+    for e in f.constants.entries() {
+        let fact = Fact {
+            value: e.median,
+            spread: e.spread,
+            written: e.written,
+            unit: e.unit,
+            stamp: e.stamp.clone(),
+            note: e.note.map(String::from),
+        };
+        let own = s.failure_rate.as_ref().filter(|_| e.name == "failure_rate");
+        all.push(Input::new(e.name, Some(own.map_or(fact, Fact::from))));
+    }
+    let count = s.accelerators.as_ref().unwrap_or(&f.cluster.accelerators);
+    all.push(Input::new("fabric.efficiency", Some((&f.fabric.efficiency).into())));
+    all.push(Input::new("fabric.latency", Some((&f.fabric.latency).into())));
+    all.push(Input::new("checkpoint", s.checkpoint.as_ref().map(Fact::from)));
+    all.push(Input::new("restart", Some((&s.restart).into())));
+    all.push(transferred(curve, calibration));
+    all.push(Input::new("tokens", Some((&s.tokens).into())));
+    all.push(Input::new("power.rated", f.rated.as_ref().map(|(fact, _)| fact.clone())));
+    all.push(Input::new("accelerators", Some(count.into())));
+    for place in 0..MAX_PARTS {
+        let part = f.halves.get(place);
+        let name = part.map_or_else(|| format!("half.{place}"), |p| format!("half.{}.pace", p.name));
+        all.push(Input::new(name, part.and_then(|p| p.half.pace.as_ref()).map(Fact::from)));
+    }
+    for (table, names, facts) in [
+        ("operations", Operations::NAMES, f.operations.facts()),
+        ("site", Site::NAMES, f.site.facts()),
+        ("price", Price::NAMES, f.price.facts()),
+    ] {
+        for (name, fact) in names.iter().zip(facts) {
+            all.push(Input::new(format!("{table}.{name}"), fact));
+        }
+    }
+    let a = f.accelerator;
+    let surface = f.surface.map(|s| {
+        let mut rate = Fact::from(&s.rate);
+        // Its error is in the spreads that were tuned on published runs; drawn here it would count twice.
+        rate.spread = Spread::None;
+        rate
+    });
+    let hardware: [Option<Fact>; PARTS.len()] = [
+        a.peak.get(&s.format).map(Fact::from),
+        a.achieved.get(&s.format).map(Fact::from),
+        a.derate.as_ref().map(Fact::from),
+        Some((&a.memory).into()),
+        Some((&a.memory_bandwidth).into()),
+        a.scale_up.as_ref().map(Fact::from),
+        Some((&f.node.accelerators).into()),
+        Some((&f.node.scale_up_domain).into()),
+        Some((&f.node.scale_out).into()),
+        Some((&f.fabric.oversubscription).into()),
+        f.fabric.pod.as_ref().map(Fact::from),
+        surface,
+    ];
+    all.extend(PARTS.iter().zip(hardware).map(|((name, _), fact)| Input::new(*name, fact)));
+    all.push(Input::new(format!("job.{}", s.job), Some(job(f))));
+    all.push(Input::new("sequence", Some((&s.sequence).into())));
+    all.push(Input::new("batch", Some((&s.batch).into())));
+    all
+}
+
+fn job(f: &Forecast) -> Fact {
+    Fact {
+        value: f.job.params(),
+        spread: Spread::None,
+        written: f.job.params() / 1e9,
+        unit: "G parameters",
+        stamp: f.job.provenance.clone(),
+        note: Some(f.job.title.clone()),
+    }
+}
+
+fn transferred(curve: Option<&Curve>, calibration: Option<&Calibration>) -> Input {
+    let (Some(curve), Some(calibration)) = (curve, calibration) else { return Input::new("transferred_curve", None) };
+    let stamp = Stamp { source: calibration.measurements.clone(), date: String::new(), tier: Tier::Measured };
+    let fact = Fact {
+        value: 1.0,
+        spread: Spread::Log(TRANSFER_SD_LOG.hypot(curve.leave_one_out_sd_log.unwrap_or(TRANSFER_SD_LOG))),
+        written: 1.0,
+        unit: "1",
+        stamp,
+        note: Some(format!("shape of the efficiency curve of `{}`", calibration.adapter.name)),
+    };
+    let mut input = Input::new("transferred_curve", Some(fact));
+    // That it is measured and that it is carried to another accelerator are both in it: the worse counts.
+    input.provenance = Some(Equivalents::new(calibration, None).provenance);
+    input
+}
+
+/// The constants of a row.
+pub fn constants(row: &[f64]) -> Constants {
+    Constants::from_row(&row[..COUNT])
+}

@@ -1,0 +1,172 @@
+//! What each input does to the width of a result, without computing anew what it does not touch.
+
+use super::{Case, Output, Study, inputs};
+use crate::cluster::Fabric;
+use crate::project::projection::Sensitivity;
+use crate::project::sample::{DRAWS, Draws, Share, quantile};
+use crate::project::step::Layer;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// What measuring one input would do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MeasureNext {
+    /// Which input.
+    pub input: String,
+    /// Its total share of the width of `run_days`.
+    pub share: f64,
+    /// Ranges as they are, and with the input known to be at its median.
+    pub narrowed: Vec<Narrowed>,
+}
+
+/// A 90 % range before and after an input is known.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Narrowed {
+    /// Which quantity.
+    pub quantity: String,
+    /// Its unit.
+    pub unit: String,
+    /// Now: 5 and 95 %.
+    pub from: [f64; 2],
+    /// With the input at its median: 5 and 95 %.
+    pub to: [f64; 2],
+}
+
+/// Which stages of the computation an input reaches.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Touched {
+    layer: bool,
+    step: bool,
+    lost: bool,
+}
+
+/// The stages of one draw.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stages {
+    pub(super) fabric: Fabric,
+    pub(super) layer: Layer,
+    pub(super) step: f64,
+    pub(super) lost: f64,
+}
+
+impl Touched {
+    /// Notes what differs between two draws that differ in one input.
+    pub(super) fn note(&mut self, a: &Stages, b: &Stages) {
+        self.layer |= a.layer != b.layer;
+        self.step |= a.step.to_bits() != b.step.to_bits() || a.fabric != b.fabric;
+        self.lost |= a.lost.to_bits() != b.lost.to_bits();
+    }
+}
+
+impl Study<'_> {
+    /// Step and useful share of a row that differs from the one of `kept` in what `touched` says.
+    pub(super) fn again(&self, kept: &Stages, row: &[f64], touched: Touched) -> (f64, f64) {
+        let step = if touched.layer || touched.step {
+            let Case { machine, constants, transfer } = self.case(row, &self.drawn);
+            let fabric = machine.fabric(&constants);
+            let model = &self.shape.model;
+            let layer = if touched.layer { model.layer(&machine, &fabric, &constants, transfer) } else { kept.layer };
+            model.assemble(&layer, &machine, &fabric, &constants).total
+        } else {
+            kept.step
+        };
+        let lost = if touched.lost {
+            self.plan(row, &self.shape, &inputs::constants(row)).outcome().goodput.max(1e-9)
+        } else {
+            kept.lost
+        };
+        (step, lost)
+    }
+
+    /// ln(run time) but for what is the same in every draw.
+    fn log_days(&self, row: &[f64], step: f64, lost: f64) -> f64 {
+        (row[inputs::TOKENS] / self.shape.tokens).ceil().ln() + (step / lost).ln()
+    }
+
+    /// Shares of all inputs in the variance of ln(`run_days`), largest first; the first-order share of
+    /// all assumed inputs together; and what measuring the largest few would narrow.
+    pub fn sensitivities(&self) -> (Vec<Sensitivity>, f64, Vec<MeasureNext>) {
+        let second = Draws::new(&self.inputs, 1);
+        let kept: Vec<Stages> =
+            (0..DRAWS).map(|i| self.evaluate(self.first.row(i), &self.drawn, &self.shape).1).collect();
+        let a: Vec<f64> = (0..DRAWS).map(|i| self.log_days(self.first.row(i), kept[i].step, kept[i].lost)).collect();
+        let everything = Touched { layer: true, step: true, lost: true };
+        let b: Vec<f64> = (0..DRAWS)
+            .map(|i| {
+                let (step, lost) = self.again(&kept[i], second.row(i), everything);
+                self.log_days(second.row(i), step, lost)
+            })
+            .collect();
+        // One input at a time; each on its own, so the threads change nothing.
+        let uncertain: Vec<usize> = (0..self.inputs.len()).filter(|i| self.inputs[*i].uncertain()).collect();
+        let mut all: Vec<(usize, Sensitivity)> = uncertain
+            .par_iter()
+            .map(|&place| {
+                let share = if self.moves(place, Output::RunDays) {
+                    let mut row = vec![0.0; self.inputs.len()];
+                    let mixed: Vec<f64> = (0..DRAWS)
+                        .map(|i| {
+                            row.copy_from_slice(self.first.row(i));
+                            row[place] = second.row(i)[place];
+                            let (step, lost) = self.again(&kept[i], &row, self.touched[place]);
+                            self.log_days(&row, step, lost)
+                        })
+                        .collect();
+                    Share::new(&a, &b, &mixed)
+                } else {
+                    Share { first: 0.0, total: 0.0 }
+                };
+                let input = &self.inputs[place];
+                let (name, assumed) = (input.name.clone(), input.assumed());
+                (place, Sensitivity { name, first: share.first, total: share.total, assumed })
+            })
+            .collect();
+        all.sort_by(|x, y| y.1.total.total_cmp(&x.1.total));
+
+        let assumed: Vec<usize> = uncertain.into_iter().filter(|p| self.inputs[*p].assumed()).collect();
+        let mut row = vec![0.0; self.inputs.len()];
+        let mixed: Vec<f64> = (0..DRAWS)
+            .map(|i| {
+                row.copy_from_slice(self.first.row(i));
+                for &place in &assumed {
+                    row[place] = second.row(i)[place];
+                }
+                let (step, lost) = self.again(&kept[i], &row, everything);
+                self.log_days(&row, step, lost)
+            })
+            .collect();
+        let assumed_share = Share::new(&a, &b, &mixed).first.clamp(0.0, 1.0);
+        let next = all.iter().take(3).map(|(place, s)| self.measure_next(*place, s.total, &kept)).collect();
+        (all.into_iter().map(|(_, s)| s).collect(), assumed_share, next)
+    }
+
+    /// Ranges with one input at its median.
+    fn measure_next(&self, place: usize, share: f64, kept: &[Stages]) -> MeasureNext {
+        let mut row = vec![0.0; self.inputs.len()];
+        let (mut days, mut mfu) = (Vec::with_capacity(DRAWS), Vec::with_capacity(DRAWS));
+        for (i, kept) in kept.iter().enumerate() {
+            row.copy_from_slice(self.first.row(i));
+            row[place] = self.medians[place];
+            let (step, lost) = self.again(kept, &row, self.touched[place]);
+            days.push(self.log_days(&row, step, lost).exp() / 86_400.0);
+            mfu.push(self.outcomes[i][Output::Mfu as usize] * kept.step / step);
+        }
+        let ends = |mut values: Vec<f64>| {
+            values.sort_by(f64::total_cmp);
+            [quantile(&values, 0.05), quantile(&values, 0.95)]
+        };
+        let narrowed = [(Output::RunDays, days), (Output::Mfu, mfu)]
+            .into_iter()
+            .filter(|(output, _)| self.moves(place, *output))
+            .map(|(output, values)| Narrowed {
+                quantity: output.name().into(),
+                unit: output.unit().into(),
+                from: ends(self.draws(output)),
+                to: ends(values),
+            })
+            .collect();
+        MeasureNext { input: self.inputs[place].name.clone(), share, narrowed }
+    }
+}

@@ -1,0 +1,234 @@
+//! Claims about what rests on what.
+
+use super::*;
+use crate::calibrate::software_for_tests;
+use crate::project::Projection;
+
+const MINE: &str = "[provenance]\nsource='flopcast'\ndate='2026'\ntier='assumed'\n[scenario.x]\ntitle='x'\n\
+    cluster='xai-12k-h100'\njob='grok-1'\nformat='bf16'\ntokens={value=1,unit='Ttoken'}\n\
+    sequence={value=8192,unit='token'}\nbatch={value=24.576,unit='Mtoken'}\n\
+    checkpoint={value=30,unit='s'}\nrestart={value=300,unit='s'}\n";
+
+fn mine(change: &str) -> Catalog {
+    let mut catalog = Catalog::built_in().unwrap();
+    catalog.add_text(&format!("{MINE}{change}"), "x.toml").unwrap();
+    catalog
+}
+
+fn median(catalog: &Catalog, output: Output) -> f64 {
+    Study::new(catalog, "x", None, &Options::default()).unwrap().at_medians(output).unwrap()
+}
+
+#[test]
+fn the_tree_of_a_quantity_has_every_input_that_moves_it_and_none_that_does_not() {
+    let catalog = Catalog::built_in().unwrap();
+    let calibration = software_for_tests();
+    for (name, calibration) in
+        [("xai-300k-b200", None), ("xai-12k-h100-redirected", Some(&calibration)), ("oracle-16k-h100-rented", None)]
+    {
+        let study = Study::new(&catalog, name, calibration, &Options::default()).unwrap();
+        for output in Output::ALL.iter().copied().filter(|o| study.at_medians(*o).is_some()) {
+            let tree = study.explain(&catalog, output).unwrap();
+            let inputs = tree.inputs();
+            // Against the draws themselves: each input replaced by what another draw has in its place.
+            for (place, input) in study.inputs().iter().enumerate().filter(|(_, i)| i.uncertain()) {
+                let moved = (0..40).any(|i| {
+                    let mut row = study.first.row(97 * i).to_vec();
+                    let before = study.outcome(&row, &study.drawn, &study.shape)[output as usize];
+                    row[place] = study.first.row(97 * i + 1)[place];
+                    before.to_bits() != study.outcome(&row, &study.drawn, &study.shape)[output as usize].to_bits()
+                });
+                assert!(!moved || inputs.contains(&input.name), "{name} {}: {}", output.name(), input.name);
+                assert!(
+                    moved || study.moves(place, output) || !inputs.contains(&input.name),
+                    "{name} {}: {}",
+                    output.name(),
+                    input.name
+                );
+            }
+            let moving: std::collections::BTreeSet<String> = (0..study.inputs().len())
+                .filter(|i| study.moves(*i, output))
+                .map(|i| study.inputs()[i].name.clone())
+                .collect();
+            assert_eq!(inputs, moving.into_iter().collect::<Vec<_>>(), "{name} {}", output.name());
+        }
+    }
+}
+
+#[test]
+fn a_tree_ends_in_citations_and_in_the_record_where_there_is_one() {
+    let catalog = Catalog::built_in().unwrap();
+    let calibration = software_for_tests();
+    let study = Study::new(&catalog, "xai-12k-h100-redirected", Some(&calibration), &Options::default()).unwrap();
+    let tree = study.explain(&catalog, Output::RunDays).unwrap();
+    let names: Vec<_> = tree.children.iter().map(|n| n.name.as_str()).collect();
+    assert_eq!(names, ["steps", "step_time", "goodput"]);
+    fn leaves<'a>(node: &'a Node, into: &mut Vec<&'a Node>) {
+        if node.children.is_empty() {
+            into.push(node);
+        }
+        node.children.iter().for_each(|n| leaves(n, into));
+    }
+    let mut all = Vec::new();
+    leaves(&tree, &mut all);
+    for leaf in &all {
+        assert_ne!(leaf.kind, NodeKind::Quantity, "{}", leaf.name);
+        assert!(leaf.sources.iter().all(|s| !s.title.is_empty() && !s.locator.is_empty()), "{leaf:?}");
+        assert!(!leaf.sources.is_empty());
+    }
+    let record = all.iter().find(|n| n.kind == NodeKind::Measurement).unwrap();
+    assert_eq!((record.sources[0].id.as_str(), record.software), ("m.jsonl", true));
+    for wanted in ["accelerator.peak", "node.scale_out", "fabric.efficiency", "job.grok-1", "failure_rate", "restart"] {
+        assert!(all.iter().any(|n| n.name == wanted), "{wanted}");
+    }
+    assert!(!all.iter().any(|n| n.name == "site.pue" || n.name == "price.rent"));
+}
+
+#[test]
+fn what_an_input_does_not_touch_is_not_computed_anew_and_the_result_is_the_same() {
+    let catalog = Catalog::built_in().unwrap();
+    let study = Study::new(&catalog, "xai-300k-b200", None, &Options::default()).unwrap();
+    let kept: Vec<_> = (0..DRAWS).map(|i| study.evaluate(study.first.row(i), &study.drawn, &study.shape).1).collect();
+    for (place, input) in study.inputs().iter().enumerate().filter(|(_, i)| i.uncertain()) {
+        for i in (0..DRAWS).step_by(37) {
+            let mut row = study.first.row(i).to_vec();
+            row[place] = study.first.row((i + 1) % DRAWS)[place];
+            let quick = study.again(&kept[i], &row, study.touched[place]);
+            let whole = study.evaluate(&row, &study.drawn, &study.shape).1;
+            assert_eq!(quick, (whole.step, whole.lost), "{}", input.name);
+        }
+    }
+}
+
+#[test]
+fn measuring_an_input_narrows_the_range_that_it_is_the_width_of() {
+    let catalog = Catalog::built_in().unwrap();
+    for name in ["xai-300k-b200", "xai-12k-h100-redirected"] {
+        let study = Study::new(&catalog, name, None, &Options::default()).unwrap();
+        let (all, _, next) = study.sensitivities();
+        assert_eq!(next[0].input, all[0].name);
+        assert!(all.windows(2).all(|w| w[0].total >= w[1].total));
+        let days = &next[0].narrowed[0];
+        assert_eq!(days.quantity, "run_days");
+        let width = |[low, high]: [f64; 2]| (high / low).ln();
+        // The variance that is left is what the input does not have alone.
+        let left = width(days.to) / width(days.from);
+        assert!(left < (1.0 - all[0].first).sqrt() + 0.05, "{left} {:?}", all[0]);
+    }
+}
+
+#[test]
+fn a_power_cap_decides_how_many_are_switched_on_and_the_job_is_laid_out_on_those() {
+    let all = mine("");
+    let capped = mine("site={power_cap={value=8,unit='MW'}}\n");
+    let study = Study::new(&capped, "x", None, &Options::default()).unwrap();
+    // 10.2 kW × 0.82 × 1.065 × 1.25 per box of eight.
+    let boxes = (8e6f64 / (10_200.0 * 0.82 * 1.065 * 1.25)).floor();
+    assert_eq!(study.forecast().on, 8.0 * boxes);
+    assert!(study.layout().0.accelerators() as f64 <= study.forecast().on);
+    assert!(study.at_medians(Output::FacilityPeak).unwrap() <= 8.0);
+    assert!(median(&capped, Output::RunDays) > median(&all, Output::RunDays));
+    let p = Projection::new(&capped, &study, None);
+    assert!(p.warnings.iter().any(|w| w.contains("no place to turn them on")), "{:?}", p.warnings);
+    assert!(p.quantities.contains_key("accelerators_powered"));
+    assert!(
+        !Projection::new(&all, &Study::new(&all, "x", None, &Options::default()).unwrap(), None)
+            .quantities
+            .contains_key("accelerators_powered")
+    );
+}
+
+#[test]
+fn two_halves_run_at_the_slower_ones_pace_and_their_power_adds() {
+    let cluster = |pace: f64| {
+        format!(
+            "cluster='two'\n[cluster.two]\ntitle='t'\nstatus='s'\naccelerator='h100'\nnode='hgx-h100'\n\
+             fabric='infiniband-ndr'\naccelerators={{value=12000,unit='accelerator'}}\n[cluster.two.half.a]\ntitle='a'\n\
+             accelerators={{value=6000,unit='accelerator'}}\n[cluster.two.half.b]\ntitle='b'\nnode='hgx-b'\n\
+             accelerators={{value=6000,unit='accelerator'}}\npace={{value={pace},unit='1'}}\n[node.hgx-b]\ntitle='b'\n\
+             accelerators={{value=8,unit='accelerator'}}\nscale_up_domain={{value=8,unit='accelerator'}}\n\
+             scale_out={{value=400,unit='Gbit/s'}}\npower={{value=12.2,unit='kW'}}\n"
+        )
+    };
+    let of = |pace: f64| {
+        let mut catalog = Catalog::built_in().unwrap();
+        let text = format!("{}{}", MINE.replace("cluster='xai-12k-h100'\n", ""), cluster(pace));
+        catalog.add_text(&text, "x.toml").unwrap();
+        catalog
+    };
+    let (even, slow) = (of(1.0), of(0.9));
+    let (a, b) = (median(&even, Output::StepTime), median(&slow, Output::StepTime));
+    assert!(b > 1.02 * a && b < 1.12 * a, "{a} {b}");
+    assert_eq!(median(&even, Output::PartsCost), 0.0);
+    let cost = median(&slow, Output::PartsCost);
+    assert!(cost > 0.01 && cost < 0.06, "{cost}");
+    // Boxes of 10.2 and of 12.2 kW draw what boxes of 11.2 kW would.
+    let ratio = median(&even, Output::NodePower) / median(&mine(""), Output::NodePower);
+    assert!((ratio - 11.2 / 10.2).abs() < 1e-9, "{ratio}");
+    let mut uneven = of(1.0);
+    uneven.clusters.get_mut("two").unwrap().half.remove("b");
+    let error = Study::new(&uneven, "x", None, &Options::default()).map(|_| ()).unwrap_err();
+    assert!(error.message().contains("`half`: parts of 6000 accelerators"), "{error}");
+}
+
+#[test]
+fn spares_storage_and_elastic_replicas_do_what_they_are_for() {
+    let goodput = |change: &str| median(&mine(change), Output::Goodput);
+    let plain = goodput("");
+    assert!(goodput("operations={spares={value=0,unit='accelerator'}}\n") < 0.2 * plain);
+    assert!(goodput("operations={spares={value=800,unit='accelerator'}}\n") > 0.99 * plain);
+    let elastic = goodput("operations={elastic=true}\n");
+    assert!(elastic > plain && elastic < 1.0, "{elastic} {plain}");
+    assert!(goodput("operations={corruption={value=0.01,unit='1/year'}}\n") < plain);
+    assert!(goodput("operations={job_failures={value=0.09,unit='1/h'}}\n") < plain);
+    assert!(goodput("operations={detection={value=10,unit='min'}}\n") < plain);
+    let stored = |more: &str| {
+        let text = MINE.replace("checkpoint={value=30,unit='s'}\n", "");
+        let mut catalog = Catalog::built_in().unwrap();
+        let more = format!("operations={{storage_bandwidth={{value=100,unit='GB/s'}}{more}}}\n");
+        catalog.add_text(&format!("{text}{more}"), "x.toml").unwrap();
+        (median(&catalog, Output::Checkpoint), median(&catalog, Output::Goodput))
+    };
+    let (sync, asynchronous) = (stored(""), stored(",asynchronous=true"));
+    assert!((sync.0 / (14.0 * 314e9 / 100e9) - 1.0).abs() < 0.01, "{sync:?}");
+    assert!(asynchronous.0 < 0.1 && asynchronous.1 > sync.1, "{asynchronous:?}");
+}
+
+#[test]
+fn contradictions_are_refused_with_their_field() {
+    for (change, part) in [
+        ("site={power_cap={value=1,unit='kW'}}\n", "`site.power_cap`: 1 kW switch on no box: one needs"),
+        ("operations={spares={value=13000,unit='accelerator'}}\n", "`operations.spares`: 13000 of 12000"),
+        ("operations={spares={value=12000,unit='accelerator'}}\n", "`operations.spares`"),
+        ("operations={storage_bandwidth={value=1,unit='GB/s'}}\n", "`checkpoint`: stated, and"),
+        ("operations={asynchronous=true}\n", "`operations.asynchronous`"),
+        ("operations={interval={value=0,unit='s'}}\n", "`operations.interval`"),
+        ("operations={node_share={value=0.9,unit='1'}}\n", "`operations.accelerator_share`: the shares"),
+        ("site={pue={value=0.5,unit='1'}}\n", "`site.pue`: 0.5 is not from 1"),
+        ("failure_rate={value=100000,unit='1/(1000 node day)'}\n", "no progress"),
+    ] {
+        let catalog = mine(change);
+        let error = Study::new(&catalog, "x", None, &Options::default()).map(|_| ()).unwrap_err();
+        assert!(error.message().contains(part), "{part}: {error}");
+        assert_eq!(error.exit_code(), 2);
+    }
+    let catalog = {
+        let mut catalog = Catalog::built_in().unwrap();
+        catalog.add_text(&MINE.replace("value=30", "value=30000"), "x.toml").unwrap();
+        catalog
+    };
+    let error = Study::new(&catalog, "x", None, &Options::default()).map(|_| ()).unwrap_err();
+    assert!(error.message().contains("`checkpoint`: no progress: it takes 30000 s, and 12000 accelerators"), "{error}");
+}
+
+#[test]
+fn the_simulation_of_a_scenario_agrees_with_its_closed_form() {
+    let catalog = Catalog::built_in().unwrap();
+    for name in ["xai-300k-b200", "oracle-16k-h100-rented"] {
+        let study = Study::new(&catalog, name, None, &Options::default()).unwrap();
+        let seen = crate::project::Simulation::new(&study, 40, 3);
+        assert!(seen.over_closed_form.abs() < 0.005, "{name}: {seen:?}");
+        assert!(seen.run_days_p5 < seen.run_days_p50 && seen.run_days_p50 < seen.run_days_p95);
+        assert_eq!(seen, crate::project::Simulation::new(&study, 40, 3));
+    }
+}

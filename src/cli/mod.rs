@@ -9,6 +9,8 @@ mod compare;
 mod counting;
 #[cfg(feature = "gpu")]
 mod devices;
+#[cfg(feature = "gpu")]
+mod doctor;
 mod matmul;
 #[cfg(feature = "gpu")]
 mod measure;
@@ -20,6 +22,8 @@ mod project;
 mod run;
 mod search;
 mod self_test;
+#[cfg(feature = "gpu")]
+mod smoke;
 mod stop;
 mod validate;
 
@@ -47,6 +51,8 @@ enum Verb {
     #[cfg(feature = "gpu")]
     Devices(devices::Args),
     #[cfg(feature = "gpu")]
+    Doctor(doctor::Args),
+    #[cfg(feature = "gpu")]
     Measure(measure::Args),
     Compare(compare::Args),
     Calibrate(calibrate::Args),
@@ -55,6 +61,8 @@ enum Verb {
     Matmul(matmul::Args),
     Search(search::Args),
     SelfTest(self_test::Args),
+    #[cfg(feature = "gpu")]
+    Smoke(smoke::Args),
     Validate(validate::Args),
 }
 
@@ -99,6 +107,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         #[cfg(feature = "gpu")]
         Some(Verb::Devices(args)) => devices::run(&args),
         #[cfg(feature = "gpu")]
+        Some(Verb::Doctor(args)) => doctor::run(&args),
+        #[cfg(feature = "gpu")]
         Some(Verb::Measure(args)) => measure::run(&args),
         Some(Verb::Compare(args)) => compare::run(&args),
         Some(Verb::Calibrate(args)) => calibrate::run(&args),
@@ -107,6 +117,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Verb::Matmul(args)) => matmul::run(&args),
         Some(Verb::Search(args)) => search::run(&args),
         Some(Verb::SelfTest(args)) => self_test::run(&args),
+        #[cfg(feature = "gpu")]
+        Some(Verb::Smoke(args)) => smoke::run(&args),
         Some(Verb::Validate(args)) => validate::run(&args),
         #[cfg(feature = "gpu")]
         Some(Verb::Run(args)) => run::run(&args),

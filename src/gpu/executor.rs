@@ -1,5 +1,7 @@
 //! The real device behind the measuring.
 
+mod instrument;
+
 use super::adapter::{AdapterReport, Selection};
 use super::clock::{self, Timestamps};
 use super::device::Device;

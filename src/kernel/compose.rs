@@ -2,7 +2,7 @@
 //! as it stands; then loops over constants are unrolled.
 
 use super::unroll::unroll;
-use super::{Family, Precision, Tiling};
+use super::{Custom, Family, Precision, Tiling};
 use crate::error::{Error, Result};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -21,6 +21,8 @@ pub struct Kernel {
     pub wgsl: String,
     /// SHA-256 of the text, hex.
     pub sha256: String,
+    /// What was read out of the text of a file; `None` for the catalogue's own.
+    pub custom: Option<Custom>,
 }
 
 impl Kernel {
@@ -45,7 +47,7 @@ impl Kernel {
         );
         let wgsl = unrolled(&rolled)?;
         let sha256 = hex_sha256(&wgsl);
-        Ok(Kernel { family, tiling, precision, wgsl, sha256 })
+        Ok(Kernel { family, tiling, precision, wgsl, sha256, custom: None })
     }
 
     /// Invocations of a subgroup that shares a cooperative matrix: what NVIDIA's and Apple's GPUs have.
@@ -53,7 +55,7 @@ impl Kernel {
 
     /// Invocations per workgroup: one for each patch, or a subgroup.
     pub fn workgroup(&self) -> u32 {
-        workgroup(self.family, self.tiling)
+        self.custom.as_ref().map_or_else(|| workgroup(self.family, self.tiling), |custom| custom.workgroup)
     }
 
     /// Bytes of workgroup memory.
@@ -61,6 +63,7 @@ impl Kernel {
         let Tiling { block_m, block_n, block_k, .. } = self.tiling;
         let operand = self.precision.operand_bytes();
         match self.family {
+            Family::Custom => self.custom.as_ref().map_or(0, |custom| custom.workgroup_bytes),
             Family::Naive | Family::RegisterDirect | Family::TextureDirect | Family::Subgroup | Family::TextureFed => 0,
             // Tiles hold bytes as words.
             Family::WorkgroupTiled if operand == 1 => block_k * (block_m + block_n) * 4,

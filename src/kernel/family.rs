@@ -27,6 +27,8 @@ pub enum Family {
     CooperativeMatrix,
     /// Signed bytes, four products at a time.
     Dot4Packed,
+    /// A WGSL file of a user's own: not of the catalogue, and in none of its lists.
+    Custom,
 }
 
 impl Family {
@@ -55,6 +57,7 @@ impl Family {
             Family::TextureFed => "texture_fed",
             Family::CooperativeMatrix => "cooperative_matrix",
             Family::Dot4Packed => "dot4_packed",
+            Family::Custom => "wgsl",
         }
     }
 
@@ -110,6 +113,8 @@ impl Family {
             Family::Subgroup | Family::TextureFed => include_str!("../../shaders/matmul/subgroup.wgsl"),
             Family::CooperativeMatrix => include_str!("../../shaders/matmul/cooperative_matrix.wgsl"),
             Family::Dot4Packed => include_str!("../../shaders/matmul/dot4_packed.wgsl"),
+            // The text is the user's; nothing is composed.
+            Family::Custom => "",
         }
     }
 
@@ -124,6 +129,7 @@ impl Family {
             Family::RegisterTiled => fours(&[block_k, thread_n]),
             Family::RegisterDirect | Family::TextureDirect => block_k == 0 && fours(&[thread_n]),
             Family::Dot4Packed => fours(&[block_k, tiling.block_n]) && patch,
+            Family::Custom => false,
             // The body writes out sixteen rows; an invocation is one lane of a subgroup of four to 64.
             Family::Subgroup | Family::TextureFed => {
                 let lanes = tiling.lanes();
@@ -149,6 +155,7 @@ impl Family {
             Family::TextureFed | Family::TextureDirect => &[F32],
             Family::CooperativeMatrix => &[F32, F16, F16AccF32],
             Family::Dot4Packed => &[I8AccI32],
+            Family::Custom => &[],
         }
     }
 
@@ -203,6 +210,7 @@ impl Family {
                 "32x32x8/16x16",
             ],
             Family::Dot4Packed => &["64x64x32/4x4", "128x128x32/8x8", "32x32x32/2x2"],
+            Family::Custom => &["16x16"],
         };
         all.iter().map(|text| text.parse().expect("the catalogue's own tilings parse; a test reads them all")).collect()
     }

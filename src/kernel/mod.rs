@@ -4,6 +4,7 @@
 
 mod case;
 mod compose;
+mod custom;
 mod element;
 mod family;
 mod matrix;
@@ -15,6 +16,7 @@ mod unroll;
 pub use case::{Case, DataClass, Precision, Settings, Shape};
 pub(crate) use compose::unrolled;
 pub use compose::{Kernel, hex_sha256, validate};
+pub use custom::Custom;
 pub use family::Family;
 pub use matrix::{Matrix, Operands, padded};
 pub use needs::{Class, Feed, Needs};

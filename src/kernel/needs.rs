@@ -38,6 +38,7 @@ impl Kernel {
     /// How the kernel gets A and B.
     pub fn feed(&self) -> Feed {
         match self.family {
+            Family::Custom => self.custom.as_ref().map_or(Feed::Buffers, |custom| custom.feed),
             Family::TextureFed | Family::TextureDirect => Feed::Textures,
             _ => Feed::Buffers,
         }
@@ -52,6 +53,12 @@ impl Kernel {
             Precision::F32 | Precision::I8AccI32 => {}
         }
         match self.family {
+            Family::Custom => {
+                let used = self.custom.iter().flat_map(|custom| &custom.features);
+                needs.features.extend(used);
+                needs.features.sort_unstable();
+                needs.features.dedup();
+            }
             Family::Subgroup | Family::TextureFed => {
                 needs.features.push("SUBGROUP");
                 needs.subgroup = Some(self.tiling.lanes());

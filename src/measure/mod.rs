@@ -7,16 +7,19 @@
 
 pub mod clocks;
 pub mod compare;
+pub mod doctor;
 pub mod effort;
 pub mod engine;
 mod executor;
 pub mod figure;
+pub mod interleave;
 pub mod probe;
 pub mod record;
 mod replay;
 pub mod row;
 pub mod scripted;
 pub mod self_test;
+pub mod smoke;
 pub mod steadiness;
 pub mod stopping;
 pub mod suite;

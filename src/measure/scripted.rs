@@ -3,6 +3,8 @@
 //! Nothing of it is ever a statement about a machine: its adapter is called `scripted`, and so is its
 //! backend.
 
+mod instrument;
+
 use super::record::{AdapterIdentity, METHOD, Missing, Tool};
 use super::{Executor, Lap, Slots, Step, Timed};
 use crate::kernel::{Kernel, Matrix, Operands, Settings, Shape};
@@ -65,6 +67,9 @@ pub enum HostClock {
 /// The kernel's speed over time: a factor on its seconds, by submission and by seconds since the start.
 pub type Pace = Box<dyn FnMut(u64, f64) -> f64>;
 
+/// What one kernel costs against another, and one kind of data against another: a factor on the seconds.
+pub type Cost = Box<dyn Fn(&Kernel, Settings, &Operands) -> f64>;
+
 /// What the device is like.
 pub struct Script {
     /// What the kernel does.
@@ -79,6 +84,10 @@ pub struct Script {
     pub submission_s: f64,
     /// A factor on the kernel's seconds.
     pub pace: Pace,
+    /// A factor on the seconds of what is prepared and loaded.
+    pub cost: Cost,
+    /// A driver's watchdog: a submission of one dispatch that takes longer loses the device.
+    pub watchdog_s: Option<f64>,
 }
 
 impl Script {
@@ -91,6 +100,8 @@ impl Script {
             flop_per_s: 1e12,
             submission_s: 20e-6,
             pace: Box::new(|_, _| 1.0),
+            cost: Box::new(|_, _, _| 1.0),
+            watchdog_s: None,
         }
     }
 }
@@ -105,6 +116,9 @@ pub struct ScriptedExecutor {
 }
 
 struct Job {
+    kernel: Kernel,
+    settings: Settings,
+    cost: f64,
     shape: Shape,
     answer: Matrix,
     c: Matrix,
@@ -192,9 +206,13 @@ impl Timed for ScriptedExecutor {
 
     fn submit(&mut self, repeats: u32) -> Step<Lap> {
         let done = self.work(repeats)?;
-        let flop = self.jobs.get()?.shape.flop();
+        let Job { shape, cost, .. } = self.jobs.get()?;
+        let flop = shape.flop() * cost;
         let pace = (self.script.pace)(self.submissions, self.now_ns * 1e-9 - 1.0);
         let kernel_ns = (done * flop / self.script.flop_per_s * pace * 1e9).max(1.0);
+        if repeats == 1 && self.script.watchdog_s.is_some_and(|most| kernel_ns * 1e-9 > most) {
+            return Err(Missing::Failed { error: "submit: the device is lost".into() });
+        }
         let cost_ns = self.script.submission_s * 1e9;
         let begin = self.now_ns + 0.5 * cost_ns;
         let end = begin + kernel_ns;
@@ -238,15 +256,24 @@ impl Executor for ScriptedExecutor {
         self.jobs.select(slot);
     }
 
-    fn prepare(&mut self, _kernel: &Kernel, shape: Shape, _settings: Settings) -> Step<()> {
+    fn prepare(&mut self, kernel: &Kernel, shape: Shape, settings: Settings) -> Step<()> {
         let empty = Matrix::zeros((shape.batch * shape.m) as usize, shape.n as usize);
-        self.jobs.fill(Job { shape, answer: empty.clone(), c: empty, worked: false });
+        self.jobs.fill(Job {
+            kernel: kernel.clone(),
+            settings,
+            cost: 1.0,
+            shape,
+            answer: empty.clone(),
+            c: empty,
+            worked: false,
+        });
         Ok(())
     }
 
     fn load(&mut self, operands: &Operands) -> Step<()> {
         let fault = self.script.kernel;
         let job = self.jobs.get_mut()?;
+        job.cost = (self.script.cost)(&job.kernel, job.settings, operands);
         job.answer = product(operands, fault);
         if fault == KernelFault::AnswerThere {
             job.c.clone_from(&job.answer);

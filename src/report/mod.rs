@@ -3,11 +3,13 @@
 pub mod compare;
 #[cfg(feature = "gpu")]
 pub mod devices;
+pub mod doctor;
 pub mod matmul;
 pub mod measurement;
 pub mod overview;
 pub mod projection;
 pub mod search;
+pub mod smoke;
 mod table;
 pub mod validation;
 

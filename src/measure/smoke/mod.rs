@@ -1,0 +1,214 @@
+//! The gate for CI on software adapters: every kernel proved on shapes that hurt, and its speed relative to
+//! the others of the same run held against a baseline.
+//!
+//! Absolute times of a software adapter say how busy the machine was. What a change of a kernel moves is its
+//! time over that of the others, measured turn by turn in one process.
+
+mod baseline;
+mod judge;
+mod relative;
+#[cfg(test)]
+mod tests;
+
+pub use baseline::{Baseline, Host, SCHEMA as BASELINE_SCHEMA, built_in};
+pub use judge::{LIMIT, Spread, judge};
+pub use relative::SHAPE;
+
+use super::doctor::Cpu;
+use super::record::{AdapterIdentity, Missing};
+use super::{Executor, Step};
+use crate::error::Result;
+use crate::kernel::{DataClass, Family, Kernel, Operands, Precision, Settings, Shape, prove};
+use serde::Serialize;
+use std::time::Duration;
+
+/// Schema id of the report.
+pub const SCHEMA: &str = "flopcast.smoke/1";
+
+/// Shapes that hurt: one element, one row, one column, k of 1, primes, thin, one over a tile and one under.
+pub const SHAPES: [&str; 10] = [
+    "1x1x1",
+    "1x257x127",
+    "257x1x64",
+    "128x128x1",
+    "97x101x103",
+    "33x300x5",
+    "5x5x1000",
+    "65x129x17",
+    "127x63x31",
+    "64x64x64",
+];
+
+/// How a test ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", content = "why", rename_all = "snake_case")]
+pub enum Outcome {
+    /// As it should be.
+    Passed,
+    /// Wrong, too slow, or it did not end.
+    Failed(String),
+    /// Nothing to test here, and why: what the adapter lacks, or a baseline that there is none of.
+    Skipped(String),
+}
+
+/// One test.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Test {
+    /// `proof` or `relative`.
+    pub kind: &'static str,
+    /// `kernel[tiling]/precision/shape`.
+    pub name: String,
+    /// How it ended.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// Host seconds it took.
+    pub seconds: f64,
+}
+
+/// A kernel's time relative to the reference of the same run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Relative {
+    /// `kernel[tiling]/precision`.
+    pub kernel: String,
+    /// Its time over the reference's.
+    pub ratio: f64,
+    /// The baseline's, where there is one.
+    pub baseline: Option<f64>,
+    /// How much slower it became, what all kernels have in common left out: 2 is twice as slow.
+    pub slowdown: Option<f64>,
+    /// The slowdown from which on it fails.
+    pub limit: Option<f64>,
+}
+
+/// A whole run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Smoke {
+    /// Always [`SCHEMA`].
+    pub schema: &'static str,
+    /// What it ran on.
+    pub adapter: AdapterIdentity,
+    /// Processors of the host: what a software adapter's ratios depend on.
+    pub threads: usize,
+    /// Every test, in order.
+    pub tests: Vec<Test>,
+    /// Relative figures, where any kernel was timed.
+    pub relative: Vec<Relative>,
+    /// Whether it was ended early by the user.
+    pub interrupted: bool,
+}
+
+impl Smoke {
+    /// Passed, failed, skipped.
+    pub fn counts(&self) -> [usize; 3] {
+        let of = |is: fn(&Outcome) -> bool| self.tests.iter().filter(|t| is(&t.outcome)).count();
+        [
+            of(|o| matches!(o, Outcome::Passed)),
+            of(|o| matches!(o, Outcome::Failed(_))),
+            of(|o| matches!(o, Outcome::Skipped(_))),
+        ]
+    }
+
+    /// Whether nothing failed and something passed.
+    pub fn passed(&self) -> bool {
+        let [passed, failed, _] = self.counts();
+        failed == 0 && passed > 0 && !self.interrupted
+    }
+}
+
+/// Told what is being done; asked whether to end, and who else is at work.
+pub struct Watch<'a> {
+    /// How busy the machine is, where that can be known.
+    pub cpu: &'a mut dyn Cpu,
+    /// Sees the name of what comes next, and how far the run is, 0 to 1.
+    pub observe: &'a mut dyn FnMut(&str, f64),
+    /// Whether the user wants the end.
+    pub stop: &'a dyn Fn() -> bool,
+}
+
+/// Runs everything that the adapter has. `threads` is what the host has; the baseline is only held against
+/// runs on the same adapter, driver and number of processors.
+///
+/// # Errors
+/// Only where the catalogue's own kernels do not compose; everything else is a failed test.
+pub fn run(executor: &mut dyn Executor, baseline: Option<&Baseline>, host: &Host, watch: &mut Watch) -> Result<Smoke> {
+    let mut smoke = Smoke {
+        schema: SCHEMA,
+        adapter: executor.adapter().clone(),
+        threads: host.threads,
+        tests: Vec::new(),
+        relative: Vec::new(),
+        interrupted: false,
+    };
+    let class = executor.class();
+    let shapes: Vec<Shape> = SHAPES.iter().map(|s| s.parse()).collect::<Result<_>>()?;
+    let mut kernels = Vec::new();
+    for precision in Precision::ALL {
+        for family in Family::of(precision) {
+            kernels.push(Kernel::compose(family, family.default_tiling(class, precision), precision)?);
+        }
+    }
+    let mut right = Vec::new();
+    for (number, kernel) in kernels.iter().enumerate() {
+        if (watch.stop)() {
+            smoke.interrupted = true;
+            return Ok(smoke);
+        }
+        // Proofs take about two thirds of the time.
+        (watch.observe)(&name(kernel), 0.67 * number as f64 / kernels.len() as f64);
+        if prove_on(executor, kernel, &shapes, &mut smoke.tests) {
+            right.push(kernel);
+        }
+    }
+    // A wrong kernel is not timed.
+    relative::look(executor, &right, baseline, host, watch, &mut smoke);
+    Ok(smoke)
+}
+
+/// `kernel[tiling]/precision`.
+pub(crate) fn name(kernel: &Kernel) -> String {
+    format!("{}[{}]/{}", kernel.family.name(), kernel.tiling, kernel.precision)
+}
+
+/// One test a shape; a kernel that the adapter cannot have is one that is skipped. Whether all were right.
+fn prove_on(executor: &mut dyn Executor, kernel: &Kernel, shapes: &[Shape], tests: &mut Vec<Test>) -> bool {
+    let mut right = true;
+    for &shape in shapes {
+        let begin = executor.now_ns();
+        let outcome = match prove_one(executor, kernel, shape) {
+            Ok(None) => Outcome::Passed,
+            Ok(Some(why)) => Outcome::Failed(why),
+            Err(missing @ Missing::Unsupported { .. }) => Outcome::Skipped(missing.reason().detail),
+            Err(missing) => Outcome::Failed(missing.reason().detail),
+        };
+        let seconds = Duration::from_nanos(executor.now_ns() - begin).as_secs_f64();
+        right &= outcome == Outcome::Passed;
+        let skipped = matches!(outcome, Outcome::Skipped(_));
+        let name = if skipped { name(kernel) } else { format!("{}/{shape}", name(kernel)) };
+        tests.push(Test { kind: "proof", name, outcome, seconds });
+        if skipped {
+            return false;
+        }
+    }
+    right
+}
+
+/// What is wrong with a kernel's product, if anything: on exact operands and on normal ones, the output of
+/// the second of two dispatches on a poisoned buffer.
+fn prove_one(executor: &mut dyn Executor, kernel: &Kernel, shape: Shape) -> Step<Option<String>> {
+    let (precision, seed) = (kernel.precision, 5);
+    executor.select(0);
+    executor.prepare(kernel, shape, Settings::default())?;
+    let exact = Operands::exact(shape, precision, seed);
+    let normal = Operands::of_class(shape, precision, DataClass::Normal, seed);
+    for (data, operands) in [("exact", exact), ("normal", normal)] {
+        executor.load(&operands)?;
+        executor.poison()?;
+        executor.submit(2)?;
+        let proof = prove(&operands, &executor.read()?, precision, seed);
+        if !proof.passed {
+            let why = proof.failure.unwrap_or_else(|| "the output is no product".into());
+            return Ok(Some(format!("on {data} operands: {why}")));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,169 @@
+//! Every kernel's time over the others', turn by turn.
+
+use super::{Baseline, Host, Outcome, Relative, Smoke, Test, Watch, judge, name};
+use crate::kernel::{DataClass, Kernel, Operands, Settings, Shape};
+use crate::measure::interleave::{Contestant, turns};
+use crate::measure::{Executor, Step};
+use crate::stats::ratio::paired;
+
+/// What is multiplied: some blocks of every default tiling, so that more than one processor has work.
+pub const SHAPE: Shape = Shape { m: 256, n: 256, k: 64, batch: 1 };
+
+/// Length of a submission.
+const SUBMISSION_S: f64 = 1.5e-3;
+
+/// Rounds; each holds a turn of every kernel.
+const ROUNDS: u32 = 9;
+
+/// Times the kernels that were right, and judges them if there is a baseline for this machine.
+pub fn look(
+    executor: &mut dyn Executor,
+    kernels: &[&Kernel],
+    baseline: Option<&Baseline>,
+    host: &Host,
+    watch: &mut Watch,
+    smoke: &mut Smoke,
+) {
+    if kernels.is_empty() {
+        return;
+    }
+    let begin = executor.now_ns();
+    let cpu_before = watch.cpu.times();
+    let mut contestants = Vec::new();
+    for (slot, kernel) in kernels.iter().enumerate() {
+        match ready(executor, slot, kernel) {
+            Ok(one) => contestants.push((name(kernel), one)),
+            Err(missing) => smoke.tests.push(Test {
+                kind: "relative",
+                name: name(kernel),
+                outcome: Outcome::Failed(missing.reason().detail),
+                seconds: 0.0,
+            }),
+        }
+    }
+    let outcome = timed(executor, &mut contestants, ROUNDS, 0.7, watch).and_then(|()| ratios(&contestants));
+    let seconds = |executor: &dyn Executor| (executor.now_ns() - begin) as f64 * 1e-9;
+    let ratios = match outcome {
+        Ok(ratios) => ratios,
+        Err(why) => {
+            executor.select(0);
+            let outcome = Outcome::Failed(why);
+            smoke.tests.push(Test { kind: "relative", name: "timing".into(), outcome, seconds: seconds(executor) });
+            return;
+        }
+    };
+    let unfit = match baseline {
+        None => Some("no baseline for this adapter; make one with `--write-baseline FILE`".to_string()),
+        Some(baseline) => baseline.unlike(&smoke.adapter, host),
+    };
+    let (Some(baseline), None) = (baseline, &unfit) else {
+        let why = unfit.unwrap_or_default();
+        let outcome = Outcome::Skipped(why);
+        smoke.tests.push(Test { kind: "relative", name: "baseline".into(), outcome, seconds: seconds(executor) });
+        smoke.relative = ratios.into_iter().map(|(kernel, ratio)| unjudged(kernel, ratio)).collect();
+        executor.select(0);
+        return;
+    };
+    let mut judged = judge(&ratios, baseline);
+    // What looks slow is looked at again, with samples of its own: a neighbour's burst seldom comes twice.
+    if judged.iter().any(slow) && !(watch.stop)() {
+        contestants.iter_mut().for_each(|(_, one)| one.samples.submissions.clear());
+        let again = timed(executor, &mut contestants, ROUNDS, 0.85, watch).and_then(|()| self::ratios(&contestants));
+        if let Ok(again) = again {
+            let again = judge(&again, baseline);
+            for first in judged.iter_mut().filter(|one| slow(one)) {
+                if let Some(second) = again.iter().find(|r| r.kernel == first.kernel)
+                    && second.slowdown < first.slowdown
+                {
+                    *first = second.clone();
+                }
+            }
+        }
+    }
+    executor.select(0);
+    let each = seconds(executor) / judged.len().max(1) as f64;
+    let busy = cpu_before.zip(watch.cpu.times()).map(|(before, after)| after.taken_since(before));
+    smoke.tests.extend(judged.iter().map(|one| test(one, busy, each)));
+    smoke.tests.extend(baseline.without(&ratios).map(|kernel| Test {
+        kind: "relative",
+        outcome: Outcome::Skipped("in the baseline, but not measured here".into()),
+        name: kernel,
+        seconds: 0.0,
+    }));
+    smoke.relative = judged;
+}
+
+fn slow(one: &Relative) -> bool {
+    matches!((one.slowdown, one.limit), (Some(slowdown), Some(limit)) if slowdown > limit)
+}
+
+/// Share of the processors that others took above which a slow kernel is not the kernel's fault: what runs on
+/// all processors then loses against what runs on one (by up to 1.7 times with half of two processors gone).
+const BUSY: f64 = 0.15;
+
+fn test(one: &Relative, busy: Option<f64>, seconds: f64) -> Test {
+    let outcome = match (one.slowdown, one.limit) {
+        (Some(slowdown), Some(limit)) if slowdown > limit && busy.is_some_and(|share| share > BUSY) => {
+            Outcome::Skipped(format!(
+                "{slowdown:.2} times slower against the others than in the baseline, but other processes took {:.0} % \
+                 of the processors: not to be told",
+                100.0 * busy.unwrap_or_default()
+            ))
+        }
+        (Some(slowdown), Some(limit)) if slowdown > limit => Outcome::Failed(format!(
+            "{slowdown:.2} times slower against the other kernels than in the baseline, twice; {limit:.2} is the limit"
+        )),
+        (Some(_), Some(_)) => Outcome::Passed,
+        (Some(slowdown), None) => Outcome::Skipped(format!(
+            "{slowdown:.2} times the baseline, whose own runs vary too much to tell twice as slow"
+        )),
+        _ => Outcome::Skipped("not in the baseline; `--write-baseline` adds it".into()),
+    };
+    Test { kind: "relative", name: one.kernel.clone(), outcome, seconds }
+}
+
+fn unjudged(kernel: String, ratio: f64) -> Relative {
+    Relative { kernel, ratio, baseline: None, slowdown: None, limit: None }
+}
+
+fn ready(executor: &mut dyn Executor, slot: usize, kernel: &Kernel) -> Step<Contestant> {
+    executor.select(slot);
+    executor.prepare(kernel, SHAPE, Settings::default())?;
+    executor.load(&Operands::of_class(SHAPE, kernel.precision, DataClass::Normal, 1))?;
+    Contestant::start(executor, slot, SHAPE, SUBMISSION_S)
+}
+
+fn timed(
+    executor: &mut dyn Executor,
+    contestants: &mut [(String, Contestant)],
+    rounds: u32,
+    from: f64,
+    watch: &mut Watch,
+) -> Result<(), String> {
+    let count = contestants.len();
+    for round in 0..rounds {
+        (watch.observe)("relative speed", from + 0.15 * f64::from(round) / f64::from(rounds));
+        for turn in 0..count {
+            if (watch.stop)() {
+                return Err("interrupted".into());
+            }
+            // Another one begins in each round, and every other round runs backwards.
+            let turn = if round % 2 == 0 { turn } else { count - 1 - turn };
+            let (_, one) = &mut contestants[(turn + round as usize) % count];
+            one.turn(executor, round, round % 2 == 1).map_err(|missing| missing.reason().detail)?;
+        }
+    }
+    Ok(())
+}
+
+/// Time of each over the first's, paired by rounds. What the first does to all the others alike is taken out
+/// by [`judge`].
+fn ratios(contestants: &[(String, Contestant)]) -> Result<Vec<(String, f64)>, String> {
+    let samples: Vec<_> = contestants.iter().map(|(_, one)| &one.samples).collect();
+    let seconds = turns(&samples).map_err(|reason| reason.detail)?.seconds;
+    let one = |((name, _), times): (&(String, Contestant), &Vec<f64>)| {
+        let found = paired(&seconds[0], times, 0.95).map_err(|why| format!("{name}: {why}"))?;
+        Ok((name.clone(), found.ratio))
+    };
+    contestants.iter().zip(&seconds).map(one).collect()
+}

@@ -353,3 +353,55 @@ fn a_matrix_over_the_largest_binding_is_cut_into_windows_and_proved() {
         }
     });
 }
+
+#[test]
+fn tuning_is_stored_used_by_measure_and_ignored_where_it_does_not_hold() {
+    on_adapter(|_| {
+        let cache = folder("tune-cache");
+        let flopcast = |args: &[&str]| {
+            let mut command = flopcast(args);
+            command.env("FLOPCAST_CACHE_DIR", &cache);
+            run(&mut command)
+        };
+        let tune = ["tune", "--time-budget", "4s", "--kernels", "naive,register_direct", "--shapes", "64x64x64"];
+        let tuned = flopcast(&[&tune[..], &["--format", "json"]].concat());
+        assert_eq!(tuned.code, Some(0), "{tuned:#?}");
+        let winner = tuned.json()["winner"].clone();
+        assert!(tuned.json()["measured"]["gflop_per_s"]["median"].as_f64().unwrap() > 0.0);
+        assert!(tuned.json()["regret"].is_number());
+
+        let kernel = winner["kernel"].as_str().unwrap();
+        let measure = ["measure", "--suite", "smoke", "--shapes", "33x32x31", "--format", "json", "--kernels", kernel];
+        let row = |ended: &support::Ended| ended.json()[0].clone();
+        let used = flopcast(&measure);
+        assert_eq!(row(&used)["tiling"], winner["tiling"]);
+        assert!(row(&used)["tuned"].as_str().unwrap().starts_with("20"), "{used:#?}");
+        assert!(row(&flopcast(&[&measure[..], &["--no-cache"]].concat()))["tuned"].is_null());
+        assert!(flopcast(&["cache", "show"]).stdout.contains(kernel));
+
+        // Cut in the middle, and from another version: ignored with a warning, and built again.
+        let path = std::fs::read_dir(&cache).unwrap().next().unwrap().unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let older =
+            text.replacen(&format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION")), "\"version\": \"0.0.1\"", 1);
+        assert_ne!(older, text);
+        for (edited, part) in [(&text[..text.len() / 2], "it is cut off"), (&older, "made with flopcast 0.0.1")] {
+            std::fs::write(&path, edited).unwrap();
+            let ended = flopcast(&measure);
+            assert_eq!(ended.code, Some(0), "{ended:#?}");
+            assert!(row(&ended)["tuned"].is_null());
+            assert!(ended.stderr.contains("warning: ") && ended.stderr.contains(part), "{ended:#?}");
+            assert_eq!(flopcast(&tune).code, Some(0));
+            assert!(row(&flopcast(&measure))["tuned"].is_string());
+        }
+        assert_eq!(flopcast(&["cache", "clear"]).code, Some(0));
+        assert_eq!(std::fs::read_dir(&cache).unwrap().count(), 0);
+
+        flopcast(&["tune", "--time-budget", "1ms"]).refused(2, "too small for one measurement");
+        flopcast(&["tune", "--time-budget", "soon"]).refused(2, "--time-budget");
+        let file = cache.join("a file");
+        std::fs::write(&file, "").unwrap();
+        let below = run(support::flopcast(&tune).env("FLOPCAST_CACHE_DIR", file.join("below")));
+        below.refused(2, "cannot be written");
+    });
+}

@@ -3,7 +3,7 @@
 
 mod support;
 
-use flopcast::kernel::{Class, DataClass, Family, Precision, Settings, Shape};
+use flopcast::kernel::{Class, DataClass, Family, Precision, Shape};
 use flopcast::measure::effort::Effort;
 use flopcast::measure::record::Record;
 use flopcast::measure::scripted::{DeviceClock, Script, ScriptedExecutor};
@@ -21,7 +21,8 @@ fn records(flop_per_s: f64) -> Vec<Record> {
         families: vec![Family::ALL[0]],
         tiling: None,
         precision: Precision::F32,
-        settings: Settings::default(),
+        settings: None,
+        tuned: None,
         data: DataClass::Normal,
         seed: 1,
     };

@@ -242,6 +242,7 @@ pub(crate) mod tests {
                 wgsl_sha256: String::new(),
             },
             missing: None,
+            tuned: None,
             spent: None,
             proof: None,
             samples: None,

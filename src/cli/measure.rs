@@ -2,7 +2,7 @@
 
 use super::output::{self, Format};
 use super::progress::Progress;
-use super::stop;
+use super::{stop, tuned};
 use crate::error::{Error, Kind, Result};
 use crate::gpu::{self, GpuExecutor};
 use crate::kernel::{Class, DataClass, Family, Precision, Settings, Shape, Tiling};
@@ -10,8 +10,10 @@ use crate::measure::effort::Effort;
 use crate::measure::record::{Missing, Record, Verdict};
 use crate::measure::row::Row;
 use crate::measure::suite::{DEFAULT_SEED, Selection, Suite};
+use crate::measure::tune::cache::Tuned;
 use crate::measure::{Executor, Log, replay, sweep, wire};
 use crate::report;
+use clap::ValueEnum;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -53,6 +55,15 @@ pub struct Args {
     /// Seed of the operands.
     #[arg(long, default_value_t = DEFAULT_SEED)]
     seed: u64,
+    /// wgpu's runtime bounds checks; by default off, or as tuned.
+    #[arg(long, value_enum)]
+    bounds_checks: Option<Switch>,
+    /// Workgroup memory zeroed before each workgroup; by default off, or as tuned.
+    #[arg(long, value_enum)]
+    zero_fill: Option<Switch>,
+    /// Take default tilings, not those that `flopcast tune` stored.
+    #[arg(long)]
+    no_cache: bool,
     /// Record file, one JSON line per case; an older one is kept as FILE.previous.
     #[arg(long, value_name = "FILE.jsonl")]
     out: Option<PathBuf>,
@@ -67,6 +78,22 @@ pub struct Args {
     no_progress: bool,
 }
 
+/// A setting on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+impl Args {
+    /// The settings, if one of them was asked for; the other is then off unless asked for too.
+    fn settings(&self) -> Option<Settings> {
+        let on = |switch: Option<Switch>| switch == Some(Switch::On);
+        let asked = self.bounds_checks.is_some() || self.zero_fill.is_some();
+        asked.then(|| Settings { bounds_checks: on(self.bounds_checks), zero_fill: on(self.zero_fill) })
+    }
+}
+
 pub fn run(args: &Args) -> Result<ExitCode> {
     if let Some(file) = &args.replay {
         return replayed(file, args.format);
@@ -74,12 +101,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut log = args.out.as_deref().map(Log::create).transpose()?;
     let selection = gpu::choose(args.adapter.as_deref())?;
     let mut executor = GpuExecutor::open(&selection)?;
+    let tuned = tuned::look_up(&executor, args.precision, !args.no_cache);
     let wanted = Selection {
         shapes: if args.shapes.is_empty() { args.suite.shapes() } else { args.shapes.clone() },
-        families: families(args, executor.class()),
+        families: families(args, executor.class(), tuned.as_ref()),
         tiling: args.tiling,
         precision: args.precision,
-        settings: Settings::default(),
+        settings: args.settings(),
+        tuned,
         data: args.data,
         seed: args.seed,
     };
@@ -96,9 +125,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// What was asked for; else everything that knows the precision, or in little time what says most.
-fn families(args: &Args, class: Class) -> Vec<Family> {
+fn families(args: &Args, class: Class, tuned: Option<&Tuned>) -> Vec<Family> {
     match (&args.kernels[..], args.suite) {
-        ([], Suite::Quick) => Family::usual(class, args.precision),
+        ([], Suite::Quick) => tuned::usual(tuned, Family::usual(class, args.precision)),
         ([], _) => Family::of(args.precision),
         (asked, _) => asked.to_vec(),
     }

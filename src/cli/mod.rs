@@ -3,6 +3,8 @@
 //! stdout is data, stderr is talk; the exit code is [`crate::error::Kind`]'s number, or one that a
 //! verb's own help lists.
 
+#[cfg(feature = "gpu")]
+mod cache;
 mod calibrate;
 mod catalog;
 mod compare;
@@ -25,6 +27,10 @@ mod self_test;
 #[cfg(feature = "gpu")]
 mod smoke;
 mod stop;
+#[cfg(feature = "gpu")]
+mod tune;
+#[cfg(feature = "gpu")]
+mod tuned;
 mod validate;
 
 use crate::error::{Error, Result};
@@ -54,6 +60,10 @@ enum Verb {
     Doctor(doctor::Args),
     #[cfg(feature = "gpu")]
     Measure(measure::Args),
+    #[cfg(feature = "gpu")]
+    Tune(tune::Args),
+    #[cfg(feature = "gpu")]
+    Cache(cache::Args),
     Compare(compare::Args),
     Calibrate(calibrate::Args),
     Project(project::Args),
@@ -110,6 +120,10 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Verb::Doctor(args)) => doctor::run(&args),
         #[cfg(feature = "gpu")]
         Some(Verb::Measure(args)) => measure::run(&args),
+        #[cfg(feature = "gpu")]
+        Some(Verb::Tune(args)) => tune::run(&args),
+        #[cfg(feature = "gpu")]
+        Some(Verb::Cache(args)) => cache::run(&args),
         Some(Verb::Compare(args)) => compare::run(&args),
         Some(Verb::Calibrate(args)) => calibrate::run(&args),
         Some(Verb::Project(args)) => project::run(&args),

@@ -2,11 +2,11 @@
 
 use super::measure::measured;
 use super::output::{self, Format};
-use super::stop;
+use super::{stop, tuned};
 use crate::calibrate::Calibration;
 use crate::error::{Context, Error, Kind, Result};
 use crate::gpu::{self, GpuExecutor};
-use crate::kernel::{DataClass, Family, Precision, Settings};
+use crate::kernel::{DataClass, Family, Precision};
 use crate::measure::effort::Effort;
 use crate::measure::row::Row;
 use crate::measure::suite::{DEFAULT_SEED, Selection, Suite};
@@ -40,6 +40,9 @@ pub struct Args {
     /// How to print.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
+    /// Take default tilings, not those that `flopcast tune` stored.
+    #[arg(long)]
+    no_cache: bool,
     /// No progress bar.
     #[arg(long)]
     no_progress: bool,
@@ -67,12 +70,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut log = Some(Log::create(&measurements_file)?);
     let mut executor = GpuExecutor::open(&selection)?;
 
+    let tuned = tuned::look_up(&executor, Precision::F32, !args.no_cache);
     let wanted = Selection {
         shapes: Suite::Quick.shapes(),
-        families: Family::usual(executor.class(), Precision::F32),
+        families: tuned::usual(tuned.as_ref(), Family::usual(executor.class(), Precision::F32)),
         tiling: None,
         precision: Precision::F32,
-        settings: Settings::default(),
+        settings: None,
+        tuned,
         data: DataClass::Normal,
         seed: DEFAULT_SEED,
     };

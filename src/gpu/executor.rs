@@ -7,7 +7,7 @@ use super::clock::{self, Timestamps};
 use super::device::Device;
 use super::feed::Operand;
 use super::parts::Parts;
-use super::pipeline;
+use super::pipeline::{self, Pipelines};
 use super::windows::{Layout, Window};
 use crate::error::Result;
 use crate::kernel::{Class, Feed, Kernel, Matrix, Operands, Precision, Settings, Shape};
@@ -27,6 +27,7 @@ pub struct GpuExecutor {
     opened: Instant,
     host_tick_ns: f64,
     jobs: Slots<Job>,
+    pipelines: Pipelines,
 }
 
 /// One prepared case.
@@ -57,6 +58,7 @@ impl GpuExecutor {
             opened: Instant::now(),
             host_tick_ns: clock::host_tick_ns(),
             jobs: Slots::default(),
+            pipelines: Pipelines::default(),
         })
     }
 
@@ -166,7 +168,7 @@ impl Executor for GpuExecutor {
         let limits = self.gpu.device.limits();
         pipeline::fits(&self.report, &limits, kernel)?;
         let layout = Layout::new(&limits, kernel, shape)?;
-        let pipeline = pipeline::pipeline(&self.gpu, kernel, settings)?;
+        let pipeline = self.pipelines.get(&self.gpu, kernel, settings)?;
         let operands = Operand::pair(&self.gpu, kernel, &layout)?;
         let size = layout.bytes()[2];
         use wgpu::BufferUsages as U;

@@ -5,6 +5,7 @@ use super::device::Device;
 use crate::kernel::{Feed, Kernel, Settings};
 use crate::measure::Step;
 use crate::measure::record::Missing;
+use std::collections::HashMap;
 
 /// Refuses what the adapter lacks or cannot hold, naming it.
 pub(super) fn fits(report: &AdapterReport, limits: &wgpu::Limits, kernel: &Kernel) -> Step<()> {
@@ -42,8 +43,27 @@ pub(super) fn fits(report: &AdapterReport, limits: &wgpu::Limits, kernel: &Kerne
     Ok(())
 }
 
+/// Pipelines by what they were made of: a kernel is compiled once in a run, however many shapes it sees.
+#[derive(Default)]
+pub(super) struct Pipelines {
+    made: HashMap<(String, Settings), wgpu::ComputePipeline>,
+}
+
+impl Pipelines {
+    /// The pipeline, compiled where there is none yet.
+    pub fn get(&mut self, gpu: &Device, kernel: &Kernel, settings: Settings) -> Step<wgpu::ComputePipeline> {
+        let key = (kernel.sha256.clone(), settings);
+        if let Some(made) = self.made.get(&key) {
+            return Ok(made.clone());
+        }
+        let pipeline = compile(gpu, kernel, settings)?;
+        self.made.insert(key, pipeline.clone());
+        Ok(pipeline)
+    }
+}
+
 /// Compiles.
-pub(super) fn pipeline(gpu: &Device, kernel: &Kernel, settings: Settings) -> Step<wgpu::ComputePipeline> {
+fn compile(gpu: &Device, kernel: &Kernel, settings: Settings) -> Step<wgpu::ComputePipeline> {
     let descriptor = wgpu::ShaderModuleDescriptor {
         label: Some(kernel.family.name()),
         source: wgpu::ShaderSource::Wgsl(kernel.wgsl.as_str().into()),

@@ -67,6 +67,7 @@ pub fn measure(
         at: humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string(),
         adapter: executor.adapter().clone(),
         case,
+        tuned: request.tuned.clone(),
         spent: Some(spent),
         missing: None,
         proof: None,

@@ -25,6 +25,7 @@ pub mod stopping;
 pub mod suite;
 mod sweep;
 pub mod timing;
+pub mod tune;
 pub mod wire;
 
 pub use executor::{Executor, Lap, Slots, Step, Timed};

@@ -36,6 +36,9 @@ pub struct Record {
     pub adapter: AdapterIdentity,
     /// What was asked for.
     pub case: Case,
+    /// When the tiling and settings were tuned on this adapter, where they come from the cache of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tuned: Option<String>,
     /// Host seconds of the case: `setup` (compile and allocate), `proof` and `timing`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spent: Option<Spent>,

@@ -22,6 +22,8 @@ pub struct Row {
     pub k: u32,
     /// Independent products of that extent.
     pub batch: u32,
+    /// When the tiling was tuned on this adapter; `null` for a default or a user's choice.
+    pub tuned: Option<String>,
     /// `unsupported`, `skipped` or `failed`; `null` where something was measured.
     pub missing: Option<&'static str>,
     /// How far the figure can be trusted.
@@ -55,6 +57,7 @@ impl From<&Record> for Row {
             n: case.shape.n,
             k: case.shape.k,
             batch: case.shape.batch,
+            tuned: record.tuned.clone(),
             missing: record.missing.as_ref().map(|m| m.status()),
             verdict: record.verdict,
             timing_method: figure.map(|f| f.timing_method),

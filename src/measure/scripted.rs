@@ -142,6 +142,12 @@ impl ScriptedExecutor {
         ScriptedExecutor { script, adapter, now_ns: 1e9, submissions: 0, jobs: Slots::default() }
     }
 
+    /// Its true rate from now on, flop/s: kernels that differ, which a script alone cannot say.
+    #[cfg(test)]
+    pub(super) fn set_rate(&mut self, flop_per_s: f64) {
+        self.script.flop_per_s = flop_per_s;
+    }
+
     /// What the kernel leaves behind, and the dispatches of `repeats` that took time.
     fn work(&mut self, repeats: u32) -> Step<f64> {
         let job = self.jobs.get_mut()?;

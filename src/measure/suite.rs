@@ -1,5 +1,6 @@
 //! What is measured: suites, and a user's own choice.
 
+use super::tune::cache::Tuned;
 use crate::error::{Error, Result};
 use crate::kernel::{Class, DataClass, Family, Kernel, Precision, Settings, Shape, Tiling};
 use std::str::FromStr;
@@ -82,6 +83,8 @@ pub struct Request {
     pub data: DataClass,
     /// Seed of the operands.
     pub seed: u64,
+    /// When tiling and settings were tuned, where they come from the cache.
+    pub tuned: Option<String>,
 }
 
 /// What a user asked for; composed into requests, shape by shape, kernel by kernel.
@@ -95,8 +98,10 @@ pub struct Selection {
     pub tiling: Option<Tiling>,
     /// Arithmetic.
     pub precision: Precision,
-    /// Shader settings.
-    pub settings: Settings,
+    /// Shader settings; those that were tuned, or the default, where absent.
+    pub settings: Option<Settings>,
+    /// What tuning found on this adapter, taken where a family has no tiling asked for.
+    pub tuned: Option<Tuned>,
     /// What the operands hold.
     pub data: DataClass,
     /// Seed of the operands.
@@ -111,12 +116,17 @@ impl Selection {
         let only = !self.families.iter().any(|f| self.tiling.is_some_and(|t| f.takes(t)));
         for &shape in &self.shapes {
             for &family in &self.families {
-                let tiling = self
-                    .tiling
-                    .filter(|&tiling| family.takes(tiling) || only)
-                    .unwrap_or_else(|| family.default_tiling(class, self.precision));
+                let asked = self.tiling.filter(|&tiling| family.takes(tiling) || only);
+                let tuned = self.tuned.as_ref().filter(|_| asked.is_none());
+                let choice = tuned.and_then(|tuned| Some((tuned, tuned.of(family)?)));
+                let tiling = match (asked, choice) {
+                    (Some(tiling), _) | (None, Some((_, (tiling, _)))) => tiling,
+                    (None, None) => family.default_tiling(class, self.precision),
+                };
                 let kernel = Kernel::compose(family, tiling, self.precision)?;
-                requests.push(Request { kernel, shape, settings: self.settings, data: self.data, seed: self.seed });
+                let settings = self.settings.or(choice.map(|(_, (_, settings))| settings)).unwrap_or_default();
+                let tuned = choice.map(|(tuned, _)| tuned.at.clone());
+                requests.push(Request { kernel, shape, settings, data: self.data, seed: self.seed, tuned });
             }
         }
         Ok(requests)

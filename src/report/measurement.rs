@@ -9,7 +9,13 @@ pub fn text(rows: &[Row]) -> String {
     let mut table =
         Table::new(&["kernel", "precision", ">m×n×k", ">GFLOP/s", ">95 %", ">time", "clock", "verdict", "why"]);
     for row in rows {
-        let kernel = if row.tiling.is_empty() { row.kernel.clone() } else { format!("{} {}", row.kernel, row.tiling) };
+        let mut kernel = row.kernel.clone();
+        for more in [row.tiling.as_str(), row.tuned.as_ref().map_or("", |_| "tuned")] {
+            if !more.is_empty() {
+                kernel.push(' ');
+                kernel.push_str(more);
+            }
+        }
         table.row([
             kernel,
             row.precision.clone(),

@@ -11,6 +11,7 @@ pub mod projection;
 pub mod search;
 pub mod smoke;
 mod table;
+pub mod tune;
 pub mod validation;
 
 pub use table::Table;

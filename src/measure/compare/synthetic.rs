@@ -46,6 +46,7 @@ fn of_interval(seconds: Interval, samples: u32) -> Record {
             seed: 1,
             wgsl_sha256: "00ff".into(),
         },
+        tuned: None,
         spent: None,
         missing: None,
         proof: Some(Proof { passed: true, worst: Some(0.1), vectors: 3, rows: 4, failure: None }),

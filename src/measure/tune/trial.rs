@@ -1,0 +1,73 @@
+//! One candidate on one shape: proved, then timed for a while.
+
+use super::{Candidate, Dropped, Executor, Step, seconds};
+use crate::kernel::{Operands, Shape, prove};
+use crate::measure::effort::FIRST_DISPATCH_FLOP;
+use crate::measure::record::Missing;
+
+/// A candidate and how fast it was seen.
+#[derive(Debug, Clone)]
+pub(super) struct Trial {
+    pub candidate: Candidate,
+    /// Useful flop per second at the last shape.
+    pub rate: f64,
+    /// Whether it has been proved at all.
+    pub proved: bool,
+}
+
+impl Trial {
+    pub fn new(candidate: Candidate) -> Trial {
+        Trial { candidate, rate: 0.0, proved: false }
+    }
+
+    /// Proves it on exact operands and times it for about `share_s`, one submission at least.
+    pub fn run(&mut self, executor: &mut dyn Executor, shape: Shape, seed: u64, share_s: f64) -> Result<(), Dropped> {
+        let begin = seconds(executor);
+        let dropped = |missing: &Missing| Dropped {
+            candidate: self.candidate.name(),
+            status: missing.status(),
+            why: missing.reason().detail,
+        };
+        let proof = proved(executor, &self.candidate, shape, seed).map_err(|m| dropped(&m))?;
+        if let Some(why) = proof {
+            return Err(Dropped { candidate: self.candidate.name(), status: "wrong", why });
+        }
+        self.proved = true;
+        let mut rates = Vec::new();
+        loop {
+            rates.push(rate_once(executor, shape).map_err(|m| dropped(&m))?);
+            if rates.len() >= 7 || seconds(executor) - begin >= share_s {
+                break;
+            }
+        }
+        self.rate = crate::stats::median::median(&rates).unwrap_or(0.0);
+        Ok(())
+    }
+}
+
+/// Prepares and proves; what is wrong with the output, if anything is.
+fn proved(executor: &mut dyn Executor, candidate: &Candidate, shape: Shape, seed: u64) -> Step<Option<String>> {
+    let precision = candidate.kernel.precision;
+    executor.prepare(&candidate.kernel, shape, candidate.settings)?;
+    if !executor.adapter().software {
+        // Nothing is known of its speed yet, and one dispatch must stay below the driver's watchdog.
+        executor.split((shape.flop() / FIRST_DISPATCH_FLOP).ceil().max(1.0) as u32)?;
+    }
+    let operands = Operands::exact(shape, precision, seed);
+    executor.load(&operands)?;
+    executor.poison()?;
+    executor.submit(1)?;
+    let proof = prove(&operands, &executor.read()?, precision, seed);
+    Ok((!proof.passed).then(|| proof.failure.unwrap_or_else(|| "the output is no product".into())))
+}
+
+/// Useful flop per second of one submission, by the device clock where it says anything.
+pub(super) fn rate_once(executor: &mut dyn Executor, shape: Shape) -> Step<f64> {
+    executor.poison()?;
+    let lap = executor.submit(1)?;
+    let device = match (lap.device_ticks, executor.tick_ns()) {
+        (Some([begin, end]), Some(tick_ns)) if end > begin => Some((end - begin) as f64 * tick_ns),
+        _ => None,
+    };
+    Ok(shape.flop() / (device.unwrap_or(lap.host_ns.max(1) as f64) * 1e-9))
+}

@@ -64,6 +64,12 @@ fn what_differs_is_named_with_exit_12() {
     for (from, to, field) in [
         ("\"software\":false", "\"software\":true", "adapter.software"),
         ("\"driver\":\"scripted\"", "\"driver\":\"other\"", "adapter.driver"),
+        ("\"driver_info\":\"\"", "\"driver_info\":\"2\"", "adapter.driver_info"),
+        ("\"name\":\"scripted\"", "\"name\":\"other\"", "adapter.name"),
+        ("\"backend\":\"scripted\"", "\"backend\":\"vulkan\"", "adapter.backend"),
+        ("\"precision\":\"f32\"", "\"precision\":\"f64\"", "case.precision"),
+        ("\"bounds_checks\":false", "\"bounds_checks\":true", "case.settings.bounds_checks"),
+        ("\"naga\":\"none\"", "\"naga\":\"31\"", "tool.naga"),
         ("\"data\":\"normal\"", "\"data\":\"zeros\"", "case.data"),
         ("\"seed\":1,", "\"seed\":2,", "case.seed"),
     ] {

@@ -4,6 +4,8 @@
 //! verb's own help lists.
 
 #[cfg(feature = "gpu")]
+mod ab;
+#[cfg(feature = "gpu")]
 mod cache;
 mod calibrate;
 mod catalog;
@@ -65,6 +67,8 @@ enum Verb {
     #[cfg(feature = "gpu")]
     Cache(cache::Args),
     Compare(compare::Args),
+    #[cfg(feature = "gpu")]
+    Ab(ab::Args),
     Calibrate(calibrate::Args),
     Project(project::Args),
     Catalog(catalog::Args),
@@ -125,6 +129,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         #[cfg(feature = "gpu")]
         Some(Verb::Cache(args)) => cache::run(&args),
         Some(Verb::Compare(args)) => compare::run(&args),
+        #[cfg(feature = "gpu")]
+        Some(Verb::Ab(args)) => ab::run(&args),
         Some(Verb::Calibrate(args)) => calibrate::run(&args),
         Some(Verb::Project(args)) => project::run(&args),
         Some(Verb::Catalog(args)) => catalog::run(&args),

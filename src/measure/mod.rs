@@ -5,6 +5,7 @@
 //! [`clocks`] and [`figure`] turn the raw samples into a figure with a verdict, [`record`] is the wire
 //! format, [`replay`](replay()) derives a record again, [`row`] what a user sees of a record, [`sweep`](sweep()) does a list of cases.
 
+pub mod ab;
 pub mod clocks;
 pub mod compare;
 pub mod doctor;
@@ -13,17 +14,13 @@ pub mod engine;
 mod executor;
 pub mod figure;
 pub mod interleave;
-pub mod log;
-pub mod physics;
 pub mod probe;
 pub mod record;
 mod replay;
 pub mod row;
 pub mod scripted;
 pub mod self_test;
-pub mod sentinel;
 pub mod smoke;
-pub mod sound;
 pub mod steadiness;
 pub mod stopping;
 pub mod suite;
@@ -33,6 +30,5 @@ pub mod tune;
 pub mod wire;
 
 pub use executor::{Executor, Lap, Slots, Step, Timed};
-pub use log::Log;
 pub use replay::replay;
-pub use sweep::{sweep, sweep_within};
+pub use sweep::{Log, sweep};

@@ -1,5 +1,6 @@
 //! Text for people: one renderer a file. Decides no number.
 
+pub mod ab;
 pub mod compare;
 #[cfg(feature = "gpu")]
 pub mod devices;

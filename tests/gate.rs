@@ -1,0 +1,178 @@
+//! `doctor`, `smoke` and `ab` as a script sees them; a software adapter is enough. Without any adapter the tests
+//! that need one say so and pass, unless FLOPCAST_REQUIRE_ADAPTER=1.
+#![cfg(all(feature = "cli", feature = "gpu"))]
+
+mod support;
+
+use flopcast::gpu;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Mutex;
+use support::{flopcast, folder, run};
+
+/// One test at a time on the adapter: on a software one they would measure each other.
+static ADAPTER: Mutex<()> = Mutex::new(());
+
+fn on_adapter(test: impl FnOnce()) {
+    let _alone = ADAPTER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    match gpu::choose(None) {
+        Ok(_) => test(),
+        Err(error) if std::env::var_os("FLOPCAST_REQUIRE_ADAPTER").is_some_and(|v| v == "1") => {
+            panic!("an adapter is required: {error}")
+        }
+        Err(error) => eprintln!("skipped: {error}"),
+    }
+}
+
+/// Without any adapter, whatever the machine has.
+fn blind(args: &[&str]) -> Command {
+    let mut command = flopcast(args);
+    command.env("WGPU_BACKEND", "metal");
+    command
+}
+
+fn write(folder: &Path, name: &str, text: &str) {
+    std::fs::write(folder.join(name), text).unwrap();
+}
+
+const KERNEL: &str = include_str!("../examples/naive_16x16.wgsl");
+
+#[test]
+fn a_machine_without_an_adapter_is_exit_3() {
+    for args in [&["doctor"][..], &["smoke"], &["ab", "naive", "register_tiled"]] {
+        run(&mut blind(args)).refused(3, "no usable adapter");
+    }
+}
+
+#[test]
+fn the_doctor_grades_every_check_and_lists_limits_and_features() {
+    on_adapter(|| {
+        let ended = run(&mut flopcast(&["doctor", "--format", "json"]));
+        let found = ended.json();
+        assert_eq!(found["schema"], "flopcast.doctor/1");
+        let fit = found["grade"] != "unfit";
+        assert_eq!(ended.code, Some(if fit { 0 } else { 1 }), "{ended:#?}");
+        let checks: Vec<&str> =
+            found["checks"].as_array().unwrap().iter().map(|c| c["check"].as_str().unwrap()).collect();
+        for check in [
+            "proof",
+            "host-clock",
+            "clocks",
+            "submission-floor",
+            "dispatch-floor",
+            "read-back-floor",
+            "upload-rate",
+            "shortest-kernel",
+            "host-spread",
+            "zeros",
+            "constants",
+            "other-processes",
+            "watchdog",
+        ] {
+            assert!(checks.contains(&check), "{check}: {checks:?}");
+        }
+        assert!(found["limits"]["maxBufferSize"].as_u64().unwrap() > 0);
+        let text = run(&mut flopcast(&["doctor"]));
+        assert!(text.stdout.trim_end().lines().last().unwrap().to_lowercase().contains("fit to measure"), "{text:#?}");
+    });
+}
+
+#[test]
+fn smoke_proves_everything_and_ends_in_the_plain_line() {
+    on_adapter(|| {
+        let folder = folder("smoke");
+        let ended = run(flopcast(&["smoke", "--junit", "smoke.xml", "--write-baseline", "base.toml", "--no-progress"])
+            .current_dir(&folder)
+            .env("GITHUB_STEP_SUMMARY", folder.join("summary.md")));
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        let last = ended.stdout.lines().last().unwrap().to_string();
+        let words: Vec<&str> = last.split(' ').collect();
+        assert!(matches!(words[..], [_, "passed,", "0", "failed,", _, "skipped"]), "{last}");
+        assert!(words[0].parse::<u32>().unwrap() >= 100, "{last}");
+        let xml = std::fs::read_to_string(folder.join("smoke.xml")).unwrap();
+        assert!(xml.contains("failures=\"0\"") && xml.contains("<testcase"), "{xml}");
+        let summary = std::fs::read_to_string(folder.join("summary.md")).unwrap();
+        assert!(summary.contains(&last) && summary.starts_with("### flopcast smoke: passed"), "{summary}");
+        // A baseline says that every kernel was ten times quicker against the first one: all but it fail, or a
+        // busy machine is said.
+        let base = std::fs::read_to_string(folder.join("base.toml")).unwrap();
+        assert!(base.contains("flopcast.smoke-baseline/1") && base.contains("naive"), "{base}");
+        write(&folder, "bad.toml", &base.replace("threads", "cores"));
+        run(flopcast(&["smoke", "--baseline", "bad.toml"]).current_dir(&folder)).refused(2, "cores");
+    });
+}
+
+#[test]
+fn ab_judges_records_and_replays() {
+    on_adapter(|| {
+        let folder = folder("ab");
+        let args = ["ab", "naive", "register_direct", "--shape", "96x96x96", "--time-budget", "4s", "--format", "json"];
+        let ended = run(flopcast(&args).args(["--out", "trial.jsonl"]).current_dir(&folder));
+        // A machine full of other tests may leave it open; the other way round it is never called.
+        assert!(matches!(ended.code, Some(0 | 11)), "{ended:#?}");
+        let view = ended.json();
+        assert!(view["verdict"]["ratio"].as_f64().unwrap() < 1.0, "{view}");
+        assert_ne!(view["verdict"]["call"], "slower");
+        let again = run(flopcast(&["ab", "--replay", "trial.jsonl", "--format", "json"])
+            .current_dir(&folder)
+            .env("WGPU_BACKEND", "metal"));
+        assert_eq!((again.code, &again.stdout), (ended.code, &ended.stdout));
+        let text = std::fs::read_to_string(folder.join("trial.jsonl")).unwrap();
+        write(&folder, "cut.jsonl", &text[..text.len() - 30]);
+        run(flopcast(&["ab", "--replay", "cut.jsonl"]).current_dir(&folder)).refused(1, "cut off");
+        write(&folder, "foreign.jsonl", &text.replacen("flopcast.ab/", "other.ab/", 1));
+        run(flopcast(&["ab", "--replay", "foreign.jsonl"]).current_dir(&folder)).refused(12, "schema is `other.ab/");
+    });
+}
+
+#[test]
+fn a_file_is_proved_like_everything_else() {
+    on_adapter(|| {
+        let folder = folder("ab-files");
+        write(&folder, "right.wgsl", KERNEL);
+        write(&folder, "half.wgsl", &KERNEL.replacen("i < dims.k", "i < dims.k / 2u", 1));
+        let with = |b: &str| {
+            let args = ["ab", "right.wgsl", b, "--shape", "50x70x40", "--time-budget", "2s"];
+            run(flopcast(&args).current_dir(&folder))
+        };
+        let same = with("naive[16x16]");
+        assert!(matches!(same.code, Some(0 | 10 | 11)), "{same:#?}");
+        with("half.wgsl").refused(1, "B `half.wgsl` is wrong before it was timed");
+    });
+}
+
+#[test]
+fn what_cannot_be_used_is_refused_in_one_line() {
+    let folder = folder("ab-refused");
+    write(&folder, "broken.wgsl", "fn main( {");
+    write(&folder, "other.wgsl", &KERNEL.replacen("@binding(3)", "@binding(7)", 1));
+    write(&folder, "unnamed.wgsl", &KERNEL.replace("BLOCK_M", "ROWS").replace("BLOCK_N", "COLUMNS"));
+    let refuse = |args: &[&str], code, part: &str| {
+        run(flopcast(&["ab"]).args(args).current_dir(&folder)).refused(code, part);
+    };
+    refuse(&["naive"], 2, "B");
+    refuse(&["naive", "fast"], 2, "unknown kernel `fast`");
+    refuse(&["naive", "naive+quick"], 2, "unknown setting `quick`");
+    refuse(&["naive", "naive", "--threshold", "0%"], 2, "threshold");
+    refuse(&["naive", "naive", "--time-budget", "0s"], 2, "out of range");
+    refuse(&["naive", "naive", "--shape", "0x1x1"], 2, "m is 0");
+    refuse(&["--replay", "nowhere.jsonl"], 2, "`nowhere.jsonl`");
+    refuse(&["naive", "naive", "--out", "nowhere/x.jsonl"], 2, "cannot be written");
+    on_adapter(|| {
+        refuse(&["naive", "broken.wgsl"], 2, "`broken.wgsl`: line 1: ");
+        refuse(&["naive", "other.wgsl"], 2, "`other.wgsl`: @group(0) @binding(7) is none of the four");
+        refuse(&["naive", "unnamed.wgsl"], 2, "`unnamed.wgsl`: nothing says which block");
+        refuse(&["naive", "missing.wgsl"], 2, "`missing.wgsl`");
+        refuse(&["naive", "naive[64x64x8/8x8]"], 2, "has no tiling 64x64x8/8x8");
+    });
+}
+
+#[test]
+fn the_helps_list_exit_codes_and_examples() {
+    for verb in ["doctor", "smoke", "ab"] {
+        let help = run(&mut flopcast(&[verb, "--help"]));
+        assert_eq!(help.code, Some(0));
+        let text = help.stdout.replace('\n', " ");
+        assert!(text.contains("Exit codes: 0 ") && text.matches(&format!("flopcast {verb}")).count() >= 2, "{text}");
+    }
+}

@@ -3,8 +3,9 @@
 use super::output::{self, Format};
 use crate::calibrate::Calibration;
 use crate::error::{Error, Result};
+use crate::project::what_if::{WhatIf, what_if};
 use crate::project::{Catalog, Options, Projection, Simulation, Study, Transfer};
-use crate::report::projection;
+use crate::report::{self, projection};
 use clap::ValueEnum;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -25,8 +26,15 @@ enum Carry {
 ///
 /// Without a calibration the forecast rests on published figures alone, and says so. With one, the
 /// shape of the measured efficiency curve carries over to the cluster's accelerator, never its rate.
+///
+/// `--what-if KEY=VALUE` forecasts again with one thing changed, draw by draw: `2x` is a factor, a number
+/// with a unit replaces; changes joined by a comma hold together. Keys: nic, domain, precision, failures,
+/// memory, memory_bandwidth, accelerators, batch, restart, checkpoint.
+///
+/// Exit codes: 0 done; 2 an unusable argument, file or scenario.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  flopcast project --scenario xai-300k-b200\n  \
+    flopcast project --scenario xai-300k-b200 --what-if nic=2x --what-if domain=72,precision=fp8\n  \
     flopcast project --calibration calibration.json --scenario mine.toml --format json\n  \
     flopcast catalog scenarios xai-300k-b200 > mine.toml")]
 pub struct Args {
@@ -43,6 +51,9 @@ pub struct Args {
     /// how well the closed form of the failures holds.
     #[arg(long, value_name = "RUNS", num_args = 0..=1, default_missing_value = "400", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     simulate: Option<u32>,
+    /// Forecast again with this changed, as `nic=2x` or `batch=16Mtoken`; as often as wanted.
+    #[arg(long, value_name = "KEY=VALUE")]
+    what_if: Vec<WhatIf>,
     /// How to print it.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -63,6 +74,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         },
         layout: None,
     };
+    if !args.what_if.is_empty() {
+        let all = what_if(&catalog, &name, calibration.as_ref(), &options, &args.what_if)?;
+        match args.format {
+            Format::Json => output::json(&all)?,
+            Format::Text => output::data(&report::what_if::text(&all))?,
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let study = Study::new(&catalog, &name, calibration.as_ref(), &options).map_err(|e| {
         // A scenario of the user's own is in a file, which the reason should name.
         if name == args.scenario { e } else { e.context(format!("`{}`", args.scenario)) }

@@ -14,6 +14,7 @@ mod search;
 mod step;
 mod study;
 pub mod validate;
+pub mod what_if;
 
 pub use catalog::{Catalog, Source};
 pub use constants::{Constants, ConstantsFile};

@@ -14,5 +14,6 @@ pub mod smoke;
 mod table;
 pub mod tune;
 pub mod validation;
+pub mod what_if;
 
 pub use table::Table;

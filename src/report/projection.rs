@@ -36,8 +36,9 @@ pub fn rate(flop_per_s: f64) -> String {
     format!("{} {unit}", number(flop_per_s / size, 3))
 }
 
-fn cell(name: &str, quantity: &Quantity, value: f64) -> String {
-    match (name, quantity.unit.as_str()) {
+/// A value of the quantity of that name with its unit, with the digits that an extrapolation can carry.
+pub fn cell(name: &str, unit: &str, value: f64) -> String {
+    match (name, unit) {
         // Two digits are what an extrapolation can carry.
         ("mfu", _) => format!("{} %", number(100.0 * value, 2)),
         ("goodput" | "slower_part_cost", _) => format!("{} %", number(100.0 * value, 3)),
@@ -84,7 +85,7 @@ pub fn screen(p: &Projection) -> String {
     let mut table = Table::new(&["", ">value", ">5 %", ">median", ">95 %", "rests on"]);
     for (name, title) in ORDER {
         if let Some(q) = p.quantities.get(name) {
-            let at = |value| cell(name, q, value);
+            let at = |value| cell(name, &q.unit, value);
             table.row([
                 title.to_string(),
                 at(q.value),
@@ -172,7 +173,7 @@ pub fn summary(projections: &[Projection]) -> String {
     for p in projections {
         let range = |name: &str| {
             p.quantities.get(name).map_or("–".into(), |q| {
-                format!("{} ({}–{})", cell(name, q, q.value), bare(name, q.p5), bare(name, q.p95))
+                format!("{} ({}–{})", cell(name, &q.unit, q.value), bare(name, q.p5), bare(name, q.p95))
             })
         };
         let rests = p.quantities.get("run_days").map_or(String::new(), |q| format!("{}{}", q.tier, mark(q.software)));
@@ -190,7 +191,8 @@ pub fn summary(projections: &[Projection]) -> String {
     table.text()
 }
 
-fn bare(name: &str, value: f64) -> String {
+/// [`cell`] without its unit, for the ends of a range.
+pub fn bare(name: &str, value: f64) -> String {
     match name {
         "mfu" => number(100.0 * value, 2),
         "goodput" => number(100.0 * value, 3),

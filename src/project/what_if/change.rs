@@ -1,0 +1,227 @@
+//! One change of a scenario: `key=2x` or `key=800 Gbit/s`.
+//!
+//! Grammar: a what-if is one change or several joined by commas, which then hold together. A change is
+//! `KEY=FACTORx` (times the value that is there, its range scaled along) or `KEY=NUMBER UNIT` (in place
+//! of it, taken as exact); counts need no unit, and `precision` takes a number format.
+
+use crate::cluster::Format;
+use crate::error::{Error, Result};
+use crate::project::catalog::{Catalog, Source};
+use crate::provenance::Tier;
+use crate::sourced::{Spread, Stamp, Value};
+use crate::units::{Dimension, to_base};
+use std::fmt;
+use std::str::FromStr;
+
+/// What can be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    /// Network bandwidth per accelerator and direction.
+    Nic,
+    /// Accelerators on one scale-up link.
+    Domain,
+    /// Number format of the products.
+    Precision,
+    /// Failures per node.
+    Failures,
+    /// Memory per accelerator.
+    Memory,
+    /// Its bandwidth.
+    MemoryBandwidth,
+    /// Accelerators of the job; the cluster grows where it has to.
+    Accelerators,
+    /// Tokens per step.
+    Batch,
+    /// Time from a failure to the next useful step.
+    Restart,
+    /// Time that a checkpoint takes from the training.
+    Checkpoint,
+}
+
+impl Key {
+    /// Every key with its name and a value that it takes.
+    pub const ALL: [(Key, &'static str, &'static str); 10] = [
+        (Key::Nic, "nic", "800Gbit/s"),
+        (Key::Domain, "domain", "72"),
+        (Key::Precision, "precision", "fp8"),
+        (Key::Failures, "failures", "0.5x"),
+        (Key::Memory, "memory", "192GB"),
+        (Key::MemoryBandwidth, "memory_bandwidth", "8TB/s"),
+        (Key::Accelerators, "accelerators", "2x"),
+        (Key::Batch, "batch", "16Mtoken"),
+        (Key::Restart, "restart", "60s"),
+        (Key::Checkpoint, "checkpoint", "2s"),
+    ];
+
+    fn name(self) -> &'static str {
+        Key::ALL.iter().find(|(key, ..)| *key == self).map_or("", |(_, name, _)| name)
+    }
+}
+
+/// By how much.
+#[derive(Debug, Clone, PartialEq)]
+enum Amount {
+    /// Times what is there.
+    Factor(f64),
+    /// In place of it: a number, and a unit where one was written.
+    Absolute(f64, String),
+    /// A number format.
+    Format(Format),
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    key: Key,
+    amount: Amount,
+}
+
+/// Changes that hold together, as they were asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WhatIf {
+    text: String,
+    changes: Vec<Change>,
+}
+
+impl fmt::Display for WhatIf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
+
+impl FromStr for WhatIf {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let changes: Vec<Change> = text.split(',').map(str::parse).collect::<Result<_>>()?;
+        for (place, change) in changes.iter().enumerate() {
+            if changes[..place].iter().any(|c| c.key == change.key) {
+                return Err(Error::usage(format!("`{}` is changed twice", change.key.name())));
+            }
+        }
+        Ok(WhatIf { text: text.into(), changes })
+    }
+}
+
+impl FromStr for Change {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let keys = || {
+            let all: Vec<_> = Key::ALL.iter().map(|(_, name, value)| format!("{name}={value}")).collect();
+            format!("one of {}; `2x` is a factor", all.join(", "))
+        };
+        let Some((name, value)) = text.split_once('=') else {
+            return Err(Error::usage(format!("`{text}` is no change: `KEY=VALUE`")).hint(keys()));
+        };
+        let (name, value) = (name.trim(), value.trim());
+        let Some(&(key, ..)) = Key::ALL.iter().find(|(_, known, _)| *known == name) else {
+            return Err(Error::usage(format!("unknown change `{name}`")).hint(keys()));
+        };
+        if key == Key::Precision {
+            return Ok(Change { key, amount: Amount::Format(value.parse()?) });
+        }
+        let end = value.find(|c: char| !(c.is_ascii_digit() || "+-._".contains(c))).unwrap_or(value.len());
+        let bad = || Error::usage(format!("`{name}`: `{value}` is neither a factor nor a number")).hint(keys());
+        let number: f64 = value[..end].replace('_', "").parse().map_err(|_| bad())?;
+        let unit = value[end..].trim();
+        if unit != "x" {
+            return Ok(Change { key, amount: Amount::Absolute(number, unit.into()) });
+        }
+        if !(number.is_finite() && (1e-3..=1e3).contains(&number)) {
+            return Err(Error::usage(format!("`{name}`: a factor of {number} is not from 0.001 to 1000")));
+        }
+        Ok(Change { key, amount: Amount::Factor(number) })
+    }
+}
+
+/// Id of the source of what a what-if puts in place.
+const SOURCE: &str = "what-if";
+
+impl WhatIf {
+    /// The catalogue with the changes made to all that the scenario of that name uses. Errors: a unit
+    /// of another kind, an impossible value, a name that is not there.
+    pub fn applied(&self, catalog: &Catalog, scenario: &str) -> Result<Catalog> {
+        let mut catalog = catalog.clone();
+        catalog.sources.insert(
+            SOURCE.into(),
+            Source { title: "a change that was asked for, not a fact".into(), locator: format!("--what-if {self}") },
+        );
+        for change in &self.changes {
+            change.apply(&mut catalog, scenario).map_err(|e| e.context(format!("what-if `{self}`")))?;
+        }
+        Ok(catalog)
+    }
+
+    /// Whether the count of accelerators or of sequences changes, so that no layout stays as it is.
+    pub fn resizes(&self) -> bool {
+        self.changes.iter().any(|c| matches!(c.key, Key::Accelerators | Key::Batch))
+    }
+}
+
+impl Change {
+    fn apply(&self, catalog: &mut Catalog, name: &str) -> Result<()> {
+        catalog.scenario(name)?;
+        let constants = catalog.constants.failure_rate.clone();
+        // Looked up above, and again by `Forecast`, which has the messages.
+        let Some(scenario) = catalog.scenarios.get_mut(name) else { return Ok(()) };
+        let Some(cluster) = catalog.clusters.get_mut(&scenario.cluster) else { return Ok(()) };
+        let node = catalog.nodes.get_mut(&cluster.node);
+        let chip = catalog.accelerators.get_mut(&cluster.accelerator);
+        match (self.key, node, chip) {
+            (Key::Nic, Some(node), _) => self.change(&mut node.scale_out, ""),
+            (Key::Domain, Some(node), _) => self.change(&mut node.scale_up_domain, "accelerator"),
+            (Key::Memory, _, Some(chip)) => self.change(&mut chip.memory, ""),
+            (Key::MemoryBandwidth, _, Some(chip)) => self.change(&mut chip.memory_bandwidth, ""),
+            (Key::Restart, ..) => self.change(&mut scenario.restart, ""),
+            (Key::Checkpoint, ..) => self.change(&mut scenario.checkpoint, ""),
+            (Key::Failures, ..) => self.change(scenario.failure_rate.get_or_insert(constants), ""),
+            (Key::Precision, ..) => {
+                if let Amount::Format(format) = self.amount {
+                    scenario.format = format;
+                }
+                Ok(())
+            }
+            (Key::Batch, ..) => {
+                self.change(&mut scenario.batch, "")?;
+                if let Amount::Factor(_) = self.amount {
+                    // A factor seldom hits a whole number of sequences.
+                    let sequence = scenario.sequence.value;
+                    scenario.batch.value = (scenario.batch.value / sequence).round().max(1.0) * sequence;
+                }
+                Ok(())
+            }
+            (Key::Accelerators, ..) => {
+                let count = scenario.accelerators.get_or_insert_with(|| cluster.accelerators.clone());
+                self.change(count, "accelerator")?;
+                count.value = count.value.round().max(1.0);
+                cluster.accelerators.value = cluster.accelerators.value.max(count.value);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Changes one value; `unit` is the one of a bare number, where there is such a one.
+    fn change<D: Dimension>(&self, value: &mut Value<D>, unit: &str) -> Result<()> {
+        let fail = |why: String| Error::usage(format!("`{}`: {why}", self.key.name()));
+        let unit_of = |written: &str| if written.is_empty() { unit.to_string() } else { written.to_string() };
+        match &self.amount {
+            Amount::Factor(factor) => {
+                let scaled = value.written() * factor;
+                value.value = to_base::<D>(scaled, value.unit()).map_err(fail)?;
+                if let Spread::Range { low, high } = &mut value.spread {
+                    *low *= factor;
+                    *high *= factor;
+                }
+            }
+            Amount::Absolute(number, written) => {
+                value.value = to_base::<D>(*number, &unit_of(written)).map_err(fail)?;
+                value.spread = Spread::None;
+                value.stamp = Stamp { tier: Tier::Assumed, source: SOURCE.into(), date: value.stamp.date.clone() };
+            }
+            Amount::Format(_) => {}
+        }
+        Ok(())
+    }
+}

@@ -9,16 +9,18 @@ use crate::provenance::{Provenance, Tier};
 use crate::units::{Dimension, to_base, unit_size};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
 use std::marker::PhantomData;
 
 /// Who says so, when, and on what the figure rests.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Stamp {
     /// Id of an entry of the file's or the built-in `[source]` tables.
     pub source: String,
     /// `YYYY`, `YYYY-MM` or `YYYY-MM-DD`: when it was stated, or read where the source is a living page.
     #[serde(deserialize_with = "date")]
+    #[schemars(regex(pattern = "^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$"))]
     pub date: String,
     /// On what the figure rests.
     pub tier: Tier,
@@ -98,6 +100,13 @@ pub struct Value<D: Dimension> {
 }
 
 impl<D: Dimension> Value<D> {
+    /// A value that is taken as exact: `written` in `unit`. Errors: a unit of another kind, an impossible value.
+    pub fn exact(written: f64, unit: &str, stamp: Stamp) -> std::result::Result<Self, String> {
+        let value = to_base::<D>(written, unit)?;
+        let unit = D::UNITS.iter().find(|(name, _)| *name == unit).map_or(D::UNITS[0].0, |(name, _)| name);
+        Ok(Value { value, spread: Spread::None, stamp, note: None, unit, dimension: PhantomData })
+    }
+
     /// The unit it was written in.
     pub fn unit(&self) -> &'static str {
         self.unit
@@ -154,7 +163,7 @@ macro_rules! knobs {
         flags { $($(#[$flag_doc:meta])* $flag:ident),* $(,)? }
     ) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         #[serde(deny_unknown_fields, default)]
         pub struct $name {
             $($(#[$flag_doc])* #[serde(skip_serializing_if = "Option::is_none")] pub $flag: Option<bool>,)*
@@ -244,6 +253,42 @@ impl<'de, D: Dimension> Deserialize<'de> for Value<D> {
         let unit = D::UNITS.iter().find(|(name, _)| *name == written.unit).map_or(D::UNITS[0].0, |(name, _)| name);
         let stamp = Stamp { source: written.source, date: written.date, tier: written.tier };
         Ok(Value { value, spread, stamp, note: written.note, unit, dimension: PhantomData })
+    }
+}
+
+/// The form in a file: source, date and tier may stand in a `provenance` table above it instead, and the
+/// unit has to be one of the dimension's own.
+impl<D: Dimension> schemars::JsonSchema for Value<D> {
+    fn schema_name() -> Cow<'static, str> {
+        D::WHAT.replace(' ', "_").into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let units: Vec<&str> = D::UNITS.iter().map(|(unit, _)| *unit).collect();
+        let size = |unit: &str| unit_size::<D>(unit).unwrap_or(1.0);
+        let largest = units.iter().map(|unit| D::MAX / size(unit)).fold(0.0, f64::max);
+        let least = if D::ZERO { "minimum" } else { "exclusiveMinimum" };
+        schemars::json_schema!({
+            "description": format!("{} with its unit, source, date and tier", D::WHAT),
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["value", "unit"],
+            "properties": {
+                "value": { "type": "number", least: 0, "maximum": largest },
+                "unit": { "enum": units },
+                "low": { "type": "number", "minimum": 0, "description": "the lowest that is possible; needs `high`" },
+                "high": { "type": "number", "exclusiveMinimum": 0, "description": "the highest that is possible; needs `low`" },
+                "sd_log": {
+                    "type": "number", "exclusiveMinimum": 0, "maximum": 3,
+                    "description": "standard deviation of the natural logarithm, instead of `low` and `high`"
+                },
+                "source": { "type": "string", "description": "id of a `[source.ID]` table, built in or in this file" },
+                "date": { "type": "string", "pattern": "^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$" },
+                "tier": generator.subschema_for::<Tier>(),
+                "note": { "type": "string" },
+            },
+            "dependentRequired": { "low": ["high"], "high": ["low"] },
+        })
     }
 }
 

@@ -103,6 +103,14 @@ pub fn to_base<D: Dimension>(value: f64, unit: &str) -> Result<f64, String> {
     }
 }
 
+/// A number with its unit as it is typed, `800 Gbit/s` or `1h`, in base units of `D`.
+pub fn parse<D: Dimension>(text: &str) -> Result<f64, String> {
+    let text = text.trim();
+    let end = text.find(|c: char| !(c.is_ascii_digit() || "+-._".contains(c))).unwrap_or(text.len());
+    let number = text[..end].replace('_', "").parse().map_err(|_| format!("`{text}` is no number with a unit"))?;
+    to_base::<D>(number, text[end..].trim())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

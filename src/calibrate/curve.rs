@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A measured shape and its rate over the ceiling of its precision.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Point {
     /// Rows of A and C.
@@ -17,7 +17,7 @@ pub struct Point {
 }
 
 /// Points and how well each is predicted by the others.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Curve {
     /// The measured shapes; at least one.

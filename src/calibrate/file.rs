@@ -12,7 +12,7 @@ use std::path::Path;
 pub const SCHEMA: &str = "flopcast.calibration/1";
 
 /// The best verified rate of one precision.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ceiling {
     /// Rate with its 95 % interval, 1e9 flop/s.
@@ -28,7 +28,7 @@ pub struct Ceiling {
 }
 
 /// Ceiling and curve of one precision.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PrecisionCurve {
     /// The arithmetic.
@@ -40,7 +40,7 @@ pub struct PrecisionCurve {
 }
 
 /// What measurements of one adapter say.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
     /// Always [`SCHEMA`].

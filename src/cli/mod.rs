@@ -15,15 +15,21 @@ mod counting;
 mod devices;
 #[cfg(feature = "gpu")]
 mod doctor;
+mod equivalents;
+mod explain;
+mod inputs;
 mod matmul;
 #[cfg(feature = "gpu")]
 mod measure;
+mod new;
 mod output;
 #[cfg(feature = "gpu")]
 mod progress;
 mod project;
 #[cfg(feature = "gpu")]
 mod run;
+mod scale;
+mod schema;
 mod search;
 mod self_test;
 #[cfg(feature = "gpu")]
@@ -73,6 +79,11 @@ enum Verb {
     Project(project::Args),
     Catalog(catalog::Args),
     Matmul(matmul::Args),
+    Scale(scale::Args),
+    Schema(schema::Args),
+    Equivalents(equivalents::Args),
+    New(new::Args),
+    Explain(explain::Args),
     Search(search::Args),
     SelfTest(self_test::Args),
     #[cfg(feature = "gpu")]
@@ -135,6 +146,11 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Verb::Project(args)) => project::run(&args),
         Some(Verb::Catalog(args)) => catalog::run(&args),
         Some(Verb::Matmul(args)) => matmul::run(&args),
+        Some(Verb::Scale(args)) => scale::run(&args),
+        Some(Verb::Equivalents(args)) => equivalents::run(&args),
+        Some(Verb::New(args)) => new::run(&args),
+        Some(Verb::Explain(args)) => explain::run(&args),
+        Some(Verb::Schema(args)) => schema::run(&args),
         Some(Verb::Search(args)) => search::run(&args),
         Some(Verb::SelfTest(args)) => self_test::run(&args),
         #[cfg(feature = "gpu")]

@@ -1,5 +1,6 @@
 //! `flopcast project`: forecast a cluster.
 
+use super::inputs;
 use super::output::{self, Format};
 use crate::calibrate::Calibration;
 use crate::error::{Error, Result};
@@ -7,7 +8,7 @@ use crate::project::what_if::{WhatIf, what_if};
 use crate::project::{Catalog, Options, Projection, Simulation, Study, Transfer};
 use crate::report::{self, projection};
 use clap::ValueEnum;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Seed of the runs that `--simulate` plays.
@@ -29,7 +30,7 @@ enum Carry {
 ///
 /// `--what-if KEY=VALUE` forecasts again with one thing changed, draw by draw: `2x` is a factor, a number
 /// with a unit replaces; changes joined by a comma hold together. Keys: nic, domain, precision, failures,
-/// memory, memory_bandwidth, accelerators, batch, restart, checkpoint.
+/// memory, memory_bandwidth, accelerators, batch, restart, checkpoint, pue, cap, tariff, rent, capex.
 ///
 /// Exit codes: 0 done; 2 an unusable argument, file or scenario.
 #[derive(Debug, clap::Args)]
@@ -44,6 +45,12 @@ pub struct Args {
     /// Name of a built-in scenario, or a TOML file with one.
     #[arg(long, default_value = "xai-300k-b200")]
     scenario: String,
+    /// A cluster instead of the scenario's: a built-in one, or a TOML file with one.
+    #[arg(long, value_name = "NAME|FILE")]
+    cluster: Option<String>,
+    /// A job instead of the scenario's: a built-in one, or a TOML file with one.
+    #[arg(long, value_name = "NAME|FILE")]
+    job: Option<String>,
     /// What of the calibration carries over [default: shape, or none without a calibration].
     #[arg(long, value_enum)]
     transfer: Option<Carry>,
@@ -61,7 +68,8 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     let mut catalog = Catalog::built_in()?;
-    let name = scenario(&mut catalog, &args.scenario)?;
+    let name = inputs::scenario(&mut catalog, &args.scenario)?;
+    inputs::on(&mut catalog, &name, args.cluster.as_deref(), args.job.as_deref())?;
     let calibration = args.calibration.as_deref().map(Calibration::read).transpose()?;
     if args.transfer == Some(Carry::Shape) && calibration.is_none() {
         return Err(Error::usage("`--transfer shape`: there is no calibration to carry over")
@@ -72,7 +80,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             Some(Carry::None) => Transfer::None,
             _ => Transfer::Shape,
         },
-        layout: None,
+        ..Options::default()
     };
     if !args.what_if.is_empty() {
         let all = what_if(&catalog, &name, calibration.as_ref(), &options, &args.what_if)?;
@@ -93,21 +101,4 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Format::Text => output::data(&projection::screen(&result))?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The name to project; a file is added to the catalogue and must hold exactly one scenario.
-fn scenario(catalog: &mut Catalog, wanted: &str) -> Result<String> {
-    let path = Path::new(wanted);
-    if catalog.scenarios.contains_key(wanted) || !(path.exists() || wanted.ends_with(".toml")) {
-        return Ok(wanted.to_string());
-    }
-    let mut names = catalog.add_file(path)?;
-    match (names.pop(), names.is_empty()) {
-        (Some(name), true) => Ok(name),
-        (None, _) => Err(Error::usage(format!("`{wanted}`: no `[scenario.NAME]` in it"))
-            .hint("`flopcast catalog scenarios xai-300k-b200` prints one to start from")),
-        (Some(_), false) => {
-            Err(Error::usage(format!("`{wanted}`: {} scenarios in it", names.len() + 1)).hint("one scenario per file"))
-        }
-    }
 }

@@ -9,7 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Number format of a training job's products, as accelerators rate them (dense, no sparsity).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
     /// 32-bit floats.
@@ -68,7 +68,7 @@ impl FromStr for Format {
 }
 
 /// An accelerator.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Accelerator {
     /// What people call it.
@@ -105,7 +105,7 @@ pub struct Accelerator {
 
 /// How the time of a 16-bit product depends on its extents, fitted to products that others measured:
 /// t = ((flop·waves/rate)³ + (bytes/bandwidth)³)^⅓ + overhead, see `scripts/derive_surfaces.py`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Surface {
     /// Compute units that tiles of 128×256 are dealt to.

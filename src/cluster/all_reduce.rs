@@ -6,7 +6,7 @@ use crate::units::{Bandwidth, Ratio, Time};
 use serde::{Deserialize, Serialize};
 
 /// A fitted all-reduce, inside a box or between boxes of eight.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AllReduce {
     /// Whether it is of whole boxes of eight; else of ranks inside one.

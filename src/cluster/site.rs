@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 pub const BOX: f64 = 8.0;
 
 /// What stands between accelerators of one box.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Node {
     /// What people call it.
@@ -28,7 +28,7 @@ pub struct Node {
 }
 
 /// A kind of scale-out network.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FabricKind {
     /// What people call it.
@@ -47,7 +47,7 @@ pub struct FabricKind {
 }
 
 /// A part of a cluster whose boxes differ from the others': another vendor's racks, say.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Half {
     /// What people call it.
@@ -63,7 +63,7 @@ pub struct Half {
 }
 
 /// A cluster.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cluster {
     /// What people call it.

@@ -10,7 +10,7 @@ use crate::sourced::Stamp;
 use serde::{Deserialize, Serialize};
 
 /// Routed experts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Experts {
     /// Routed experts per layer.
@@ -28,7 +28,7 @@ pub struct Experts {
 }
 
 /// Low-rank attention projections (multi-head latent attention).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Latent {
     /// Rank of the query projection.
@@ -44,7 +44,7 @@ pub struct Latent {
 }
 
 /// A decoder-only transformer, dense or with experts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Transformer {
     /// What people call it.
@@ -86,7 +86,7 @@ pub struct Transformer {
 }
 
 /// Kinds of training software, by what they leave to the hardware.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stack {
     /// Before 2023: attention scores are stored, communication waits for computation.

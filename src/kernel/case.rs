@@ -8,7 +8,7 @@ use std::str::FromStr;
 /// C (m×n) = A (m×k) · B (k×n), row-major; or `batch` independent ones of that extent.
 ///
 /// Written `512x512x64`, a batched one `512x512x64@8`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Shape {
     /// Rows of A and C.
     pub m: u32,
@@ -115,7 +115,7 @@ impl FromStr for Shape {
 }
 
 /// The arithmetic of a product: what the operands are, and what sums them up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
     /// 32-bit floats throughout.
@@ -194,7 +194,7 @@ impl FromStr for Precision {
 }
 
 /// What the operands hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DataClass {
     /// Standard normal: high entropy, what a network's tensors look like. The default.
@@ -233,7 +233,7 @@ impl FromStr for DataClass {
 }
 
 /// Settings that change what the driver makes of the same WGSL, so they are part of the identity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// wgpu's runtime bounds checks and loop bounding.
@@ -250,7 +250,7 @@ impl Default for Settings {
 }
 
 /// One thing to measure. Everything in it is part of the comparison key.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Case {
     /// Kernel family, named by its mechanism.

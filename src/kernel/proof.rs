@@ -26,7 +26,7 @@ const ROWS: usize = 6;
 const LAMBDA: f64 = 4.0;
 
 /// What the check saw on the output buffer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Proof {
     /// Whether the output is the product.

@@ -23,7 +23,7 @@ pub fn read_as(schema: &str) -> Option<&'static str> {
 pub const METHOD: u32 = 1;
 
 /// One case, measured, unsupported or failed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     /// [`SCHEMA`], or one that [`read_as`] takes for it.
@@ -61,7 +61,7 @@ pub struct Record {
 }
 
 /// Where the host's time went.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spent {
     /// Compiling the kernel and allocating, seconds.
@@ -73,7 +73,7 @@ pub struct Spent {
 }
 
 /// The program and the libraries that decide what a kernel becomes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tool {
     /// flopcast's version.
@@ -87,7 +87,7 @@ pub struct Tool {
 }
 
 /// What makes an adapter the same one as another time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdapterIdentity {
     /// Name as the driver gives it.
@@ -109,7 +109,7 @@ pub struct AdapterIdentity {
 }
 
 /// How far a figure can be trusted, best first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Verdict {
     /// Proved, steady, both clocks agree.
@@ -135,7 +135,7 @@ impl Verdict {
 }
 
 /// One reason: a stable code for machines, a sentence for people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reason {
     /// Stable, kebab-case, listed in METHODOLOGY.md.
@@ -152,7 +152,7 @@ impl Reason {
 }
 
 /// Why a case has no figure though nothing was measured wrongly.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "status", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Missing {
     /// The adapter lacks what the case needs; `needs` names it.
@@ -184,7 +184,7 @@ impl Missing {
 }
 
 /// Raw samples as they came, in order.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Samples {
     /// Nanoseconds per device tick; absent where the adapter has no timestamps.
@@ -204,7 +204,7 @@ pub struct Samples {
 }
 
 /// One timed submission.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Submission {
     /// Round it belongs to: one round holds one submission of each length.
@@ -218,7 +218,7 @@ pub struct Submission {
 }
 
 /// Which clock made the headline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TimingMethod {
     /// Slope of device timestamps over dispatches per submission.
@@ -238,7 +238,7 @@ impl TimingMethod {
 }
 
 /// A median with its 95 % interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Interval {
     /// Median of the samples.
@@ -250,7 +250,7 @@ pub struct Interval {
 }
 
 /// What the raw samples say.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Figure {
     /// Which clock.

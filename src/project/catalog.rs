@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The built-in files; what they hold is checked by a test.
-const BUILT_IN: [(&str, &str); 10] = [
+pub(super) const BUILT_IN: [(&str, &str); 10] = [
     ("data/sources.toml", include_str!("../../data/sources.toml")),
     ("data/accelerators.toml", include_str!("../../data/accelerators.toml")),
     ("data/variants.toml", include_str!("../../data/variants.toml")),
@@ -29,7 +29,7 @@ const CONSTANTS: (&str, &str) = ("data/constants.toml", include_str!("../../data
 const MAX_FILE: u64 = 4 << 20;
 
 /// A document that figures come from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// Its title.
@@ -39,9 +39,9 @@ pub struct Source {
 }
 
 /// A TOML file: any of its tables may be there.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-struct File {
+pub(super) struct File {
     source: BTreeMap<String, Source>,
     accelerator: BTreeMap<String, Accelerator>,
     surface: BTreeMap<String, Surface>,

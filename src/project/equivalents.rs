@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub const COUNTS: [u32; 3] = [12_000, 85_000, 300_000];
 
 /// `count` adapters at the measured ceiling with nothing lost between them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Equivalent {
     /// How many.
@@ -23,7 +23,7 @@ pub struct Equivalent {
 }
 
 /// Equivalents of one adapter.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Equivalents {
     /// Name of the adapter.

@@ -4,15 +4,19 @@
 mod catalog;
 mod constants;
 mod equivalents;
+pub mod how_many;
 mod machine;
 mod matmul;
 mod plan;
 mod projection;
 mod sample;
+pub mod scaling;
 mod scenario;
+pub mod schema;
 mod search;
 mod step;
-mod study;
+pub mod study;
+pub mod template;
 pub mod validate;
 pub mod what_if;
 

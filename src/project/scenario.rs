@@ -12,7 +12,7 @@ use crate::units::{Accelerators, NodeFailureRate, Time, Tokens};
 use serde::{Deserialize, Serialize};
 
 /// A scenario as it stands in a file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// What people call it.

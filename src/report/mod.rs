@@ -5,10 +5,14 @@ pub mod compare;
 #[cfg(feature = "gpu")]
 pub mod devices;
 pub mod doctor;
+pub mod equivalents;
+pub mod explain;
 pub mod matmul;
 pub mod measurement;
 pub mod overview;
+pub mod page;
 pub mod projection;
+pub mod scaling;
 pub mod search;
 pub mod smoke;
 mod table;

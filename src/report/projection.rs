@@ -4,13 +4,13 @@ use super::Table;
 use crate::calibrate::Calibration;
 use crate::cluster::{Accelerator, Format};
 use crate::job::Transformer;
-use crate::project::{Catalog, Equivalents, MeasureNext, Projection, Quantity, Simulation, Transfer};
+use crate::project::{Catalog, Equivalents, MeasureNext, Projection, Simulation, Transfer};
 use crate::sourced::{Fact, Spread, Value};
 use crate::units::Dimension;
 use serde::Serialize;
 
 /// The mark of everything that a software adapter had a part in.
-fn mark(software: bool) -> &'static str {
+pub fn mark(software: bool) -> &'static str {
     if software { " SOFTWARE" } else { "" }
 }
 
@@ -49,7 +49,7 @@ pub fn cell(name: &str, unit: &str, value: f64) -> String {
 }
 
 /// Names in the order a reader asks for them, with what they are called.
-const ORDER: [(&str, &str); 23] = [
+pub const ORDER: [(&str, &str); 23] = [
     ("step_time", "step time"),
     ("mfu", "MFU"),
     ("tokens_per_s", "tokens per second"),
@@ -129,7 +129,7 @@ pub fn screen(p: &Projection) -> String {
 }
 
 /// What measuring the input of the largest share would do.
-fn measure_next(next: &MeasureNext) -> String {
+pub fn measure_next(next: &MeasureNext) -> String {
     let narrowed: Vec<_> = next
         .narrowed
         .iter()

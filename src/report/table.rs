@@ -26,6 +26,20 @@ impl Table {
         self.inner.add_row(cells);
     }
 
+    /// The same as a Markdown table.
+    pub fn markdown(&mut self) -> String {
+        let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+        let plain = |cell: &Cell| cell.content().replace('|', "\\|");
+        let header: Vec<String> =
+            self.inner.header().map(|row| row.cell_iter().map(plain).collect()).unwrap_or_default();
+        let rule = self.right.iter().map(|right| if *right { "--:" } else { "---" }.to_string()).collect();
+        let mut out = line(header) + &line(rule);
+        for row in self.inner.row_iter() {
+            out += &line(row.cell_iter().map(plain).collect());
+        }
+        out
+    }
+
     /// The text, a line break at the end of each line.
     pub fn text(&mut self) -> String {
         let last = self.right.len().saturating_sub(1);
@@ -51,6 +65,8 @@ mod tests {
         let mut table = Table::new(&["name", ">rate", "note"]);
         table.row(["a", "1.5", "x"]);
         table.row(["longer\n", "12.25", ""]);
+        assert_eq!(table.markdown().lines().nth(1), Some("| --- | --: | --- |"));
+        assert_eq!(table.markdown().lines().nth(3), Some("| longer | 12.25 |  |"));
         assert_eq!(table.text(), "name     rate  note\na         1.5  x\nlonger  12.25\n");
     }
 }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What of a calibration carries over to another accelerator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Transfer {
     /// The shape of its efficiency curve, never its rate.
@@ -41,7 +41,7 @@ impl Default for Options {
 }
 
 /// A number with its range and what it rests on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Quantity {
     /// At the medians of everything uncertain.
@@ -67,7 +67,7 @@ pub struct Quantity {
 pub type Samples = BTreeMap<String, Vec<f64>>;
 
 /// Something that was taken rather than known.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Assumption {
     /// Which input.
@@ -85,7 +85,7 @@ pub struct Assumption {
 }
 
 /// A document, as the report lists it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SourceRef {
     /// Id.
@@ -109,7 +109,7 @@ impl SourceRef {
 
 /// Runs played event by event at the medians: how far one run strays by chance alone, and how well the
 /// closed form holds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Simulation {
     /// Runs played.
@@ -152,7 +152,7 @@ impl Simulation {
 }
 
 /// What one input does to the width of `run_days`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sensitivity {
     /// Which input.
@@ -166,7 +166,7 @@ pub struct Sensitivity {
 }
 
 /// A forecast with its ranges: `flopcast.projection/1`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Projection {
     /// Always [`SCHEMA`].

@@ -5,7 +5,7 @@ use crate::calibrate::software_for_tests;
 
 fn projected(calibration: Option<&Calibration>, transfer: Transfer) -> Projection {
     let catalog = Catalog::built_in().unwrap();
-    run(&catalog, "xai-12k-h100-redirected", calibration, &Options { transfer, layout: None }).unwrap()
+    run(&catalog, "xai-12k-h100-redirected", calibration, &Options { transfer, ..Options::default() }).unwrap()
 }
 
 #[test]

@@ -84,6 +84,22 @@ impl<'a> Study<'a> {
         calibration: Option<&'a Calibration>,
         options: &Options,
     ) -> Result<Self> {
+        let mut study = Self::at_medians_alone(catalog, name, calibration, options)?;
+        study.progresses().map_err(|e| e.context(format!("scenario `{name}`")))?;
+        study.first = Draws::new(&study.inputs, 0);
+        study.outcomes = (0..DRAWS).map(|i| study.outcome(study.first.row(i), &study.drawn, &study.shape)).collect();
+        study.probe();
+        Ok(study)
+    }
+
+    /// [`Study::new`] without draws and provenance, and without a refusal where there is no progress: for
+    /// many counts in a row.
+    pub fn at_medians_alone(
+        catalog: &'a Catalog,
+        name: &str,
+        calibration: Option<&'a Calibration>,
+        options: &Options,
+    ) -> Result<Self> {
         let forecast = Forecast::new(catalog, name)?;
         let transfer = if calibration.is_some() { options.transfer } else { Transfer::None };
         let calibration = calibration.filter(|_| transfer == Transfer::Shape);
@@ -106,7 +122,6 @@ impl<'a> Study<'a> {
         };
         let shape = Shape::new(forecast.job, &forecast.run, &layout, &forecast.machine, &constants, curve);
         let drawn = (HARDWARE..STRUCTURE).filter(|place| inputs[*place].uncertain()).collect();
-        let first = Draws::new(&inputs, 0);
         let mut study = Study {
             forecast,
             transfer,
@@ -118,21 +133,24 @@ impl<'a> Study<'a> {
             curve,
             drawn,
             central: [f64::NAN; Output::COUNT],
-            first,
+            first: Draws::new(&[], 0),
             outcomes: Vec::new(),
             moved: Vec::new(),
             touched: Vec::new(),
         };
         study.central = study.outcome(&study.medians, &study.drawn, &study.shape);
-        study.progresses().map_err(|e| e.context(format!("scenario `{name}`")))?;
-        study.outcomes = (0..DRAWS).map(|i| study.outcome(study.first.row(i), &study.drawn, &study.shape)).collect();
-        study.probe();
         Ok(study)
     }
 
     /// The scenario, looked up.
     pub fn forecast(&self) -> &Forecast<'a> {
         &self.forecast
+    }
+
+    /// The model of its step, its machine and its constants at the medians.
+    pub fn step_model(&self) -> (&StepModel, Machine, Constants) {
+        let case = self.case(&self.medians, &self.drawn);
+        (&self.shape.model, case.machine, case.constants)
     }
 
     /// What carries over from a calibration.

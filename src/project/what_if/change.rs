@@ -7,6 +7,8 @@
 use crate::cluster::Format;
 use crate::error::{Error, Result};
 use crate::project::catalog::{Catalog, Source};
+use crate::project::scaling::grow;
+use crate::project::scenario::Forecast;
 use crate::provenance::Tier;
 use crate::sourced::{Spread, Stamp, Value};
 use crate::units::{Dimension, to_base};
@@ -36,11 +38,21 @@ pub enum Key {
     Restart,
     /// Time that a checkpoint takes from the training.
     Checkpoint,
+    /// Facility power over that of its computers.
+    Pue,
+    /// What the grid gives.
+    Cap,
+    /// Price of the energy.
+    Tariff,
+    /// Rent per accelerator and hour.
+    Rent,
+    /// Purchase per accelerator.
+    Capex,
 }
 
 impl Key {
     /// Every key with its name and a value that it takes.
-    pub const ALL: [(Key, &'static str, &'static str); 10] = [
+    pub const ALL: [(Key, &'static str, &'static str); 15] = [
         (Key::Nic, "nic", "800Gbit/s"),
         (Key::Domain, "domain", "72"),
         (Key::Precision, "precision", "fp8"),
@@ -51,6 +63,11 @@ impl Key {
         (Key::Batch, "batch", "16Mtoken"),
         (Key::Restart, "restart", "60s"),
         (Key::Checkpoint, "checkpoint", "2s"),
+        (Key::Pue, "pue", "1.1"),
+        (Key::Cap, "cap", "150MW"),
+        (Key::Tariff, "tariff", "5cent/kWh"),
+        (Key::Rent, "rent", "0.5x"),
+        (Key::Capex, "capex", "0.5x"),
     ];
 
     fn name(self) -> &'static str {
@@ -137,6 +154,8 @@ impl FromStr for Change {
 
 /// Id of the source of what a what-if puts in place.
 const SOURCE: &str = "what-if";
+/// Date of what is put where nothing was: that of no document.
+const DATE: &str = "2026";
 
 impl WhatIf {
     /// The catalogue with the changes made to all that the scenario of that name uses. Errors: a unit
@@ -161,7 +180,10 @@ impl WhatIf {
 
 impl Change {
     fn apply(&self, catalog: &mut Catalog, name: &str) -> Result<()> {
-        catalog.scenario(name)?;
+        let (usual, price) = {
+            let forecast = Forecast::new(catalog, name)?;
+            (forecast.site, forecast.price)
+        };
         let constants = catalog.constants.failure_rate.clone();
         // Looked up above, and again by `Forecast`, which has the messages.
         let Some(scenario) = catalog.scenarios.get_mut(name) else { return Ok(()) };
@@ -174,8 +196,15 @@ impl Change {
             (Key::Memory, _, Some(chip)) => self.change(&mut chip.memory, ""),
             (Key::MemoryBandwidth, _, Some(chip)) => self.change(&mut chip.memory_bandwidth, ""),
             (Key::Restart, ..) => self.change(&mut scenario.restart, ""),
-            (Key::Checkpoint, ..) => self.change(&mut scenario.checkpoint, ""),
-            (Key::Failures, ..) => self.change(scenario.failure_rate.get_or_insert(constants), ""),
+            (Key::Checkpoint, ..) => self.set(&mut scenario.checkpoint, None, ""),
+            (Key::Failures, ..) => self.set(&mut scenario.failure_rate, Some(&constants), ""),
+            (Key::Pue, ..) => self.set(&mut scenario.site.get_or_insert_default().pue, usual.pue.as_ref(), "1"),
+            (Key::Cap, ..) => {
+                self.set(&mut scenario.site.get_or_insert_default().power_cap, usual.power_cap.as_ref(), "")
+            }
+            (Key::Tariff, ..) => self.set(&mut scenario.site.get_or_insert_default().tariff, usual.tariff.as_ref(), ""),
+            (Key::Rent, ..) => self.set(&mut scenario.price.get_or_insert_default().rent, price.rent.as_ref(), ""),
+            (Key::Capex, ..) => self.set(&mut scenario.price.get_or_insert_default().capex, price.capex.as_ref(), ""),
             (Key::Precision, ..) => {
                 if let Amount::Format(format) = self.amount {
                     scenario.format = format;
@@ -195,16 +224,37 @@ impl Change {
                 let count = scenario.accelerators.get_or_insert_with(|| cluster.accelerators.clone());
                 self.change(count, "accelerator")?;
                 count.value = count.value.round().max(1.0);
-                cluster.accelerators.value = cluster.accelerators.value.max(count.value);
+                grow(cluster, count.value);
                 Ok(())
             }
             _ => Ok(()),
         }
     }
 
+    /// Changes a value that may be absent: then it is begun from the usual one, or put in place.
+    fn set<D: Dimension>(&self, value: &mut Option<Value<D>>, usual: Option<&Value<D>>, unit: &str) -> Result<()> {
+        if value.is_none() {
+            *value = usual.cloned();
+        }
+        match (value, &self.amount) {
+            (Some(value), _) => self.change(value, unit),
+            (empty, Amount::Absolute(number, written)) => {
+                let unit = if written.is_empty() { unit } else { written };
+                let stamp = Stamp { tier: Tier::Assumed, source: SOURCE.into(), date: DATE.into() };
+                *empty = Some(Value::exact(*number, unit, stamp).map_err(|why| self.fail(why))?);
+                Ok(())
+            }
+            (_, _) => Err(self.fail("there is none here to take a factor of".into()).hint("give a number with a unit")),
+        }
+    }
+
+    fn fail(&self, why: String) -> Error {
+        Error::usage(format!("`{}`: {why}", self.key.name()))
+    }
+
     /// Changes one value; `unit` is the one of a bare number, where there is such a one.
     fn change<D: Dimension>(&self, value: &mut Value<D>, unit: &str) -> Result<()> {
-        let fail = |why: String| Error::usage(format!("`{}`: {why}", self.key.name()));
+        let fail = |why: String| self.fail(why);
         let unit_of = |written: &str| if written.is_empty() { unit.to_string() } else { written.to_string() };
         match &self.amount {
             Amount::Factor(factor) => {

@@ -1,5 +1,5 @@
 # The two commands of a fresh clone: `make run` (the main job) and `make test`.
-.PHONY: run test lint
+.PHONY: run test lint pages
 
 run:
 	cargo build --release --locked
@@ -17,3 +17,8 @@ lint:
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --no-default-features --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+# What is committed and made by the program itself; tests fail when it is out of date.
+pages:
+	cargo build --locked
+	scripts/pages.sh target/debug/flopcast

@@ -19,6 +19,8 @@ enum What {
     Jobs,
     /// Jobs on clusters.
     Scenarios,
+    /// Scenarios side by side: `flopcast project --scenario NAME` makes one.
+    Comparisons,
     /// Boxes that hold accelerators.
     Nodes,
     /// Networks between them.
@@ -72,6 +74,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         What::Clusters => show!("cluster", c.clusters, |n: &str| c.cluster(n), projection::clusters(&c)),
         What::Jobs => show!("job", c.jobs, |n: &str| c.job(n), projection::jobs(&c)),
         What::Scenarios => show!("scenario", c.scenarios, |n: &str| c.scenario(n), projection::scenarios(&c)),
+        What::Comparisons => {
+            show!("comparison", c.comparisons, |n: &str| c.comparison(n), projection::comparisons(&c));
+        }
         What::Nodes => show!("node", c.nodes, |n: &str| c.node(n), projection::nodes(&c)),
         What::Fabrics => show!("fabric", c.fabrics, |n: &str| c.fabric(n), projection::fabrics(&c)),
         What::AllReduces => {

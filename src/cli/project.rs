@@ -1,9 +1,10 @@
 //! `flopcast project`: forecast a cluster.
 
 use super::inputs;
-use super::output::{self, Format};
+use super::output;
 use crate::calibrate::Calibration;
 use crate::error::{Error, Result};
+use crate::project::comparison::compare;
 use crate::project::what_if::{WhatIf, what_if};
 use crate::project::{Catalog, Options, Projection, Simulation, Study, Transfer};
 use crate::report::{self, projection};
@@ -13,6 +14,33 @@ use std::process::ExitCode;
 
 /// Seed of the runs that `--simulate` plays.
 const SIMULATION_SEED: u64 = 1;
+
+/// How to print it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// A page with what-ifs and sources.
+    Markdown,
+}
+
+/// What a page asks beside the forecast itself, unless `--what-if` does.
+const PAGE: [&str; 12] = [
+    "nic=2x",
+    "nic=0.5x",
+    "domain=72",
+    "precision=fp8",
+    "failures=0.5x",
+    "failures=2x",
+    "restart=60s,checkpoint=2s",
+    "memory=2x",
+    "memory_bandwidth=2x",
+    "batch=0.5x",
+    "accelerators=0.5x",
+    "pue=1.1",
+];
 
 /// What of a calibration carries over to another accelerator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -69,6 +97,9 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let mut catalog = Catalog::built_in()?;
     let name = inputs::scenario(&mut catalog, &args.scenario)?;
+    if catalog.comparisons.contains_key(&name) && !catalog.scenarios.contains_key(&name) {
+        return compared(&catalog, &name, args);
+    }
     inputs::on(&mut catalog, &name, args.cluster.as_deref(), args.job.as_deref())?;
     let calibration = args.calibration.as_deref().map(Calibration::read).transpose()?;
     if args.transfer == Some(Carry::Shape) && calibration.is_none() {
@@ -82,11 +113,18 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         },
         ..Options::default()
     };
-    if !args.what_if.is_empty() {
-        let all = what_if(&catalog, &name, calibration.as_ref(), &options, &args.what_if)?;
+    if !args.what_if.is_empty() || args.format == Format::Markdown {
+        let page: Vec<WhatIf> = PAGE.iter().map(|text| text.parse()).collect::<Result<_>>()?;
+        let asked = if args.what_if.is_empty() { page } else { args.what_if.clone() };
+        let all = what_if(&catalog, &name, calibration.as_ref(), &options, &asked)?;
         match args.format {
             Format::Json => output::json(&all)?,
             Format::Text => output::data(&report::what_if::text(&all))?,
+            Format::Markdown => {
+                let scenario = catalog.scenario(&name)?;
+                let status = &catalog.cluster(&scenario.cluster)?.status;
+                output::data(&report::page::text(&all, status, &command(&args.scenario)))?;
+            }
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -98,7 +136,35 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     result.simulation = args.simulate.map(|runs| Simulation::new(&study, runs, SIMULATION_SEED));
     match args.format {
         Format::Json => output::json(&result)?,
-        Format::Text => output::data(&projection::screen(&result))?,
+        // A page is made above, with its what-ifs.
+        Format::Text | Format::Markdown => output::data(&projection::screen(&result))?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A comparison takes nothing but its name and a format.
+fn compared(catalog: &Catalog, name: &str, args: &Args) -> Result<ExitCode> {
+    let others = [
+        ("--calibration", args.calibration.is_some()),
+        ("--transfer", args.transfer.is_some()),
+        ("--cluster", args.cluster.is_some()),
+        ("--job", args.job.is_some()),
+        ("--what-if", !args.what_if.is_empty()),
+        ("--simulate", args.simulate.is_some()),
+    ];
+    if let Some((flag, _)) = others.into_iter().find(|(_, given)| *given) {
+        return Err(Error::usage(format!("`{flag}`: `{name}` is a comparison of scenarios"))
+            .hint("give one of its scenarios; `flopcast catalog comparisons` lists them"));
+    }
+    let all = compare(catalog, name)?;
+    match args.format {
+        Format::Json => output::json(&all)?,
+        Format::Text => output::data(&report::comparison::text(&all))?,
+        Format::Markdown => output::data(&report::comparison::page(&all, &command(name)))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn command(scenario: &str) -> String {
+    format!("flopcast project --scenario {scenario} --format markdown")
 }

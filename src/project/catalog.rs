@@ -1,5 +1,6 @@
 //! What is built in, and what a user's file adds to it: one form for both.
 
+use super::comparison::Comparison;
 use super::constants::ConstantsFile;
 use super::scenario::Scenario;
 use crate::cluster::{Accelerator, AllReduce, Cluster, FabricKind, Node, Operations, Price, Site, Surface};
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The built-in files; what they hold is checked by a test.
-pub(super) const BUILT_IN: [(&str, &str); 10] = [
+pub(super) const BUILT_IN: [(&str, &str); 11] = [
     ("data/sources.toml", include_str!("../../data/sources.toml")),
     ("data/accelerators.toml", include_str!("../../data/accelerators.toml")),
     ("data/variants.toml", include_str!("../../data/variants.toml")),
@@ -22,6 +23,7 @@ pub(super) const BUILT_IN: [(&str, &str); 10] = [
     ("data/operations.toml", include_str!("../../data/operations.toml")),
     ("data/jobs.toml", include_str!("../../data/jobs.toml")),
     ("data/scenarios.toml", include_str!("../../data/scenarios.toml")),
+    ("data/comparisons.toml", include_str!("../../data/comparisons.toml")),
 ];
 const CONSTANTS: (&str, &str) = ("data/constants.toml", include_str!("../../data/constants.toml"));
 
@@ -54,6 +56,7 @@ pub(super) struct File {
     price: BTreeMap<String, Price>,
     job: BTreeMap<String, Transformer>,
     scenario: BTreeMap<String, Scenario>,
+    comparison: BTreeMap<String, Comparison>,
 }
 
 #[derive(Deserialize)]
@@ -89,6 +92,8 @@ pub struct Catalog {
     pub jobs: BTreeMap<String, Transformer>,
     /// Scenarios.
     pub scenarios: BTreeMap<String, Scenario>,
+    /// Scenarios side by side.
+    pub comparisons: BTreeMap<String, Comparison>,
     /// Constants of the model.
     pub constants: ConstantsFile,
 }
@@ -110,6 +115,7 @@ impl Catalog {
             prices: BTreeMap::new(),
             jobs: BTreeMap::new(),
             scenarios: BTreeMap::new(),
+            comparisons: BTreeMap::new(),
             constants: constants.constants,
         };
         for (name, text) in BUILT_IN {
@@ -157,6 +163,7 @@ impl Catalog {
         self.prices.extend(file.price);
         self.jobs.extend(file.job);
         self.scenarios.extend(file.scenario);
+        self.comparisons.extend(file.comparison);
     }
 
     /// The accelerator of that name.
@@ -240,6 +247,11 @@ impl Catalog {
         let all = toml::Table::try_from(&self.constants).or_failed("constants")?;
         let all: BTreeMap<String, toml::Value> = all.into_iter().collect();
         find("constant", &all, name).cloned()
+    }
+
+    /// The comparison of that name.
+    pub fn comparison(&self, name: &str) -> Result<&Comparison> {
+        find("comparison", &self.comparisons, name)
     }
 
     /// The scenario of that name.

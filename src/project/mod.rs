@@ -2,6 +2,7 @@
 //! of each and what it rests on.
 
 mod catalog;
+pub mod comparison;
 mod constants;
 mod equivalents;
 pub mod how_many;

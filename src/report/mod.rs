@@ -2,6 +2,7 @@
 
 pub mod ab;
 pub mod compare;
+pub mod comparison;
 #[cfg(feature = "gpu")]
 pub mod devices;
 pub mod doctor;

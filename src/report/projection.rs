@@ -362,6 +362,15 @@ pub fn scenarios(catalog: &Catalog) -> String {
     table.text()
 }
 
+/// The comparisons in a table.
+pub fn comparisons(catalog: &Catalog) -> String {
+    let mut table = Table::new(&["name", "title", "scenarios", ">money"]);
+    for (name, c) in &catalog.comparisons {
+        table.row([name.clone(), c.title.clone(), c.scenarios.join(", "), c.money.as_ref().map_or("–".into(), value)]);
+    }
+    table.text()
+}
+
 /// The boxes in a table.
 pub fn nodes(catalog: &Catalog) -> String {
     let mut table = Table::new(&["name", ">accelerators", ">scale-up domain", ">scale-out", "rests on", "source"]);

@@ -264,6 +264,8 @@ impl Scaled {
             }
             before = Some((count, bound));
             if let Some(seen) = here {
+                // Looking for a takeover has left it at another count.
+                self.resize(count)?;
                 match run(&self.catalog, &self.name, None, &Options::default()) {
                     Ok(projection) => {
                         let first = points.first().map(|p: &Point| (p.count, p.quantities["useful_flop_per_s"].value));

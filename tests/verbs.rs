@@ -1,0 +1,112 @@
+//! The verbs that ask about a forecast, as a user meets them: bad input, files, and what they print.
+#![cfg(feature = "cli")]
+
+mod support;
+
+use support::{flopcast, folder, run};
+
+const SMALL: &str = "xai-12k-h100-redirected";
+
+#[test]
+fn unusable_arguments_are_exit_2_and_say_what_would_do() {
+    for (args, part) in [
+        (&["project", "--what-if", "nics=2x"][..], "memory_bandwidth"),
+        (&["project", "--what-if", "nic"], "`KEY=VALUE`"),
+        (&["project", "--what-if", "nic=fast"], "neither a factor nor a number"),
+        (&["project", "--what-if", "nic=nan"], "neither a factor nor a number"),
+        (&["project", "--what-if", "nic=1e300x"], "neither a factor nor a number"),
+        (&["project", "--what-if", "precision=fp5"], "fp8"),
+        (&["project", "--what-if", "restart=-1s"], "negative"),
+        (&["project", "--what-if", "cap=1kW"], "switch on no box"),
+        (&["project", "--what-if", "cap=2x"], "give a number with a unit"),
+        (&["project", "--cluster", "nowhere"], "unknown cluster `nowhere`"),
+        (&["project", "--job", "grok-9"], "unknown job `grok-9`"),
+        (&["explain", "speed"], "run_days"),
+        (&["explain", "slower_part_cost", "--scenario", SMALL], "it has "),
+        (&["explain"], "QUANTITY"),
+        (&["scale", "--from", "0"], "counts from 0"),
+        (&["scale", "--from", "9", "--to", "8"], "ascending"),
+        (&["scale", "--to", "1e6"], "1e6"),
+        (&["scale", "--weak", "--strong"], "--strong"),
+        (&["scale", "--critical-batch", "20"], "`Mtoken`"),
+        (&["scale", "--finish-within", "soon"], "no number with a unit"),
+        (&["scale", "--finish-within", "0s"], "no time at all"),
+        (&["scale", "--scenario", "nothing"], "unknown scenario"),
+        (&["new", "planet", "x"], "cluster, job, scenario"),
+        (&["new", "job", "a b"], "is no name"),
+        (&["new", "projection", "x"], "not by hand"),
+        (&["new", "job", "x", "--like", "grok-9"], "grok-9"),
+        (&["new", "job", "x", "--force"], "--out"),
+        (&["schema", "planet"], "measurement"),
+        (&["equivalents"], "--calibration"),
+        (&["equivalents", "--calibration", "/not/there.json"], "/not/there.json"),
+    ] {
+        run(&mut flopcast(args)).refused(2, part);
+    }
+}
+
+#[test]
+fn a_deadline_that_no_count_meets_is_refused_with_the_bound_that_forbids() {
+    run(&mut flopcast(&["scale", "--scenario", SMALL, "--to", "100000", "--finish-within", "1h"]))
+        .refused(2, "forbids less");
+    let ended = run(&mut flopcast(&["scale", "--scenario", SMALL, "--finish-within", "60day", "--format", "json"]));
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert!(ended.json()["run_days"].as_f64().unwrap() <= 60.0);
+}
+
+#[test]
+fn a_what_if_prints_a_row_each_and_json_with_the_base() {
+    let args = ["project", "--scenario", SMALL, "--what-if", "nic=2x", "--what-if", "failures=0.5x,restart=60s"];
+    let text = run(&mut flopcast(&args));
+    assert_eq!(text.code, Some(0), "{text:#?}");
+    assert!(text.stdout.contains("nic=2x") && text.stdout.contains("failures=0.5x,restart=60s"), "{text:#?}");
+    let json = run(flopcast(&args).args(["--format", "json"])).json();
+    assert_eq!(json["schema"], "flopcast.what-if/1");
+    assert_eq!(json["base"]["scenario"], SMALL);
+    assert_eq!(json["changes"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_tree_reaches_its_citations() {
+    let text = run(&mut flopcast(&["explain", "goodput", "--scenario", SMALL]));
+    assert_eq!(text.code, Some(0), "{text:#?}");
+    for part in ["goodput = ", "failure_rate = ", "kokolis", "sources:"] {
+        assert!(text.stdout.contains(part), "{part}: {text:#?}");
+    }
+    let json = run(&mut flopcast(&["explain", "goodput", "--scenario", SMALL, "--format", "json"])).json();
+    assert_eq!(json["name"], "goodput");
+    assert!(!json["children"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn a_new_file_runs_as_it_is_and_is_not_overwritten() {
+    let folder = folder("new");
+    for (kind, flag) in [("scenario", "--scenario"), ("cluster", "--cluster"), ("job", "--job")] {
+        let file = folder.join(format!("{kind}.toml"));
+        let write = |extra: &[&str]| run(flopcast(&["new", kind, "mine", "--out"]).arg(&file).args(extra));
+        assert_eq!(write(&[]).code, Some(0));
+        write(&[]).refused(2, "--force");
+        assert_eq!(write(&["--force"]).code, Some(0));
+        let schema = folder.join(format!("flopcast.{kind}.schema.json"));
+        assert!(std::fs::read_to_string(schema).unwrap().contains("$schema"));
+        let mut forecast = flopcast(&["project", "--format", "json"]);
+        if kind != "scenario" {
+            forecast.args(["--scenario", SMALL]);
+        }
+        let ended = run(forecast.arg(flag).arg(&file));
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+    }
+    run(flopcast(&["new", "job", "x", "--out"]).arg(folder.join("not there").join("x.toml")))
+        .refused(2, "cannot be written");
+    run(flopcast(&["project", "--cluster"]).arg(folder.join("job.toml"))).refused(2, "no `[cluster.NAME]`");
+}
+
+#[test]
+fn a_scaling_curve_has_a_csv_row_per_count_and_a_share_per_bound() {
+    let args = ["scale", "--scenario", SMALL, "--from", "8192", "--to", "65536", "--format", "csv"];
+    let ended = run(&mut flopcast(&args));
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let lines: Vec<_> = ended.stdout.lines().collect();
+    assert_eq!(lines.len(), 1 + 5, "powers of two and the scenario's own count: {lines:#?}");
+    assert!(lines[0].contains("share_network") && lines[0].contains("run_days_p95"));
+}

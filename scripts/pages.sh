@@ -6,9 +6,15 @@ cd "$(dirname "$0")/.."
 for kind in cluster job scenario projection measurement calibration; do
     "$flopcast" schema "$kind" > "data/schema/flopcast.$kind.schema.json"
 done
+{
+    printf '# Scenarios\n\nWhat the announced clusters would do, as forecast. Each page is made by the command that stands in it;\n'
+    printf '`make pages` makes them all, and a test fails where one is out of date.\n\n'
+} > docs/scenarios/README.md.new
 for page in docs/scenarios/*.md; do
     name=$(basename "$page" .md)
     [ "$name" = README ] && continue
     "$flopcast" project --scenario "$name" --format markdown > "$page.new"
     mv "$page.new" "$page"
+    printf -- '- [%s](%s.md)\n' "$(sed -n '1s/^# //p' "$page")" "$name" >> docs/scenarios/README.md.new
 done
+mv docs/scenarios/README.md.new docs/scenarios/README.md

@@ -110,3 +110,33 @@ fn a_scaling_curve_has_a_csv_row_per_count_and_a_share_per_bound() {
     assert_eq!(lines.len(), 1 + 5, "powers of two and the scenario's own count: {lines:#?}");
     assert!(lines[0].contains("share_network") && lines[0].contains("run_days_p95"));
 }
+
+#[test]
+fn every_scenario_page_is_what_its_command_prints_today() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/scenarios");
+    let mut pages = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        if name == "README" {
+            continue;
+        }
+        pages += 1;
+        let ended = run(&mut flopcast(&["project", "--scenario", &name, "--format", "markdown"]));
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        let committed = std::fs::read_to_string(&path).unwrap();
+        let differs = committed.lines().zip(ended.stdout.lines()).find(|(a, b)| a != b);
+        assert!(committed == ended.stdout, "`{name}` is out of date, `make pages` makes it anew: {differs:?}");
+    }
+    assert!(pages >= 10, "{pages} pages");
+}
+
+#[test]
+fn a_comparison_is_asked_for_by_its_name_and_takes_no_what_if() {
+    let ended = run(&mut flopcast(&["project", "--scenario", "six-billion-dollars", "--format", "json"]));
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert_eq!(ended.json()["schema"], "flopcast.comparison/1");
+    run(&mut flopcast(&["project", "--scenario", "rubin", "--what-if", "nic=2x"]))
+        .refused(2, "comparison of scenarios");
+    run(&mut flopcast(&["scale", "--scenario", "rubin"])).refused(2, "unknown scenario");
+}

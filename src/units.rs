@@ -105,10 +105,17 @@ pub fn to_base<D: Dimension>(value: f64, unit: &str) -> Result<f64, String> {
 
 /// A number with its unit as it is typed, `800 Gbit/s` or `1h`, in base units of `D`.
 pub fn parse<D: Dimension>(text: &str) -> Result<f64, String> {
+    let (number, unit) = split(text).ok_or_else(|| format!("`{}` is no number with a unit", text.trim()))?;
+    to_base::<D>(number, unit)
+}
+
+/// A number and what is written behind it: `1_000e3 Gbit/s`. `None` where it does not begin with a number.
+pub fn split(text: &str) -> Option<(f64, &str)> {
     let text = text.trim();
-    let end = text.find(|c: char| !(c.is_ascii_digit() || "+-._".contains(c))).unwrap_or(text.len());
-    let number = text[..end].replace('_', "").parse().map_err(|_| format!("`{text}` is no number with a unit"))?;
-    to_base::<D>(number, text[end..].trim())
+    // The longest beginning that is a number; `nan` and `inf` begin with a letter and are none.
+    let ends = (1..=text.len()).rev().filter(|end| text.is_char_boundary(*end));
+    let number = |end: usize| text[..end].replace('_', "").parse::<f64>().ok().map(|x| (x, text[end..].trim()));
+    text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)).then(|| ends.clone().find_map(number))?
 }
 
 #[cfg(test)]
@@ -119,6 +126,19 @@ mod tests {
     fn a_unit_of_another_kind_is_refused_and_the_right_ones_are_named() {
         let error = to_base::<Bandwidth>(80.0, "GB").unwrap_err();
         assert!(error.contains("`GB` is not a bandwidth") && error.contains("`GB/s`"), "{error}");
+    }
+
+    #[test]
+    fn a_number_ends_where_its_unit_begins() {
+        assert_eq!(split("1_000e3 Gbit/s"), Some((1e6, "Gbit/s")));
+        assert_eq!(split("2x"), Some((2.0, "x")));
+        assert_eq!(split("-1s"), Some((-1.0, "s")));
+        assert_eq!(split("1e300x"), Some((1e300, "x")));
+        for none in ["", "x", "nan", "inf", "-", "é", "2é"] {
+            assert_eq!(split(none).map(|(x, _)| x), (none == "2é").then_some(2.0), "{none}");
+        }
+        assert_eq!(parse::<Time>("1.5h"), Ok(5400.0));
+        assert!(parse::<Time>("-inf s").is_err());
     }
 
     #[test]

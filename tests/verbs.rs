@@ -14,7 +14,7 @@ fn unusable_arguments_are_exit_2_and_say_what_would_do() {
         (&["project", "--what-if", "nic"], "`KEY=VALUE`"),
         (&["project", "--what-if", "nic=fast"], "neither a factor nor a number"),
         (&["project", "--what-if", "nic=nan"], "neither a factor nor a number"),
-        (&["project", "--what-if", "nic=1e300x"], "neither a factor nor a number"),
+        (&["project", "--what-if", "nic=1e300x"], "not from 0.001 to 1000"),
         (&["project", "--what-if", "precision=fp5"], "fp8"),
         (&["project", "--what-if", "restart=-1s"], "negative"),
         (&["project", "--what-if", "cap=1kW"], "switch on no box"),

@@ -51,7 +51,7 @@ pub struct Transformer {
     pub title: String,
     /// Layers.
     pub layers: u32,
-    /// h.
+    /// Width of the hidden state, h.
     pub hidden: u32,
     /// Query heads.
     pub heads: u32,

@@ -11,7 +11,7 @@ use crate::project::scaling::grow;
 use crate::project::scenario::Forecast;
 use crate::provenance::Tier;
 use crate::sourced::{Spread, Stamp, Value};
-use crate::units::{Dimension, to_base};
+use crate::units::{Dimension, split, to_base};
 use std::fmt;
 use std::str::FromStr;
 
@@ -138,15 +138,13 @@ impl FromStr for Change {
         if key == Key::Precision {
             return Ok(Change { key, amount: Amount::Format(value.parse()?) });
         }
-        let end = value.find(|c: char| !(c.is_ascii_digit() || "+-._".contains(c))).unwrap_or(value.len());
         let bad = || Error::usage(format!("`{name}`: `{value}` is neither a factor nor a number")).hint(keys());
-        let number: f64 = value[..end].replace('_', "").parse().map_err(|_| bad())?;
-        let unit = value[end..].trim();
+        let (number, unit) = split(value).ok_or_else(bad)?;
         if unit != "x" {
             return Ok(Change { key, amount: Amount::Absolute(number, unit.into()) });
         }
         if !(number.is_finite() && (1e-3..=1e3).contains(&number)) {
-            return Err(Error::usage(format!("`{name}`: a factor of {number} is not from 0.001 to 1000")));
+            return Err(Error::usage(format!("`{name}`: `{value}` is a factor that is not from 0.001 to 1000")));
         }
         Ok(Change { key, amount: Amount::Factor(number) })
     }

@@ -2,7 +2,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use flopcast::cluster::Format;
-use flopcast::project::{Asked, Catalog, Options, Place, Target, run};
+use flopcast::project::{Asked, Catalog, Options, Place, Rules, Space, Target, run};
 use std::hint::black_box;
 
 fn search(c: &mut Criterion) {
@@ -13,14 +13,15 @@ fn search(c: &mut Criterion) {
         format: Format::Bf16,
         sequence: None,
         batch: Some(2048),
+        rules: Rules::free(Space::Full),
     };
     let asked = Asked::new(&catalog, &target).expect("a target that can be");
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("one thread");
-    let strategies = asked.search(&catalog).strategies;
+    let strategies = asked.search(&catalog, &|_| {}).strategies;
     let mut group = c.benchmark_group("search");
     group.sample_size(10).throughput(Throughput::Elements(strategies));
     group.bench_function("gpt-3-175b on 4096 a100, one thread", |b| {
-        b.iter(|| black_box(pool.install(|| asked.search(&catalog))));
+        b.iter(|| black_box(pool.install(|| asked.search(&catalog, &|_| {}))));
     });
     group.finish();
 }

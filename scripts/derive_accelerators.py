@@ -27,6 +27,14 @@ LIKE = {"a100-sxm-40gb": "a100", "a100-pcie-80gb": "a100", "h100-pcie-80gb": "h1
         "gh200": "h100"}
 ALIASES = {"gb200": ["GB200-NVL72"], "gb300": ["GB300-NVL72"], "h100": ["H100"], "a100": ["A100", "A100 (up to one 8-GPU server)"]}
 
+# The box that each is usually sold in (data/fabrics.toml).
+NODES = {"a100": "hgx-a100", "a100-sxm-40gb": "hgx-a100", "a100-pcie-80gb": "a100-pcie", "h100": "hgx-h100",
+         "h100-pcie-80gb": "h100-pcie", "h800-sxm-80gb": "hgx-h100", "h200": "hgx-h100", "gh200": "gh200-quad",
+         "b200": "hgx-b200", "b300": "hgx-b300", "gb200": "nvl72", "gb300": "nvl72-cx8", "rubin": "vera-rubin-nvl72",
+         "l40s": "l40s", "mi250x": "mi250x-node", "mi250": "mi250x-node", "mi300a": "mi300a-node", "mi300x": "mi300x",
+         "mi325x": "mi300x", "mi350x": "mi350x", "mi355x": "mi350x", "mi455x": "mi455x", "gaudi2": "gaudi2",
+         "gaudi3": "gaudi3", "pvc-max-1550": "pvc-6", "trainium2": "trainium2"}
+
 def slug(device):
     return NAMES.get(device) or re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-")
 
@@ -80,6 +88,10 @@ for row in csv.DictReader(open(devices)):
     print("aliases = [" + ", ".join(f'"{n}"' for n in names) + "]")
     if name in LIKE:
         print(f'surface = "{LIKE[name]}"')
+    node = NODES.get(name) or (name if name.startswith("tpu") else "workstation")
+    print(f'node = "{node}"')
+    if row["intra_link"]:
+        print(f'link = "{row["intra_link"]}"')
     print(f'memory = {{ value = {float(row["mem_gb"])}, unit = "GB"{extra("mem_gb")} }}')
     print(f'memory_bandwidth = {{ value = {float(row["mem_tb_s"])}, unit = "TB/s"{extra("mem_tb_s")} }}')
     if row["intra_gbytes_s_per_dir"]:

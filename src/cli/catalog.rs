@@ -34,6 +34,8 @@ enum What {
     Sites,
     /// Prices, by accelerator.
     Prices,
+    /// Linpack as the TOP500 lists it.
+    Linpacks,
     /// The uncertain constants of the model.
     Constants,
     /// The documents behind all figures.
@@ -79,6 +81,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
         What::Nodes => show!("node", c.nodes, |n: &str| c.node(n), projection::nodes(&c)),
         What::Fabrics => show!("fabric", c.fabrics, |n: &str| c.fabric(n), projection::fabrics(&c)),
+        What::Linpacks => show!("linpack", c.linpacks, |n: &str| c.linpack(n), projection::linpacks(&c)),
         What::AllReduces => {
             show!("all_reduce", c.all_reduces, |n: &str| c.all_reduce(n), projection::all_reduces(&c));
         }

@@ -17,9 +17,9 @@ impl Counting {
         Counting { bar: bar.with_message(what) }
     }
 
-    /// One more is done.
-    pub fn step(&mut self) {
-        self.bar.inc(1);
+    /// So many more are done.
+    pub fn steps(&self, more: u64) {
+        self.bar.inc(more);
     }
 
     /// All is done: leaves the terminal as it was.

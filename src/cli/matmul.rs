@@ -1,22 +1,29 @@
-//! `flopcast matmul`: one giant matrix product over a whole cluster.
+//! `flopcast matmul`: one giant matrix product over a whole cluster, and Linpack.
 
 use super::output::{self, Format};
 use crate::error::Result;
-use crate::project::{Catalog, giant_matmul};
+use crate::project::{Catalog, giant_matmul, linpacks};
 use crate::report::matmul;
 use std::process::ExitCode;
 
 /// Forecast one matrix product that fills the memory of a whole cluster.
 ///
 /// SUMMA by closed form at the best rates that others measured, nothing lost to stragglers: a ceiling,
-/// with the smallest size that is bound by compute and the least that any algorithm must move.
+/// with the smallest size that is bound by compute and the least that any algorithm must move. With
+/// `--top500`: Linpack's closed form against the runs that the TOP500 lists, each predicted with the
+/// share of the peak that fits the others.
+///
+/// Exit codes: 0 done; 2 an unknown cluster, or a format without a known peak.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  flopcast matmul --cluster xai-300k-b200\n  \
-    flopcast matmul --cluster eagle --precision fp8 --format json")]
+    flopcast matmul --cluster eagle --precision fp8 --format json\n  flopcast matmul --top500")]
 pub struct Args {
     /// Name of a cluster.
-    #[arg(long)]
-    cluster: String,
+    #[arg(long, required_unless_present = "top500")]
+    cluster: Option<String>,
+    /// Predict the published runs of Linpack instead.
+    #[arg(long, conflicts_with_all = ["cluster", "precision"])]
+    top500: bool,
     /// Number format of the operands.
     #[arg(long, default_value = "bf16")]
     precision: String,
@@ -27,10 +34,16 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     let catalog = Catalog::built_in()?;
-    let result = giant_matmul(&catalog, &args.cluster, args.precision.parse()?)?;
-    match args.format {
-        Format::Json => output::json(&result)?,
-        Format::Text => output::data(&matmul::text(&result))?,
+    match (&args.cluster, args.format) {
+        (None, Format::Json) => output::json(&linpacks(&catalog)?)?,
+        (None, Format::Text) => output::data(&matmul::linpack(&linpacks(&catalog)?))?,
+        (Some(cluster), format) => {
+            let result = giant_matmul(&catalog, cluster, args.precision.parse()?)?;
+            match format {
+                Format::Json => output::json(&result)?,
+                Format::Text => output::data(&matmul::text(&result))?,
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -96,9 +96,9 @@ fn counted(
     lines: impl Iterator<Item = Result<Line>>,
     mut each: impl FnMut(&Row) -> Result<()>,
 ) -> Result<Figures> {
-    let mut count = Counting::new("rows");
+    let count = Counting::new("rows");
     let figures = validate(catalog, lines, |row| {
-        count.step();
+        count.steps(1);
         each(row)
     });
     count.finish();

@@ -81,6 +81,12 @@ pub struct Accelerator {
     /// Name of the accelerator whose [`Surface`] it shares, where it is not its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub surface: Option<String>,
+    /// The box that it usually comes in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// What joins it to others of its box: the link's name and generation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
     /// Sustained rate over that of the surface: a power cap, a slower clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub derate: Option<Value<Ratio>>,

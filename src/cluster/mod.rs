@@ -14,4 +14,4 @@ pub use collective::{Fabric, Link};
 pub use cost::Price;
 pub use failures::Operations;
 pub use power::Site;
-pub use site::{BOX, Cluster, FabricKind, Half, Node};
+pub use site::{BOX, Cluster, FabricKind, Half, Linpack, Node};

@@ -1,7 +1,7 @@
 //! Nodes, fabrics and named clusters as data.
 
 use crate::sourced::{Stamp, Value};
-use crate::units::{Accelerators, Bandwidth, Power, Ratio, Time};
+use crate::units::{Accelerators, Bandwidth, FlopRate, Power, Ratio, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -20,6 +20,9 @@ pub struct Node {
     pub scale_up_domain: Value<Accelerators>,
     /// Scale-out bandwidth per accelerator and direction.
     pub scale_out: Value<Bandwidth>,
+    /// The network that it is usually on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fabric: Option<String>,
     /// Rated power of the box.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub power: Option<Value<Power>>,
@@ -84,6 +87,28 @@ pub struct Cluster {
     /// Parts of it that differ; absent where all of it is alike.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub half: BTreeMap<String, Half>,
+    /// Source of what has none of its own.
+    pub provenance: Stamp,
+}
+
+/// A published run of High-Performance Linpack.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Linpack {
+    /// What the list calls the machine.
+    pub title: String,
+    /// Name of an accelerator.
+    pub accelerator: String,
+    /// Name of a node.
+    pub node: String,
+    /// Name of a fabric.
+    pub fabric: String,
+    /// How many.
+    pub accelerators: Value<Accelerators>,
+    /// Rate that was reached, in 64 bits.
+    pub rmax: Value<FlopRate>,
+    /// Peak as the list states it.
+    pub rpeak: Value<FlopRate>,
     /// Source of what has none of its own.
     pub provenance: Stamp,
 }

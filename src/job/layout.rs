@@ -19,6 +19,9 @@ pub enum Recompute {
     Full,
 }
 
+/// Most that a batch may be rounded by so that the replicas divide it: 1 % of its sequences.
+pub const BATCH_ROUNDING: f64 = 0.01;
+
 /// Degrees of parallelism and what goes with them. Expert parallel ranks are those of the other
 /// axes over again, so accelerators = tensor · pipeline · data · context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -79,6 +82,12 @@ impl Layout {
         run.batch / (f64::from(self.data) * f64::from(self.micro_batch))
     }
 
+    /// The batch rounded to what the replicas divide: the nearest multiple of data · micro_batch.
+    pub fn rounded_batch(&self, run: &Run) -> f64 {
+        let per_step = f64::from(self.data) * f64::from(self.micro_batch);
+        per_step * (run.batch / per_step).round().max(1.0)
+    }
+
     /// Refuses what cannot run: which field, and why.
     pub fn check(&self, job: &Transformer, run: &Run) -> Result<()> {
         let fail = |field: &str, why: String| Err(Error::usage(format!("layout `{self}`: `{field}`: {why}")));
@@ -124,11 +133,21 @@ impl Layout {
             );
         }
         let per_step = f64::from(self.data) * f64::from(self.micro_batch);
-        if run.batch < per_step {
-            return fail("data", format!("{per_step} sequences at once, but the batch has {}", run.batch));
-        }
-        if run.batch % per_step != 0.0 {
-            return fail("data", format!("data · micro_batch = {per_step} does not divide the batch of {}", run.batch));
+        let rounding = self.rounded_batch(run) / run.batch - 1.0;
+        // A rounding of 1 % itself is one, whatever the last bit of its quotient.
+        if rounding.abs() > BATCH_ROUNDING * (1.0 + 1e-9) {
+            if run.batch < per_step {
+                return fail("data", format!("{per_step} sequences at once, but the batch has {}", run.batch));
+            }
+            return fail(
+                "data",
+                format!(
+                    "data · micro_batch = {per_step} does not divide the batch of {}, and the nearest multiple is {:.1} % \
+                     off",
+                    run.batch,
+                    100.0 * rounding
+                ),
+            );
         }
         if run.sequence < f64::from(self.context) {
             return fail("context", format!("{} ranks for {} tokens", self.context, run.sequence));

@@ -3,7 +3,7 @@
 use super::comparison::Comparison;
 use super::constants::ConstantsFile;
 use super::scenario::Scenario;
-use crate::cluster::{Accelerator, AllReduce, Cluster, FabricKind, Node, Operations, Price, Site, Surface};
+use crate::cluster::{Accelerator, AllReduce, Cluster, FabricKind, Linpack, Node, Operations, Price, Site, Surface};
 use crate::error::{Context, Error, Result};
 use crate::job::Transformer;
 use crate::sourced::read;
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The built-in files; what they hold is checked by a test.
-pub(super) const BUILT_IN: [(&str, &str); 11] = [
+pub(super) const BUILT_IN: [(&str, &str); 12] = [
     ("data/sources.toml", include_str!("../../data/sources.toml")),
     ("data/accelerators.toml", include_str!("../../data/accelerators.toml")),
     ("data/variants.toml", include_str!("../../data/variants.toml")),
@@ -21,6 +21,7 @@ pub(super) const BUILT_IN: [(&str, &str); 11] = [
     ("data/fabrics.toml", include_str!("../../data/fabrics.toml")),
     ("data/clusters.toml", include_str!("../../data/clusters.toml")),
     ("data/operations.toml", include_str!("../../data/operations.toml")),
+    ("data/top500.toml", include_str!("../../data/top500.toml")),
     ("data/jobs.toml", include_str!("../../data/jobs.toml")),
     ("data/scenarios.toml", include_str!("../../data/scenarios.toml")),
     ("data/comparisons.toml", include_str!("../../data/comparisons.toml")),
@@ -54,6 +55,7 @@ pub(super) struct File {
     operations: BTreeMap<String, Operations>,
     site: BTreeMap<String, Site>,
     price: BTreeMap<String, Price>,
+    linpack: BTreeMap<String, Linpack>,
     job: BTreeMap<String, Transformer>,
     scenario: BTreeMap<String, Scenario>,
     comparison: BTreeMap<String, Comparison>,
@@ -88,6 +90,8 @@ pub struct Catalog {
     pub sites: BTreeMap<String, Site>,
     /// Prices, by accelerator.
     pub prices: BTreeMap<String, Price>,
+    /// Published runs of Linpack.
+    pub linpacks: BTreeMap<String, Linpack>,
     /// Jobs.
     pub jobs: BTreeMap<String, Transformer>,
     /// Scenarios.
@@ -113,6 +117,7 @@ impl Catalog {
             operations: BTreeMap::new(),
             sites: BTreeMap::new(),
             prices: BTreeMap::new(),
+            linpacks: BTreeMap::new(),
             jobs: BTreeMap::new(),
             scenarios: BTreeMap::new(),
             comparisons: BTreeMap::new(),
@@ -161,6 +166,7 @@ impl Catalog {
         self.operations.extend(file.operations);
         self.sites.extend(file.site);
         self.prices.extend(file.price);
+        self.linpacks.extend(file.linpack);
         self.jobs.extend(file.job);
         self.scenarios.extend(file.scenario);
         self.comparisons.extend(file.comparison);
@@ -230,6 +236,11 @@ impl Catalog {
     pub fn price(&self, name: &str) -> Option<&Price> {
         let shared = self.accelerators.get(name).and_then(|a| a.surface.as_deref());
         self.prices.get(name).or_else(|| self.prices.get(shared?))
+    }
+
+    /// The published Linpack of that name.
+    pub fn linpack(&self, name: &str) -> Result<&Linpack> {
+        find("linpack", &self.linpacks, name)
     }
 
     /// The job of that name.
@@ -337,6 +348,16 @@ mod tests {
             catalog.node(&cluster.node).map_err(|e| e.context(name)).unwrap();
             catalog.fabric(&cluster.fabric).map_err(|e| e.context(name)).unwrap();
         }
+        for run in catalog.linpacks.values() {
+            catalog.accelerator(&run.accelerator).unwrap();
+            catalog.node(&run.node).unwrap();
+            catalog.fabric(&run.fabric).unwrap();
+        }
+        for (name, accelerator) in &catalog.accelerators {
+            let node = accelerator.node.as_deref().unwrap_or_else(|| panic!("`{name}` has no box"));
+            let fabric = catalog.node(node).unwrap().fabric.as_deref();
+            catalog.fabric(fabric.unwrap_or_else(|| panic!("`{node}` has no network"))).unwrap();
+        }
     }
 
     #[test]
@@ -389,6 +410,14 @@ mod tests {
             ("qwen3-30b-a3b", 30.5),
             ("qwen3-235b-a22b", 235.0),
             ("gpt-oss-120b", 116.8),
+            ("gpt-oss-20b", 20.9),
+            ("mixtral-8x22b", 140.6),
+            ("llama-2-7b", 6.74),
+            ("llama-2-70b", 68.98),
+            ("bloom-176b", 176.0),
+            ("gpt-1t", 1008.0),
+            ("mpt-30b", 29.97),
+            ("nemotron-4-15b", 15.6),
             ("nemotron-4-340b", 340.0),
         ] {
             let got = catalog.job(name).unwrap().params() / 1e9;

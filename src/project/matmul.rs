@@ -105,10 +105,17 @@ pub fn giant_matmul(catalog: &Catalog, cluster: &str, format: Format) -> Result<
 /// 2N³/(3PQ)·γ + β·N²(3P+Q)/(2PQ) + α·N((NB+1)·log₂P + P)/NB, with γ seconds per flop, β seconds per
 /// element moved, α seconds per message (<https://www.netlib.org/benchmark/hpl/scalability.html>).
 pub fn linpack_seconds(n: f64, grid: (f64, f64), block: f64, gamma: f64, beta: f64, alpha: f64) -> f64 {
+    let (compute, communication) = linpack_terms(n, grid, block, gamma, beta, alpha);
+    compute + communication
+}
+
+/// [`linpack_seconds`] as its two parts: flop, and what is moved.
+pub fn linpack_terms(n: f64, grid: (f64, f64), block: f64, gamma: f64, beta: f64, alpha: f64) -> (f64, f64) {
     let (p, q) = grid;
-    2.0 * n.powi(3) / (3.0 * p * q) * gamma
-        + beta * n * n * (3.0 * p + q) / (2.0 * p * q)
-        + alpha * n * ((block + 1.0) * p.log2() + p) / block
+    (
+        2.0 * n.powi(3) / (3.0 * p * q) * gamma,
+        beta * n * n * (3.0 * p + q) / (2.0 * p * q) + alpha * n * ((block + 1.0) * p.log2() + p) / block,
+    )
 }
 
 #[cfg(test)]

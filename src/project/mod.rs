@@ -6,6 +6,7 @@ pub mod comparison;
 mod constants;
 mod equivalents;
 pub mod how_many;
+mod linpack;
 mod machine;
 mod matmul;
 mod plan;
@@ -24,6 +25,7 @@ pub mod what_if;
 pub use catalog::{Catalog, Source};
 pub use constants::{Constants, ConstantsFile};
 pub use equivalents::{Equivalent, Equivalents};
+pub use linpack::{LinpackRow, Linpacks, linpacks};
 pub use machine::Machine;
 pub use matmul::{GiantMatmul, giant_matmul, linpack_seconds};
 pub use plan::{Asked, Choice, Place, Plan, Ranged, Robust, Target, plan};
@@ -31,7 +33,7 @@ pub use projection::{
     Assumption, Options, Projection, Quantity, Samples, Sensitivity, Simulation, SourceRef, Transfer, run, run_sampled,
 };
 pub use scenario::{Forecast, Part, Scenario};
-pub use search::{Candidate, Found, Space, best_layout, search};
+pub use search::{Candidate, Found, Power, Rules, Space, best_layout, search};
 pub use step::{Step, StepModel};
 pub use study::{Input, MeasureNext, Narrowed, Node, NodeKind, Output, Study};
 

@@ -4,11 +4,11 @@ use super::catalog::Catalog;
 use super::constants::Constants;
 use super::machine::Machine;
 use super::sample::{SEED, quantile};
-use super::search::{Candidate, Found, Space, nothing_fits, search};
+use super::search::{Candidate, Found, Power, Rules, nothing_fits, search_counted};
 use super::step::StepModel;
 use crate::cluster::Format;
 use crate::error::{Error, Result};
-use crate::job::{Run, Stack, Transformer};
+use crate::job::{Layout, Run, Stack, Transformer};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -26,6 +26,8 @@ pub struct Target {
     pub format: Format,
     /// Tokens per sequence; the job's own where absent.
     pub sequence: Option<u32>,
+    /// What it may choose from.
+    pub rules: Rules,
     /// Sequences per step; where absent the smallest power of two that gives each accelerator 2,500
     /// tokens, the least that keeps one busy.
     pub batch: Option<u32>,
@@ -36,7 +38,7 @@ pub struct Target {
 pub enum Place {
     /// A named cluster.
     Cluster(String),
-    /// So many of an accelerator, eight to a box (an NVL72 rack where its name says so).
+    /// So many of an accelerator, in the box and on the network that it usually comes in.
     Count(String, u32),
 }
 
@@ -49,15 +51,17 @@ pub struct Ranged {
     pub p5: f64,
     /// 95 % of the draws are below.
     pub p95: f64,
+    /// Unit.
+    pub unit: &'static str,
 }
 
 /// A layout with what it gives.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Choice {
-    /// The layout and its cost at the medians.
-    #[serde(flatten)]
-    pub candidate: Candidate,
-    /// By name: `step_time` s, `mfu` 1, `tokens_per_s`, `memory` bytes.
+    /// The layout.
+    pub layout: Layout,
+    /// By name: `step_time`, `mfu`, `tokens_per_s`, `memory`, `memory_slack`, `energy` per step,
+    /// `accelerators`, `batch`.
     pub quantities: BTreeMap<String, Ranged>,
 }
 
@@ -83,8 +87,8 @@ pub struct Plan {
     pub strategies: u64,
     /// Those that fit.
     pub feasible: u64,
-    /// Layouts passed over by a bound without a look: none, every one is looked at.
-    pub skipped: u64,
+    /// Layouts passed over by a bound without a look: none, every one is looked at. Never in `strategies`.
+    pub skipped_by_bound: u64,
     /// Wall time of the search, filled in by whoever holds a clock.
     pub seconds: f64,
     /// Threads that it ran on.
@@ -93,13 +97,13 @@ pub struct Plan {
     pub strategies_per_s: f64,
     /// The quickest.
     pub best: Choice,
-    /// Those that no other beats in time, memory and accelerator-seconds at once.
+    /// Those that no other beats in time, memory and energy per sequence at once.
     pub pareto: Vec<Candidate>,
     /// The one to take when the constants are not known.
     pub robust: Robust,
-    /// Tokens per sequence and sequences per step.
+    /// Tokens per sequence.
     pub sequence: u32,
-    /// Sequences per step.
+    /// Sequences per step that were asked for; a layout may round them by 1 %.
     pub batch: u32,
     /// What to mind.
     pub warnings: Vec<String>,
@@ -118,6 +122,8 @@ pub struct Asked<'a> {
     job: &'a Transformer,
     run: Run,
     machine: Machine,
+    rules: Rules,
+    power_known: bool,
 }
 
 impl<'a> Asked<'a> {
@@ -131,15 +137,12 @@ impl<'a> Asked<'a> {
                 (c.accelerator.as_str(), c.node.as_str(), c.fabric.as_str(), c.accelerators.value)
             }
             Place::Count(name, count) => {
-                let node = match name.as_str() {
-                    "a100" | "a100-sxm-40gb" => "hgx-a100",
-                    "b200" => "hgx-b200",
-                    "b300" => "hgx-b300",
-                    "gb200" | "gb300" => "nvl72",
-                    "mi300x" => "mi300x",
-                    _ => "hgx-h100",
-                };
-                let fabric = if node == "hgx-a100" { "infiniband-hdr" } else { "infiniband-ndr" };
+                let node = catalog.accelerator(name)?.node.as_deref().ok_or_else(|| {
+                    Error::usage(format!("`{name}`: no box of it is known")).hint("name a cluster instead")
+                })?;
+                let fabric = catalog.node(node)?.fabric.as_deref().ok_or_else(|| {
+                    Error::usage(format!("`{node}`: no network of it is known")).hint("name a cluster instead")
+                })?;
                 (name.as_str(), node, fabric, f64::from(*count))
             }
         };
@@ -160,23 +163,30 @@ impl<'a> Asked<'a> {
             return Err(Error::usage("`--sequence` and `--batch` are whole numbers from 1"));
         }
         let run = Run { sequence: f64::from(sequence), batch: f64::from(batch), stack: Stack::Fused, causal: 0.5 };
-        Ok(Asked { job, run, machine })
+        // A box's own rated power, else its accelerators' times what boxes of H100 and B200 have over theirs.
+        const BOX_OVER_ACCELERATORS: f64 = 1.8;
+        let boxed = node.power.as_ref().map(|p| p.value / node.accelerators.value);
+        let rated = boxed.or(chip.power.as_ref().map(|p| BOX_OVER_ACCELERATORS * p.value));
+        let power = Power { rated: rated.unwrap_or(1.0), ..Power::default() };
+        Ok(Asked { job, run, machine, rules: Rules { power, ..target.rules }, power_known: rated.is_some() })
     }
 
-    /// The search itself, at the medians of the constants: what a clock is to be held to.
-    pub fn search(&self, catalog: &Catalog) -> Found {
-        search(Space::Full, self.job, &self.run, &self.machine, &catalog.constants.medians(), None)
+    /// The search itself, at the medians of the constants: what a clock is to be held to. `done` is
+    /// called for every part that is done, with how many layouts were looked at in it.
+    pub fn search(&self, catalog: &Catalog, done: &(dyn Fn(u64) + Sync)) -> Found {
+        search_counted(&self.rules, self.job, &self.run, &self.machine, &catalog.constants.medians(), None, done)
     }
 
     /// What was found, as a plan. Errors where nothing fits.
     pub fn plan(&self, catalog: &Catalog, found: &Found) -> Result<Plan> {
         let Some(best) = found.quickest.first() else {
             let constants = catalog.constants.medians();
-            return Err(nothing_fits(found, self.job, &self.run, &self.machine, &constants));
+            return Err(nothing_fits(found, &self.rules, self.job, &self.run, &self.machine, &constants));
         };
         let draws = draws(catalog);
         let times = |c: &Candidate| -> Vec<f64> {
-            let model = StepModel::new(self.job, &self.run, &c.layout, &self.machine, None);
+            let run = Run { batch: f64::from(c.batch), ..self.run };
+            let model = StepModel::new(self.job, &run, &c.layout, &self.machine, None);
             draws.iter().map(|d| model.time(&self.machine, d, 1.0).total).collect()
         };
         let all: Vec<Vec<f64>> = found.quickest.iter().map(times).collect();
@@ -185,51 +195,80 @@ impl<'a> Asked<'a> {
             sorted.sort_by(f64::total_cmp);
             (quantile(&sorted, 0.05), quantile(&sorted, 0.95))
         };
-        let robust = (0..all.len()).min_by(|a, b| late(&all[*a]).1.total_cmp(&late(&all[*b]).1)).unwrap_or(0);
-        let quickest: Vec<f64> =
-            (0..draws.len()).map(|i| all.iter().map(|t| t[i]).fold(f64::INFINITY, f64::min)).collect();
+        // Batches differ by their rounding, so layouts are held against each other per sequence.
+        let each = |k: usize| f64::from(found.quickest[k].batch);
+        let latest = |k: &usize| late(&all[*k]).1 / each(*k);
+        let robust = (0..all.len()).min_by(|a, b| latest(a).total_cmp(&latest(b))).unwrap_or(0);
         let mine = &all[robust];
-        let wins = mine.iter().zip(&quickest).filter(|(m, q)| m <= q).count();
-        let regret = mine.iter().zip(&quickest).map(|(m, q)| m / q - 1.0).sum::<f64>() / draws.len() as f64;
+        let least = |i: usize| (0..all.len()).map(|k| all[k][i] / each(k)).fold(f64::INFINITY, f64::min);
+        let over: Vec<f64> = (0..draws.len()).map(|i| mine[i] / each(robust) / least(i) - 1.0).collect();
+        let wins = over.iter().filter(|over| **over <= 0.0).count();
+        let regret = over.iter().sum::<f64>() / draws.len() as f64;
         let choice = |c: &Candidate, times: &[f64]| {
             let (p5, p95) = late(times);
-            let flop = self.job.step_flop(&self.run);
-            let peak = self.machine.peak * c.layout.accelerators() as f64;
-            let tokens = self.run.batch * self.run.sequence;
+            let run = Run { batch: f64::from(c.batch), ..self.run };
+            let flop = self.job.step_flop(&run);
+            let used = c.layout.accelerators() as f64;
+            let peak = self.machine.peak * used;
+            let tokens = run.batch * run.sequence;
             let two = |x: f64| format!("{x:.1e}").parse().unwrap_or(x);
-            let ranged = |value: f64, p5: f64, p95: f64| Ranged { value, p5, p95 };
-            Choice {
-                candidate: *c,
-                quantities: [
-                    ("step_time", ranged(c.step_s, p5, p95)),
-                    ("mfu", ranged(two(flop / c.step_s / peak), two(flop / p95 / peak), two(flop / p5 / peak))),
-                    ("tokens_per_s", ranged(tokens / c.step_s, tokens / p95, tokens / p5)),
-                    ("memory", ranged(c.held_bytes, c.held_bytes, c.held_bytes)),
-                ]
-                .into_iter()
-                .map(|(name, r)| (name.to_string(), r))
-                .collect(),
+            let same = |value: f64, unit| Ranged { value, p5: value, p95: value, unit };
+            // Energy goes with time: what the medians do not say of its phases is not drawn.
+            let energy = |step: f64| c.energy_j * step / c.step_s;
+            let mut quantities = BTreeMap::from([
+                ("step_time", Ranged { value: c.step_s, p5, p95, unit: "s" }),
+                (
+                    "mfu",
+                    Ranged {
+                        value: two(flop / c.step_s / peak),
+                        p5: two(flop / p95 / peak),
+                        p95: two(flop / p5 / peak),
+                        unit: "1",
+                    },
+                ),
+                (
+                    "tokens_per_s",
+                    Ranged { value: tokens / c.step_s, p5: tokens / p95, p95: tokens / p5, unit: "token/s" },
+                ),
+                ("memory", same(c.held_bytes, "B")),
+                ("memory_slack", same(c.slack_bytes, "B")),
+                ("accelerators", same(used, "accelerator")),
+                ("batch", same(run.batch, "sequence")),
+            ]);
+            if self.power_known {
+                quantities.insert("energy", Ranged { value: c.energy_j, p5: energy(p5), p95: energy(p95), unit: "J" });
             }
+            Choice { layout: c.layout, quantities: quantities.into_iter().map(|(n, r)| (n.to_string(), r)).collect() }
         };
         let mut warnings = Vec::new();
         let used = best.layout.accelerators() as f64;
         if used > super::LARGEST_VALIDATED {
             warnings.push(format!(
-                "{used} accelerators in one job: the largest that was ever published used {}",
+                "{used} accelerators in one job: the largest that was ever published used {}; the band is widened \
+                 beyond it",
                 super::LARGEST_VALIDATED
             ));
         }
         if used < self.machine.accelerators {
             warnings.push(format!(
-                "{} accelerators stay idle: the batch does not spread over all",
+                "{} accelerators stay idle: with them it would be slower, or the stages and replicas do not come out",
                 self.machine.accelerators - used
             ));
+        }
+        if best.batch != self.run.batch as u32 {
+            warnings.push(format!(
+                "the batch of {} sequences is rounded to {}, which the replicas divide",
+                self.run.batch, best.batch
+            ));
+        }
+        if !self.power_known {
+            warnings.push("no power of this accelerator is known: energy is left out, and compared as times".into());
         }
         Ok(Plan {
             schema: SCHEMA.into(),
             strategies: found.strategies,
             feasible: found.feasible,
-            skipped: 0,
+            skipped_by_bound: 0,
             seconds: 0.0,
             threads: rayon::current_num_threads(),
             strategies_per_s: 0.0,
@@ -250,7 +289,7 @@ impl<'a> Asked<'a> {
 /// Looks a target up, searches and makes the plan; the clock stays with the caller.
 pub fn plan(catalog: &Catalog, target: &Target) -> Result<Plan> {
     let asked = Asked::new(catalog, target)?;
-    asked.plan(catalog, &asked.search(catalog))
+    asked.plan(catalog, &asked.search(catalog, &|_| {}))
 }
 
 fn draws(catalog: &Catalog) -> Vec<Constants> {
@@ -268,6 +307,7 @@ fn draws(catalog: &Catalog) -> Vec<Constants> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::search::Space;
     use super::*;
 
     fn target(job: &str, count: u32) -> Target {
@@ -276,6 +316,7 @@ mod tests {
             job: job.into(),
             format: Format::Bf16,
             sequence: None,
+            rules: Rules::free(Space::Full),
             batch: Some(64),
         }
     }
@@ -287,9 +328,31 @@ mod tests {
         assert!(p.strategies > p.feasible && p.feasible > 0);
         let step = p.best.quantities["step_time"];
         assert!(step.p5 < step.value && step.value < step.p95);
-        assert_eq!(p.pareto[0].step_s, p.best.candidate.step_s);
+        assert_eq!(p.pareto[0].step_s, step.value);
+        let slack = p.best.quantities["memory_slack"].value + p.best.quantities["memory"].value;
+        assert!((slack / 80e9 - 1.0).abs() < 1e-9, "{slack}");
+        // Boxes of 8 A100 draw between a third and all of 1.8 · 400 W each.
+        let watts = p.best.quantities["energy"].value / step.value / p.best.quantities["accelerators"].value;
+        assert!((240.0..720.0).contains(&watts), "{watts}");
         assert!(p.robust.regret >= 0.0 && (0.0..=1.0).contains(&p.robust.best_in));
-        assert!(p.robust.choice.candidate.step_s >= p.best.candidate.step_s);
+        assert!(p.robust.choice.quantities["step_time"].value >= 0.99 * step.value);
+    }
+
+    #[test]
+    fn beyond_the_largest_published_count_the_plan_says_so_and_its_band_is_wider() {
+        let catalog = Catalog::built_in().unwrap();
+        let at = |count| {
+            let p = plan(
+                &catalog,
+                &Target { batch: None, place: Place::Count("h100".into(), count), ..target("grok-1", 0) },
+            );
+            let p = p.unwrap();
+            let step = p.best.quantities["step_time"];
+            (step.p95 / step.p5, p.warnings.join("\n"))
+        };
+        let (near, far) = (at(16_384), at(131_072));
+        assert!(far.0 > near.0, "{far:?} {near:?}");
+        assert!(far.1.contains("16384") && !near.1.contains("ever published"), "{far:?} {near:?}");
     }
 
     #[test]

@@ -127,6 +127,13 @@ impl<'a> Forecast<'a> {
         Self::resolve(catalog, name, scenario).map_err(|e| e.context(format!("scenario `{name}`")))
     }
 
+    /// The same with its batch rounded to what the replicas of `layout` divide, by 1 % at most.
+    #[must_use]
+    pub fn rounded_to(mut self, layout: &Layout) -> Self {
+        self.run.batch = layout.rounded_batch(&self.run);
+        self
+    }
+
     fn resolve(catalog: &'a Catalog, name: &str, scenario: &'a Scenario) -> Result<Self> {
         let cluster = catalog.cluster(&scenario.cluster)?;
         let accelerator = catalog.accelerator(&cluster.accelerator)?;

@@ -11,7 +11,7 @@ use super::step::{Stage, Step, StepModel, scale_cost};
 use crate::calibrate::Curve;
 use crate::cluster::Fabric;
 use crate::error::{Error, Result};
-use crate::job::{Layout, Recompute, Run, Transformer, memory};
+use crate::job::{BATCH_ROUNDING, Layout, Recompute, Run, Transformer, memory};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -24,13 +24,24 @@ pub struct Candidate {
     pub step_s: f64,
     /// Bytes that the busiest accelerator holds.
     pub held_bytes: f64,
-    /// Accelerators times seconds: what energy and rent go with.
-    pub accelerator_s: f64,
+    /// Bytes of the memory that stay free on it.
+    pub slack_bytes: f64,
+    /// Sequences per step: those asked for, rounded to what its replicas divide.
+    pub batch: u32,
+    /// Energy of a step, joules: boxes of the accelerators in use, without network, storage, cooling.
+    pub energy_j: f64,
 }
 
 impl Candidate {
+    /// Seconds per sequence: what counts where batches differ by their rounding.
+    pub fn pace(&self) -> f64 {
+        self.step_s / f64::from(self.batch)
+    }
+
     fn dominates(&self, other: &Candidate) -> bool {
-        self.step_s <= other.step_s && self.held_bytes <= other.held_bytes && self.accelerator_s <= other.accelerator_s
+        self.pace() <= other.pace()
+            && self.held_bytes <= other.held_bytes
+            && self.energy_j * f64::from(other.batch) <= other.energy_j * f64::from(self.batch)
     }
 }
 
@@ -45,7 +56,7 @@ pub struct Found {
     pub leanest: Option<(f64, Layout)>,
     /// The quickest few that fit, quickest first.
     pub quickest: Vec<Candidate>,
-    /// Those that no other beats in time, memory and accelerator-seconds at once.
+    /// Those that no other beats in time, memory and energy per sequence at once.
     pub pareto: Vec<Candidate>,
 }
 
@@ -59,8 +70,8 @@ impl Found {
 
     fn offer(&mut self, candidate: Candidate) {
         self.feasible += 1;
-        if self.quickest.len() < KEPT || self.quickest.last().is_some_and(|last| candidate.step_s < last.step_s) {
-            let place = self.quickest.partition_point(|q| q.step_s <= candidate.step_s);
+        if self.quickest.len() < KEPT || self.quickest.last().is_some_and(|last| candidate.pace() < last.pace()) {
+            let place = self.quickest.partition_point(|q| q.pace() <= candidate.pace());
             self.quickest.insert(place, candidate);
             self.quickest.truncate(KEPT);
         }
@@ -90,7 +101,7 @@ impl Found {
         }
         let feasible = self.feasible + other.feasible;
         for candidate in other.quickest {
-            let place = self.quickest.partition_point(|q| q.step_s <= candidate.step_s);
+            let place = self.quickest.partition_point(|q| q.pace() <= candidate.pace());
             self.quickest.insert(place, candidate);
         }
         self.quickest.truncate(KEPT);
@@ -121,45 +132,137 @@ pub enum Space {
     Common,
 }
 
+/// What a search may choose from, beside what memory and divisibility leave.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rules {
+    /// Which layouts are looked at.
+    pub space: Space,
+    /// Most tensor ranks; they stay inside a scale-up domain in any case.
+    pub max_tensor: u32,
+    /// Most pipeline stages.
+    pub max_pipeline: u32,
+    /// Most ranks that share a sequence.
+    pub max_context: u32,
+    /// Most ranks that share the experts of a layer.
+    pub max_expert: u32,
+    /// Largest microbatch.
+    pub max_micro_batch: u32,
+    /// The only way to recompute.
+    pub recompute: Option<Recompute>,
+    /// The only stage of sharding.
+    pub zero: Option<u8>,
+    /// Whether tensor ranks and experts stay inside a box.
+    pub node_limited: bool,
+    /// Whether every accelerator has to be used.
+    pub use_all: bool,
+    /// What an accelerator draws.
+    pub power: Power,
+}
+
+impl Rules {
+    /// No rule beyond the space.
+    pub fn free(space: Space) -> Self {
+        Rules {
+            space,
+            max_tensor: u32::MAX,
+            max_pipeline: u32::MAX,
+            max_context: u32::MAX,
+            max_expert: u32::MAX,
+            max_micro_batch: u32::MAX,
+            recompute: None,
+            zero: None,
+            node_limited: false,
+            use_all: false,
+            power: Power::default(),
+        }
+    }
+}
+
+/// What an accelerator draws with its share of the box: rated watts, and the shares of them while it
+/// computes and while it waits.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Power {
+    /// Rated watts of the box over its accelerators.
+    pub rated: f64,
+    /// Share of them while products, attention and memory-bound operations run.
+    pub computing: f64,
+    /// Share of them while it waits for others or the network.
+    pub waiting: f64,
+}
+
+impl Default for Power {
+    /// Shares as boxes of H100 and B200 were measured to draw (MLPerf power logs); rated power 1 W, for
+    /// searches in which only the order counts.
+    fn default() -> Self {
+        Power { rated: 1.0, computing: 0.705, waiting: 0.46 }
+    }
+}
+
 const RECOMPUTE: [Recompute; 3] = [Recompute::None, Recompute::Half, Recompute::Full];
 
 /// Looks at every layout of the space: tensor ranks that divide the heads and stay inside a scale-up
 /// domain, stages and interleaved parts, microbatches and experts that divide, context ranks where a
-/// sequence is all of a microbatch, replicas as many as fit and divide the batch, ways to recompute
-/// and stages of sharding.
+/// sequence is all of a microbatch, replicas as many as fit and divide the batch (rounded to them by at
+/// most 1 %), ways to recompute and stages of sharding.
 pub fn search(
-    space: Space,
+    rules: &Rules,
     job: &Transformer,
     run: &Run,
     machine: &Machine,
     constants: &Constants,
     curve: Option<(&Curve, f64)>,
 ) -> Found {
+    search_counted(rules, job, run, machine, constants, curve, &|_| {})
+}
+
+/// [`search`], with a call for every part that is done: how many layouts were looked at in it.
+pub fn search_counted(
+    rules: &Rules,
+    job: &Transformer,
+    run: &Run,
+    machine: &Machine,
+    constants: &Constants,
+    curve: Option<(&Curve, f64)>,
+    done: &(dyn Fn(u64) + Sync),
+) -> Found {
     let sizes = memory::Sizes::new(job);
     let fabric = machine.fabric(constants);
-    let context = Context { space, job, run, machine, constants, curve, sizes, fabric };
-    let parts: Vec<Found> = axes(space, job, run, machine).into_par_iter().map(|axes| context.look(axes)).collect();
+    let context = Context { rules, job, run, machine, constants, curve, sizes, fabric };
+    let parts: Vec<Found> = axes(rules, job, run, machine)
+        .into_par_iter()
+        .map(|axes| {
+            let found = context.look(axes);
+            done(found.strategies);
+            found
+        })
+        .collect();
     let mut all = parts.into_iter().fold(Found::nothing(), Found::merge);
-    all.pareto.sort_by(|a, b| a.step_s.total_cmp(&b.step_s).then(a.held_bytes.total_cmp(&b.held_bytes)));
+    all.pareto.sort_by(|a, b| a.pace().total_cmp(&b.pace()).then(a.held_bytes.total_cmp(&b.held_bytes)));
     all
 }
 
-fn axes(space: Space, job: &Transformer, run: &Run, machine: &Machine) -> Vec<Axes> {
+fn axes(rules: &Rules, job: &Transformer, run: &Run, machine: &Machine) -> Vec<Axes> {
     let experts = job.experts.as_ref().map_or(1, |e| e.count);
-    let batch = run.batch as u64;
+    let space = rules.space;
+    let batch = run.batch as u32;
+    let domain = if rules.node_limited { machine.domain.min(machine.node) } else { machine.domain } as u32;
     let mut all = Vec::new();
-    for tensor in divisors(job.heads, (machine.domain as u32).min(64)) {
+    for tensor in divisors(job.heads, domain.min(64).min(rules.max_tensor)) {
         if space == Space::Common && !tensor.is_power_of_two() {
             continue;
         }
         for context in [1u32, 2, 4, 8, 16, 32, 64] {
             // Below 2,048 tokens a rank has too little attention to hide a hop behind.
+            if context > rules.max_context {
+                continue;
+            }
             if context > 1 && (run.sequence % f64::from(context) != 0.0 || run.sequence / f64::from(context) < 2_048.0)
             {
                 continue;
             }
-            for expert in divisors(experts, 1024) {
-                for micro_batch in (1..=64u32).filter(|b| batch.is_multiple_of(u64::from(*b))) {
+            let most = if rules.node_limited { domain } else { 1024 };
+            for expert in divisors(experts, most.min(rules.max_expert)) {
+                for micro_batch in (1..=64.min(rules.max_micro_batch)).filter(|b| *b <= batch) {
                     // Sequences are split only once they are not batched any more.
                     let common = micro_batch.is_power_of_two() && micro_batch <= 16;
                     if (context > 1 && micro_batch > 1) || (space == Space::Common && !common) {
@@ -179,7 +282,7 @@ fn axes(space: Space, job: &Transformer, run: &Run, machine: &Machine) -> Vec<Ax
 }
 
 struct Context<'a> {
-    space: Space,
+    rules: &'a Rules,
     job: &'a Transformer,
     run: &'a Run,
     machine: &'a Machine,
@@ -194,7 +297,6 @@ impl Context<'_> {
         let mut found = Found::nothing();
         let count = self.machine.accelerators as u64;
         let per_stage = u64::from(axes.tensor) * u64::from(axes.context);
-        let batches = self.run.batch as u64 / u64::from(axes.micro_batch);
         let mut layout = Layout {
             tensor: axes.tensor,
             pipeline: 1,
@@ -216,23 +318,26 @@ impl Context<'_> {
         );
         let kept =
             RECOMPUTE.map(|recompute| memory::layer_activations(self.job, self.run, &Layout { recompute, ..layout }));
-        let replicas = all_divisors(batches);
-        let common = self.space == Space::Common;
+        let common = self.rules.space == Space::Common;
         let layers = self.job.layers;
-        for pipeline in 1..=layers {
+        for pipeline in 1..=layers.min(self.rules.max_pipeline) {
             if common && !(pipeline.is_power_of_two() || layers.is_multiple_of(pipeline)) {
                 continue;
             }
             let most = count / (per_stage * u64::from(pipeline));
-            let Some(&data) = replicas[..replicas.partition_point(|d| *d <= most)].last() else { break };
+            if most == 0 {
+                break;
+            }
             layout.pipeline = pipeline;
-            layout.data = data as u32;
-            if !(data * per_stage).is_multiple_of(u64::from(axes.expert)) {
+            let Some(data) = replicas(self.run.batch, &layout, most) else { continue };
+            layout.data = data;
+            let used = layout.accelerators() as f64;
+            if self.rules.use_all && used < count as f64 {
                 continue;
             }
-            let used = layout.accelerators() as f64;
+            let run = &Run { batch: layout.rounded_batch(self.run), ..*self.run };
             let scale = scale_cost(self.constants, used, self.machine.node);
-            let microbatches = layout.microbatches(self.run);
+            let microbatches = layout.microbatches(run);
             for virtual_stages in 1..=if pipeline == 1 { 1 } else { layers / pipeline } {
                 if common && !layers.div_ceil(pipeline).is_multiple_of(virtual_stages) {
                     continue;
@@ -241,25 +346,37 @@ impl Context<'_> {
                 let (dense_params, expert_params) = self.sizes.params(&layout);
                 let stage = Stage { layers: self.sizes.stage_layers(&layout), dense_params, expert_params };
                 for (recompute, activations) in RECOMPUTE.into_iter().zip(kept) {
-                    if common && recompute == Recompute::Half {
+                    if (common && recompute == Recompute::Half) || self.rules.recompute.is_some_and(|r| r != recompute)
+                    {
                         continue;
                     }
                     layout.recompute = recompute;
                     for zero in 0..=3 {
-                        if common && zero % 2 == 0 {
+                        if self.rules.zero.map_or(common && zero % 2 == 0, |z| z != zero) {
                             continue;
                         }
                         layout.zero = zero;
                         found.strategies += 1;
                         let held_bytes =
-                            self.sizes.held(self.run, &layout, activations).total() + self.constants.reserved_memory;
+                            self.sizes.held(run, &layout, activations).total() + self.constants.reserved_memory;
                         found.lean(held_bytes, layout);
                         if held_bytes > self.machine.memory {
                             continue;
                         }
-                        let Step { total, .. } =
+                        let Step { total, compute, .. } =
                             layer.step(&layout, microbatches, &stage, &self.fabric, self.constants, scale);
-                        found.offer(Candidate { layout, step_s: total, held_bytes, accelerator_s: total * used });
+                        let power = &self.rules.power;
+                        let waiting = (total - compute).max(0.0);
+                        found.offer(Candidate {
+                            layout,
+                            step_s: total,
+                            held_bytes,
+                            slack_bytes: self.machine.memory - held_bytes,
+                            batch: run.batch as u32,
+                            energy_j: used
+                                * power.rated
+                                * (power.computing * (total - waiting) + power.waiting * waiting),
+                        });
                     }
                 }
             }
@@ -276,15 +393,22 @@ pub fn best_layout(
     constants: &Constants,
     curve: Option<(&Curve, f64)>,
 ) -> Result<(Layout, f64, u64)> {
-    let found = search(Space::Common, job, run, machine, constants, curve);
+    let found = search(&Rules::free(Space::Common), job, run, machine, constants, curve);
     match found.quickest.first() {
         Some(best) => Ok((best.layout, best.step_s, found.strategies)),
-        None => Err(nothing_fits(&found, job, run, machine, constants)),
+        None => Err(nothing_fits(&found, &Rules::free(Space::Common), job, run, machine, constants)),
     }
 }
 
 /// Why a search found nothing: what does not fit, by how much, and from which count on it would.
-pub fn nothing_fits(found: &Found, job: &Transformer, run: &Run, machine: &Machine, constants: &Constants) -> Error {
+pub fn nothing_fits(
+    found: &Found,
+    rules: &Rules,
+    job: &Transformer,
+    run: &Run,
+    machine: &Machine,
+    constants: &Constants,
+) -> Error {
     let Some((bytes, layout)) = found.leanest else {
         return Error::usage(format!(
             "no layout: {} sequences per step cannot be spread over {} accelerators",
@@ -305,38 +429,54 @@ pub fn nothing_fits(found: &Found, job: &Transformer, run: &Run, machine: &Machi
         gb(held.logits),
         gb(constants.reserved_memory)
     ));
-    // Twice as many at a time, over the common layouts: a search is milliseconds.
+    // The count doubled until it fits, then the interval halved, over the common layouts: a search is
+    // milliseconds.
+    let rules = Rules { space: Space::Common, use_all: false, ..*rules };
+    let fits = |count: f64| {
+        let larger = Machine { accelerators: count, ..*machine };
+        search(&rules, job, run, &larger, constants, None).feasible > 0
+    };
+    let step = machine.node.max(1.0);
     let mut count = machine.accelerators;
     while count < 1e6 {
+        let below = count;
         count *= 2.0;
-        let larger = Machine { accelerators: count, ..*machine };
-        if search(Space::Common, job, run, &larger, constants, None).feasible > 0 {
-            return error.hint(format!("with {count} accelerators it fits, at half of that it does not"));
+        if !fits(count) {
+            continue;
         }
+        let (mut low, mut high) = (below, count);
+        while high - low > step {
+            let middle = low + ((high - low) / 2.0 / step).ceil() * step;
+            if middle >= high {
+                break;
+            }
+            if fits(middle) { high = middle } else { low = middle }
+        }
+        return error.hint(format!("with {high} accelerators it fits, with {low} it does not"));
     }
     error.hint("no count of this accelerator holds it at this batch; one with more memory may")
 }
 
-fn divisors(of: u32, up_to: u32) -> impl Iterator<Item = u32> + Clone {
-    (1..=of.min(up_to)).filter(move |d| of.is_multiple_of(*d))
+/// Most replicas, up to `most`, that divide a batch as it may be rounded, and that the expert ranks
+/// divide: so that accelerators stay idle only where using them would be slower.
+fn replicas(batch: f64, layout: &Layout, most: u64) -> Option<u32> {
+    let micro = f64::from(layout.micro_batch);
+    let per_replica = u64::from(layout.tensor) * u64::from(layout.context);
+    let expert = u64::from(layout.expert) * u64::from(layout.expert_tensor);
+    let most = most.min((batch * (1.0 + BATCH_ROUNDING) / micro) as u64);
+    // For each number of microbatches the most replicas that leave the batch within its rounding: they
+    // waste least, and fewer of them with as many microbatches would only be slower.
+    let least = (batch * (1.0 - BATCH_ROUNDING) / micro / most.max(1) as f64).ceil().max(1.0) as u64;
+    (least..least + 8).find_map(|microbatches| {
+        let each = micro * microbatches as f64;
+        let high = ((batch * (1.0 + BATCH_ROUNDING) / each) as u64).min(most);
+        let low = (batch * (1.0 - BATCH_ROUNDING) / each).ceil().max(1.0) as u64;
+        (low..=high).rev().take(4_096).find(|data| (data * per_replica).is_multiple_of(expert)).map(|data| data as u32)
+    })
 }
 
-/// All divisors of `n`, ascending.
-fn all_divisors(n: u64) -> Vec<u64> {
-    let (mut low, mut high) = (Vec::new(), Vec::new());
-    let mut d = 1;
-    // Divisors come in pairs, so the square root is far enough.
-    while d * d <= n {
-        if n.is_multiple_of(d) {
-            low.push(d);
-            if d * d < n {
-                high.push(n / d);
-            }
-        }
-        d += 1;
-    }
-    low.extend(high.into_iter().rev());
-    low
+fn divisors(of: u32, up_to: u32) -> impl Iterator<Item = u32> + Clone {
+    (1..=of.min(up_to)).filter(move |d| of.is_multiple_of(*d))
 }
 
 #[cfg(test)]
@@ -351,13 +491,16 @@ mod tests {
         let constants = catalog.constants.medians();
         for name in catalog.scenarios.keys() {
             let f = Forecast::new(&catalog, name).unwrap();
-            let found = search(Space::Common, f.job, &f.run, &f.machine, &constants, None);
+            let found = search(&Rules::free(Space::Common), f.job, &f.run, &f.machine, &constants, None);
             assert!(found.strategies > 1_000 && found.feasible > 0, "{name}: {found:?}");
             for c in found.quickest.iter().chain(&found.pareto) {
                 c.layout.check(f.job, &f.run).unwrap();
+                let run = Run { batch: c.layout.rounded_batch(&f.run), ..f.run };
+                assert_eq!(run.batch, f64::from(c.batch));
+                assert!((run.batch / f.run.batch - 1.0).abs() <= BATCH_ROUNDING * 1.000_001, "{}", c.layout);
                 assert!(c.layout.accelerators() as f64 <= f.machine.accelerators);
                 assert!(c.held_bytes <= f.machine.memory);
-                let model = StepModel::new(f.job, &f.run, &c.layout, &f.machine, None);
+                let model = StepModel::new(f.job, &run, &c.layout, &f.machine, None);
                 let step = model.time(&f.machine, &constants, 1.0).total;
                 assert!((step / c.step_s - 1.0).abs() < 1e-12, "{}", c.layout);
                 let held = model.held().total() + constants.reserved_memory;
@@ -370,14 +513,14 @@ mod tests {
     fn no_layout_of_the_pareto_set_beats_another_and_the_quickest_is_in_it() {
         let catalog = Catalog::built_in().unwrap();
         let f = Forecast::new(&catalog, "xai-12k-h100-redirected").unwrap();
-        let found = search(Space::Common, f.job, &f.run, &f.machine, &catalog.constants.medians(), None);
+        let found = search(&Rules::free(Space::Common), f.job, &f.run, &f.machine, &catalog.constants.medians(), None);
         assert!(found.pareto.len() > 1);
         for (i, a) in found.pareto.iter().enumerate() {
             for (k, b) in found.pareto.iter().enumerate() {
                 assert!(i == k || !a.dominates(b), "{} {}", a.layout, b.layout);
             }
         }
-        assert_eq!(found.pareto[0].step_s, found.quickest[0].step_s);
+        assert_eq!(found.pareto[0].pace(), found.quickest[0].pace());
     }
 
     #[test]
@@ -385,11 +528,9 @@ mod tests {
         let catalog = Catalog::built_in().unwrap();
         let f = Forecast::new(&catalog, "xai-12k-h100-redirected").unwrap();
         let on = |threads| {
-            rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .unwrap()
-                .install(|| search(Space::Common, f.job, &f.run, &f.machine, &catalog.constants.medians(), None))
+            rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| {
+                search(&Rules::free(Space::Common), f.job, &f.run, &f.machine, &catalog.constants.medians(), None)
+            })
         };
         assert_eq!(on(1), on(3));
     }
@@ -405,9 +546,45 @@ mod tests {
     }
 
     #[test]
-    fn divisors_are_all_and_ascending() {
-        assert_eq!(all_divisors(12), [1, 2, 3, 4, 6, 12]);
-        assert_eq!(all_divisors(16), [1, 2, 4, 8, 16]);
-        assert_eq!(all_divisors(1), [1]);
+    fn replicas_are_as_many_as_a_rounded_batch_lets_be() {
+        let catalog = Catalog::built_in().unwrap();
+        let f = Forecast::new(&catalog, "xai-12k-h100-redirected").unwrap();
+        let (any, _, _) = best_layout(f.job, &f.run, &f.machine, &catalog.constants.medians(), None).unwrap();
+        let layout = Layout { tensor: 8, pipeline: 8, context: 1, expert: 1, expert_tensor: 1, micro_batch: 1, ..any };
+        // 4 · 4,687 = 18,748 of 18,750.
+        assert_eq!(replicas(18_750.0, &layout, 4_687), Some(4_687));
+        // 1,000 replicas of one: 993 and 1,007 are as far as it goes.
+        assert_eq!(replicas(1_000.0, &layout, 4_000), Some(1_010));
+        assert_eq!(replicas(3.0, &layout, 4_000), Some(3));
+        // Seven do not come out within 1 % of 8; four do.
+        assert_eq!(replicas(8.0, &layout, 7), Some(4));
+        let experts = Layout { tensor: 1, expert: 8, ..layout };
+        assert_eq!(replicas(1_024.0, &experts, 1_024), Some(1_024));
+        assert_eq!(replicas(1_024.0, &experts, 4_096), Some(1_032));
+    }
+
+    #[test]
+    fn rules_are_kept() {
+        let catalog = Catalog::built_in().unwrap();
+        let f = Forecast::new(&catalog, "xai-12k-h100-redirected").unwrap();
+        let rules = Rules {
+            max_tensor: 4,
+            max_pipeline: 8,
+            max_expert: 4,
+            max_micro_batch: 1,
+            zero: Some(1),
+            recompute: Some(Recompute::Full),
+            ..Rules::free(Space::Common)
+        };
+        let free = search(&Rules::free(Space::Common), f.job, &f.run, &f.machine, &catalog.constants.medians(), None);
+        let found = search(&rules, f.job, &f.run, &f.machine, &catalog.constants.medians(), None);
+        assert!(found.feasible > 0 && found.strategies < free.strategies);
+        for l in found.quickest.iter().map(|c| c.layout) {
+            assert!(l.tensor <= 4 && l.pipeline <= 8 && l.expert <= 4 && l.micro_batch == 1, "{l}");
+            assert!(l.zero == 1 && l.recompute == Recompute::Full, "{l}");
+        }
+        let all = Rules { use_all: true, ..Rules::free(Space::Common) };
+        let found = search(&all, f.job, &f.run, &f.machine, &catalog.constants.medians(), None);
+        assert!(found.quickest.iter().all(|c| c.layout.accelerators() as f64 == f.machine.accelerators));
     }
 }

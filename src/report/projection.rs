@@ -274,6 +274,8 @@ pub fn accelerators(catalog: &Catalog) -> String {
         ">fp8 peak",
         ">memory",
         ">bandwidth",
+        ">link",
+        "node",
         "rests on",
         "source",
     ]);
@@ -286,6 +288,8 @@ pub fn accelerators(catalog: &Catalog) -> String {
             peak(a, Format::Fp8),
             value(&a.memory),
             value(&a.memory_bandwidth),
+            a.scale_up.as_ref().map_or("–".into(), value),
+            a.node.clone().unwrap_or_default(),
             a.memory.stamp.tier.max(a.memory_bandwidth.stamp.tier).to_string(),
             a.provenance.source.clone(),
         ]);
@@ -307,6 +311,26 @@ pub fn clusters(catalog: &Catalog) -> String {
             stamp.tier.to_string(),
             stamp.source.clone(),
             stamp.date.clone(),
+        ]);
+    }
+    table.text()
+}
+
+/// Linpack as published.
+pub fn linpacks(catalog: &Catalog) -> String {
+    let mut table =
+        Table::new(&["name", "of", ">accelerators", ">Rmax", ">Rpeak", "fabric", "rests on", "source", "date"]);
+    for (name, l) in &catalog.linpacks {
+        table.row([
+            name.clone(),
+            l.accelerator.clone(),
+            l.accelerators.written().to_string(),
+            value(&l.rmax),
+            value(&l.rpeak),
+            l.fabric.clone(),
+            l.rmax.stamp.tier.max(l.accelerators.stamp.tier).to_string(),
+            l.rmax.stamp.source.clone(),
+            l.rmax.stamp.date.clone(),
         ]);
     }
     table.text()
@@ -373,13 +397,15 @@ pub fn comparisons(catalog: &Catalog) -> String {
 
 /// The boxes in a table.
 pub fn nodes(catalog: &Catalog) -> String {
-    let mut table = Table::new(&["name", ">accelerators", ">scale-up domain", ">scale-out", "rests on", "source"]);
+    let mut table =
+        Table::new(&["name", ">accelerators", ">scale-up domain", ">scale-out", "fabric", "rests on", "source"]);
     for (name, n) in &catalog.nodes {
         table.row([
             name.clone(),
             n.accelerators.written().to_string(),
             n.scale_up_domain.written().to_string(),
             value(&n.scale_out),
+            n.fabric.clone().unwrap_or_default(),
             n.scale_out.stamp.tier.to_string(),
             n.scale_out.stamp.source.clone(),
         ]);
@@ -531,6 +557,18 @@ mod tests {
         for (name, e) in &catalog.clusters {
             again.clusters.remove(name);
             again.add_text(&entry("cluster", name, e), name).unwrap();
+        }
+        for (name, e) in &catalog.nodes {
+            again.nodes.remove(name);
+            again.add_text(&entry("node", name, e), name).unwrap();
+        }
+        for (name, e) in &catalog.fabrics {
+            again.fabrics.remove(name);
+            again.add_text(&entry("fabric", name, e), name).unwrap();
+        }
+        for (name, e) in &catalog.linpacks {
+            again.linpacks.remove(name);
+            again.add_text(&entry("linpack", name, e), name).unwrap();
         }
         for (name, e) in &catalog.jobs {
             again.jobs.remove(name);

@@ -15,7 +15,7 @@ pub fn text(p: &Plan) -> String {
         number(p.strategies_per_s, 3)
     );
     out += &format!("{} sequences of {} tokens per step\n\n", p.batch, p.sequence);
-    let mut table = Table::new(&["", "layout", ">accelerators", ">step time", ">MFU", ">memory"]);
+    let mut table = Table::new(&["", "layout", ">accelerators", ">batch", ">step time", ">MFU", ">memory", ">energy"]);
     choice(&mut table, "best", &p.best);
     choice(&mut table, "robust", &p.robust.choice);
     out += &table.text();
@@ -24,10 +24,19 @@ pub fn text(p: &Plan) -> String {
         number(100.0 * p.robust.best_in, 2),
         number(100.0 * p.robust.regret, 2)
     );
-    out += &format!("{} layouts that no other beats in time, memory and accelerator-seconds:\n", p.pareto.len());
-    let mut table = Table::new(&["layout", ">accelerators", ">step time", ">memory"]);
+    out += &format!("{} layouts that no other beats in time, memory and energy:\n", p.pareto.len());
+    let mut table = Table::new(&["layout", ">accelerators", ">batch", ">step time", ">memory", ">free", ">energy"]);
+    let known = p.best.quantities.contains_key("energy");
     for c in p.pareto.iter().take(12) {
-        table.row([c.layout.to_string(), c.layout.accelerators().to_string(), seconds(c), memory(c)]);
+        table.row([
+            c.layout.to_string(),
+            c.layout.accelerators().to_string(),
+            c.batch.to_string(),
+            seconds(c),
+            gigabytes(c.held_bytes),
+            gigabytes(c.slack_bytes),
+            if known { format!("{} MJ", number(c.energy_j / 1e6, 3)) } else { "–".into() },
+        ]);
     }
     out += &table.text();
     for warning in &p.warnings {
@@ -40,18 +49,21 @@ fn seconds(c: &Candidate) -> String {
     format!("{} s", number(c.step_s, 3))
 }
 
-fn memory(c: &Candidate) -> String {
-    format!("{} GB", number(c.held_bytes / 1e9, 3))
+fn gigabytes(bytes: f64) -> String {
+    format!("{} GB", number(bytes / 1e9, 3))
 }
 
 fn choice(table: &mut Table, name: &str, c: &Choice) {
-    let (step, mfu) = (c.quantities["step_time"], c.quantities["mfu"]);
+    let (step, mfu, held) = (c.quantities["step_time"], c.quantities["mfu"], c.quantities["memory"]);
+    let energy = c.quantities.get("energy").map_or("–".into(), |e| format!("{} MJ", number(e.value / 1e6, 3)));
     table.row([
         name.to_string(),
-        c.candidate.layout.to_string(),
-        c.candidate.layout.accelerators().to_string(),
+        c.layout.to_string(),
+        c.layout.accelerators().to_string(),
+        c.quantities["batch"].value.to_string(),
         format!("{} s ({}–{})", number(step.value, 3), number(step.p5, 3), number(step.p95, 3)),
         format!("{} % ({}–{})", number(100.0 * mfu.value, 2), number(100.0 * mfu.p5, 2), number(100.0 * mfu.p95, 2)),
-        memory(&c.candidate),
+        format!("{} GB", number(held.value / 1e9, 3)),
+        energy,
     ]);
 }

@@ -86,6 +86,13 @@ pub(super) fn warnings(p: &Projection, study: &Study, calibration: Option<&Calib
             forecast.machine.memory / 1e9
         ));
     }
+    let asked = forecast.scenario.batch.value / forecast.run.sequence;
+    if forecast.run.batch != asked {
+        all.push(format!(
+            "the batch of {asked} sequences is rounded to {}, which the replicas divide",
+            forecast.run.batch
+        ));
+    }
     let tokens = forecast.run.batch * forecast.run.sequence / used as f64;
     if tokens < 2_500.0 {
         all.push(format!(

@@ -120,7 +120,7 @@ fn an_impossible_scenario_is_refused_with_its_field() {
         (good.replace("'bf16'", "'fp4'"), "no fp4 peak"),
         (good.replace("'grok-1'", "'grok-9'"), "unknown job `grok-9`"),
         (entry("accelerators={value=13000,unit='accelerator'}"), "13000 of a cluster of 12000"),
-        (entry(&layout.replace("375", "374")), "does not divide"),
+        (entry(&layout.replace("375", "370")), "does not divide"),
         (entry(&layout.replace("375", "300")), "takes 9600 accelerators, not 12000"),
         (entry(&layout.replace("'none'", "'some'")), "`scenario.x.layout.recompute`"),
         (entry("accelerators={value=8,unit='accelerator'}"), "no layout fits"),

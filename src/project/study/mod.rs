@@ -120,6 +120,7 @@ impl<'a> Study<'a> {
                 (layout, searched)
             }
         };
+        let forecast = forecast.rounded_to(&layout);
         let shape = Shape::new(forecast.job, &forecast.run, &layout, &forecast.machine, &constants, curve);
         let drawn = (HARDWARE..STRUCTURE).filter(|place| inputs[*place].uncertain()).collect();
         let mut study = Study {

@@ -165,6 +165,7 @@ fn transformer(catalog: &Catalog, line: &Line) -> Result<Transformer, String> {
         j.layers == layers
             && j.hidden == hidden
             && j.heads == heads
+            && line.whole("kv_heads").ok().flatten().is_none_or(|kv| kv == j.kv_heads)
             && j.experts.as_ref().map(|e| e.count) == experts
             && line
                 .whole("ffn_hidden")

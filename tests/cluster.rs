@@ -1,0 +1,147 @@
+//! The cluster model through the binary: what cannot be is refused with field and reason, what can be has its shape.
+#![cfg(feature = "cli")]
+
+mod support;
+
+use std::fmt::Write as _;
+use support::{flopcast, folder, run};
+
+/// A scenario with a line of its own, as a file.
+fn scenario(name: &str, change: &str) -> std::path::PathBuf {
+    let file = folder(&format!("cluster-{name}")).join("mine.toml");
+    let text = format!(
+        "[provenance]\nsource='flopcast'\ndate='2026'\ntier='assumed'\n[scenario.x]\ntitle='x'\n\
+         cluster='xai-12k-h100'\njob='grok-1'\nformat='bf16'\ntokens={{value=1,unit='Ttoken'}}\n\
+         sequence={{value=8192,unit='token'}}\nbatch={{value=24.576,unit='Mtoken'}}\n\
+         checkpoint={{value=30,unit='s'}}\nrestart={{value=300,unit='s'}}\n{change}\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    file
+}
+
+#[test]
+fn a_layout_that_cannot_run_is_refused_with_its_field() {
+    let layout = |tensor: u32, pipeline: u32, data: u32, expert: u32| {
+        format!(
+            "layout={{tensor={tensor},pipeline={pipeline},data={data},expert={expert},micro_batch=1,recompute='none'}}"
+        )
+    };
+    for (name, change, part) in [
+        ("count", layout(8, 4, 300, 8), "takes 9600 accelerators, not 12000"),
+        ("heads", layout(5, 8, 300, 4), "`tensor`: 5 does not divide the 48 heads"),
+        ("stages", layout(8, 75, 20, 8), "75 stages of 1 parts for 64 layers"),
+        ("experts", layout(8, 4, 375, 3), "`expert`: 3 does not divide the 8 experts"),
+        ("batch", layout(1, 1, 12_000, 8), "12000 sequences at once, but the batch has 3000"),
+        ("nothing", "accelerators={value=0,unit='accelerator'}".into(), "`scenario.x.accelerators`: 0"),
+        ("endless", "accelerators={value=1e9,unit='accelerator'}".into(), "beyond"),
+        ("nan", "accelerators={value=nan,unit='accelerator'}".into(), "finite"),
+        ("few", "accelerators={value=8,unit='accelerator'}".into(), "no layout fits"),
+        (
+            "negative",
+            "[node.n]\ntitle='n'\naccelerators={value=8,unit='accelerator'}\n\
+             scale_up_domain={value=8,unit='accelerator'}\nscale_out={value=-50,unit='GB/s'}"
+                .into(),
+            "`node.n.scale_out`: -50 GB/s is negative",
+        ),
+    ] {
+        run(flopcast(&["project", "--scenario"]).arg(scenario(name, &change))).refused(2, part);
+    }
+}
+
+#[test]
+fn a_search_that_cannot_be_is_refused_and_a_model_that_fits_nowhere_says_what_it_lacks() {
+    let search = |args: &[&str]| run(flopcast(&["search"]).args(args));
+    search(&["--accelerator", "a100", "--count", "0", "--job", "grok-1"]).refused(2, "`--count` 0");
+    search(&["--accelerator", "a100", "--count", "1000000000", "--job", "grok-1"]).refused(2, "`--count` 1000000000");
+    search(&["--accelerator", "a100", "--count", "-4", "--job", "grok-1"]).refused(2, "-4");
+    search(&["--accelerator", "z80", "--count", "8", "--job", "grok-1"]).refused(2, "unknown accelerator `z80`");
+    search(&["--cluster", "eagle", "--job", "grok-1", "--max-tp", "0"]).refused(2, "--max-tp");
+    search(&["--cluster", "eagle", "--job", "grok-1", "--batch", "0"]).refused(2, "`--sequence` and `--batch`");
+    let nowhere = search(&["--accelerator", "a100", "--count", "8", "--job", "llama-3-405b"]);
+    nowhere.refused(2, "GB state");
+    assert!(nowhere.stderr.contains("needs") && nowhere.stderr.contains("accelerators it fits"), "{nowhere:#?}");
+}
+
+#[test]
+fn a_search_has_its_shape_and_counts_what_was_looked_at() {
+    let ended = run(&mut flopcast(&[
+        "search",
+        "--accelerator",
+        "h100",
+        "--count",
+        "64",
+        "--job",
+        "llama-3-8b",
+        "--common",
+        "--format",
+        "json",
+    ]));
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let found = ended.json();
+    for key in ["strategies", "feasible", "skipped_by_bound", "seconds", "threads", "strategies_per_s"] {
+        assert!(found[key].is_number(), "{key}: {found}");
+    }
+    assert!(found["strategies"].as_u64() > found["feasible"].as_u64());
+    let (rate, counted) = (found["strategies_per_s"].as_f64().unwrap(), found["strategies"].as_f64().unwrap());
+    assert!((rate * found["seconds"].as_f64().unwrap() / counted - 1.0).abs() < 1e-6);
+    for choice in [&found["best"], &found["robust"]] {
+        assert!(choice["layout"]["tensor"].is_number(), "{choice}");
+        for quantity in ["step_time", "mfu", "tokens_per_s", "memory", "memory_slack", "energy"] {
+            let q = &choice["quantities"][quantity];
+            assert!(q["p5"].as_f64() <= q["value"].as_f64() && q["unit"].is_string(), "{quantity}: {choice}");
+        }
+    }
+    assert!(found["robust"]["regret"].as_f64().unwrap() >= 0.0);
+    for one in found["pareto"].as_array().unwrap() {
+        assert!(one["slack_bytes"].as_f64().unwrap() >= 0.0 && one["energy_j"].as_f64().unwrap() > 0.0, "{one}");
+    }
+}
+
+#[test]
+fn a_table_of_runs_is_read_however_long_and_a_bad_one_is_refused() {
+    let folder = folder("cluster-table");
+    let file = folder.join("runs.csv");
+    let head = "id,accelerator,n_accel,seq_len,global_batch,layers,hidden,heads,tp,pp,dp,micro_batch,step_time_s\n";
+    std::fs::write(&file, head.replace("accelerator,", "")).unwrap();
+    run(flopcast(&["validate", "--data"]).arg(&file)).refused(2, "no column `accelerator`");
+    run(flopcast(&["validate", "--data"]).arg(&folder)).refused(2, "folder");
+    run(&mut flopcast(&["validate", "--data", "/not/there.csv"])).refused(2, "/not/there.csv");
+    // Ten thousand rows are five chunks; what holds for them holds for a million. Every fourth is none.
+    let mut text = head.to_string();
+    for row in 0..10_000 {
+        let layers = ["nan", "8", "16", "24"][row % 4];
+        writeln!(text, "r{row},H100,8,2048,{},{layers},1024,16,1,1,8,1,0.5", 8 + row % 64 * 8).unwrap();
+    }
+    std::fs::write(&file, text).unwrap();
+    let ended = run(flopcast(&["validate", "--no-rows", "--format", "json", "--data"]).arg(&file));
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let figures = ended.json();
+    assert_eq!((&figures["summary"]["n"], &figures["summary"]["refused"]), (&7_500.into(), &2_500.into()));
+    assert!(figures.get("rows").is_none());
+}
+
+#[test]
+fn a_figure_that_is_worse_than_the_committed_one_ends_in_10_and_is_named() {
+    let file = folder("cluster-baseline").join("baseline.json");
+    let own = run(&mut flopcast(&["validate", "--no-rows", "--format", "json"]));
+    std::fs::write(&file, &own.stdout).unwrap();
+    let same = run(flopcast(&["validate", "--baseline"]).arg(&file));
+    assert_eq!(same.code, Some(0), "{}", same.stderr);
+    let mut better = own.json();
+    better["summary"]["mape"] = 0.001.into();
+    std::fs::write(&file, better.to_string()).unwrap();
+    let worse = run(flopcast(&["validate", "--baseline"]).arg(&file));
+    assert_eq!(worse.code, Some(10), "{}", worse.stderr);
+    assert!(worse.stderr.contains("regressed: `summary.mape`"), "{}", worse.stderr);
+    std::fs::write(&file, "{}").unwrap();
+    run(flopcast(&["validate", "--baseline"]).arg(&file)).refused(2, "missing field `summary`");
+}
+
+#[test]
+fn linpack_is_held_against_the_published_runs() {
+    let ended = run(&mut flopcast(&["matmul", "--top500", "--format", "json"]));
+    let rows = ended.json()["rows"].as_array().unwrap().clone();
+    assert!(rows.len() >= 10 && rows.iter().all(|r| r["error"].is_number() && r["tier"].is_string()));
+    run(&mut flopcast(&["matmul"])).refused(2, "--cluster");
+    run(&mut flopcast(&["matmul", "--cluster", "eagl"])).refused(2, "unknown cluster `eagl`");
+}

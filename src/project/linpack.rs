@@ -161,6 +161,6 @@ mod tests {
             node.scale_out.value /= 100.0;
         }
         let row = linpacks(&catalog).unwrap().rows.remove(2);
-        assert!(row.predicted < 0.1 * before, "{row:?}");
+        assert!(row.predicted < 0.2 * before, "{row:?}");
     }
 }

@@ -92,7 +92,7 @@ pub struct Cluster {
 }
 
 /// A published run of High-Performance Linpack.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Linpack {
     /// What the list calls the machine.

@@ -51,6 +51,17 @@ pub struct Ranged {
     pub p5: f64,
     /// 95 % of the draws are below.
     pub p95: f64,
+}
+
+/// [`Ranged`] with its unit.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Amount {
+    /// At the medians.
+    pub value: f64,
+    /// 5 % of the draws are below.
+    pub p5: f64,
+    /// 95 % of the draws are below.
+    pub p95: f64,
     /// Unit.
     pub unit: &'static str,
 }
@@ -62,7 +73,7 @@ pub struct Choice {
     pub layout: Layout,
     /// By name: `step_time`, `mfu`, `tokens_per_s`, `memory`, `memory_slack`, `energy` per step,
     /// `accelerators`, `batch`.
-    pub quantities: BTreeMap<String, Ranged>,
+    pub quantities: BTreeMap<String, Amount>,
 }
 
 /// The layout to take when the constants are not known: of the quickest few, the one whose step is
@@ -212,14 +223,14 @@ impl<'a> Asked<'a> {
             let peak = self.machine.peak * used;
             let tokens = run.batch * run.sequence;
             let two = |x: f64| format!("{x:.1e}").parse().unwrap_or(x);
-            let same = |value: f64, unit| Ranged { value, p5: value, p95: value, unit };
+            let same = |value: f64, unit| Amount { value, p5: value, p95: value, unit };
             // Energy goes with time: what the medians do not say of its phases is not drawn.
             let energy = |step: f64| c.energy_j * step / c.step_s;
             let mut quantities = BTreeMap::from([
-                ("step_time", Ranged { value: c.step_s, p5, p95, unit: "s" }),
+                ("step_time", Amount { value: c.step_s, p5, p95, unit: "s" }),
                 (
                     "mfu",
-                    Ranged {
+                    Amount {
                         value: two(flop / c.step_s / peak),
                         p5: two(flop / p95 / peak),
                         p95: two(flop / p5 / peak),
@@ -228,7 +239,7 @@ impl<'a> Asked<'a> {
                 ),
                 (
                     "tokens_per_s",
-                    Ranged { value: tokens / c.step_s, p5: tokens / p95, p95: tokens / p5, unit: "token/s" },
+                    Amount { value: tokens / c.step_s, p5: tokens / p95, p95: tokens / p5, unit: "token/s" },
                 ),
                 ("memory", same(c.held_bytes, "B")),
                 ("memory_slack", same(c.slack_bytes, "B")),
@@ -236,7 +247,7 @@ impl<'a> Asked<'a> {
                 ("batch", same(run.batch, "sequence")),
             ]);
             if self.power_known {
-                quantities.insert("energy", Ranged { value: c.energy_j, p5: energy(p5), p95: energy(p95), unit: "J" });
+                quantities.insert("energy", Amount { value: c.energy_j, p5: energy(p5), p95: energy(p95), unit: "J" });
             }
             Choice { layout: c.layout, quantities: quantities.into_iter().map(|(n, r)| (n.to_string(), r)).collect() }
         };

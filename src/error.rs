@@ -58,6 +58,13 @@ impl Error {
         self
     }
 
+    /// The same error with another exit code: what a file's content is worth depends on who reads it.
+    #[must_use]
+    pub fn of_kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+
     /// Puts an outer message in front: `outer: inner`.
     #[must_use]
     pub fn context(mut self, outer: impl fmt::Display) -> Self {

@@ -62,11 +62,11 @@ fn a_record_cut_in_the_middle_is_refused_with_file_and_line() {
     let folder = folder("cut");
     let file = folder.join("record.jsonl");
     std::fs::write(&file, "{\"schema\":\"flopcast.measurement/1\",\"tool\":{\"ver").unwrap();
-    run(flopcast(&["calibrate"]).arg(&file)).refused(2, "record.jsonl:1`: the last line is cut off");
+    run(flopcast(&["calibrate"]).arg(&file)).refused(2, "record.jsonl`:1: the line is cut off");
     std::fs::write(&file, "{\"schema\":\"flopcast.measurement/99\"}\n").unwrap();
     run(flopcast(&["calibrate"]).arg(&file)).refused(2, "flopcast.measurement/99");
     std::fs::write(&file, "").unwrap();
-    run(flopcast(&["calibrate"]).arg(&file)).refused(2, "no measurement");
+    run(flopcast(&["calibrate"]).arg(&file)).refused(2, "holds no record");
     run(&mut flopcast(&["calibrate", "/not/there.jsonl"])).refused(2, "/not/there.jsonl");
 }
 

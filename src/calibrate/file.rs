@@ -207,7 +207,6 @@ fn precision_curve(precision: Precision, used: &[(&Record, &Figure)]) -> Option<
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::super::records::read_records_text;
     use super::*;
     use crate::kernel::{Case, DataClass, Settings};
     use crate::measure::record::{METHOD, SCHEMA as MEASUREMENT, TimingMethod};
@@ -230,6 +229,7 @@ pub(crate) mod tests {
                 vendor: 0,
                 device: 0,
                 software,
+                capabilities: Default::default(),
             },
             case: Case {
                 kernel: kernel.into(),
@@ -246,6 +246,7 @@ pub(crate) mod tests {
             spent: None,
             proof: None,
             samples: None,
+            bounds: vec![],
             figure: (verdict != Verdict::Invalid).then(|| Figure {
                 timing_method: TimingMethod::HostSlope,
                 seconds: around(seconds),
@@ -271,10 +272,6 @@ pub(crate) mod tests {
             record("512x512x512", "register_tiled", 20.0, v),
         ];
         Calibration::from_records(&records, "m.jsonl").unwrap()
-    }
-
-    fn lines(records: &[Record]) -> String {
-        records.iter().map(|r| serde_json::to_string(r).unwrap() + "\n").collect()
     }
 
     #[test]
@@ -339,29 +336,5 @@ pub(crate) mod tests {
             assert!(error.message().starts_with("`c.json`: ") && error.message().contains(part), "{error}");
             assert_eq!(error.exit_code(), 2);
         }
-    }
-
-    #[test]
-    fn a_bad_line_is_named_with_its_number_and_a_hint() {
-        let good = lines(&[record("64x64x64", "naive", 2.0, Verdict::Software); 1]);
-        let two = good.clone() + &good;
-        let cut_last = &two[..two.len() - 40];
-        let cut_first = format!("{}\n{good}", &good[..100]);
-        for (text, part) in [
-            (cut_last.to_string(), "`m.jsonl:2`: the last line is cut off"),
-            (cut_first, "`m.jsonl:1`: the line is cut off"),
-            (good.replace("measurement/2", "measurement/7"), "`m.jsonl:1`: schema `flopcast.measurement/7`"),
-            (good.replace("\"median\":2.0", "\"median\":NaN"), "`m.jsonl:1`: not a finite number"),
-            (good.replace("\"median\":2.0", "\"median\":2.01e300"), "`m.jsonl:1`: `figure.gflop_per_s`"),
-            (good.replace("\"method\":1", "\"method\":99"), "measured by method 99"),
-            ("hello\n".into(), "`m.jsonl:1`: not JSON"),
-            (String::new(), "no measurement in it"),
-        ] {
-            let error = read_records_text(&text, "m.jsonl").unwrap_err();
-            assert!(error.message().contains(part), "{part}: {error}");
-            assert!(error.hint_text().is_some(), "{error}");
-            assert_eq!(error.exit_code(), 2);
-        }
-        assert_eq!(read_records_text(&two, "m.jsonl").unwrap().len(), 2);
     }
 }

@@ -1,8 +1,9 @@
 //! `flopcast calibrate`: measurements in, ceilings and efficiency curves out.
 
 use super::output::{self, Format};
-use crate::calibrate::{Calibration, read_records};
+use crate::calibrate::Calibration;
 use crate::error::{Context, Error, Result};
+use crate::measure::wire;
 use crate::report::projection;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,7 +27,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let records = read_records(&args.file)?;
+    let records = wire::read_input(&args.file)?;
     let calibration = Calibration::from_records(&records, &args.file.display().to_string())?;
     if let Some(out) = &args.out {
         let mut text = serde_json::to_string_pretty(&calibration).or_failed("json")?;

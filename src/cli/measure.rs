@@ -7,15 +7,17 @@ use crate::error::{Error, Kind, Result};
 use crate::gpu::{self, GpuExecutor};
 use crate::kernel::{Class, DataClass, Family, Precision, Settings, Shape, Tiling};
 use crate::measure::effort::Effort;
+use crate::measure::log::remaining;
 use crate::measure::record::{Missing, Record, Verdict};
 use crate::measure::row::Row;
-use crate::measure::suite::{DEFAULT_SEED, Selection, Suite};
+use crate::measure::suite::{DEFAULT_SEED, Request, Selection, Suite};
 use crate::measure::tune::cache::Tuned;
-use crate::measure::{Executor, Log, replay, sweep, wire};
+use crate::measure::{Executor, Log, replay, sweep_within, wire};
 use crate::report;
 use clap::ValueEnum;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 /// Prove and time matmul kernels on an adapter: C (m×n) = A (m×k) · B (k×n).
 ///
@@ -23,11 +25,13 @@ use std::process::ExitCode;
 /// (`--out`), written as soon as it is done.
 ///
 /// Exit codes: 0 every case has a figure, is unsupported or was skipped; 1 a case failed or is
-/// INVALID, or none has a figure; 2 unusable arguments; 3 no usable adapter; 130 interrupted.
+/// INVALID, or none has a figure; 2 unusable arguments; 3 no usable adapter; 12 `--resume` of another
+/// adapter, driver or method; 130 interrupted, after printing what there is.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   flopcast measure --suite quick --out measurements.jsonl
   flopcast measure --shapes 512x512x512,1000x37x1300 --kernels register_tiled
+  flopcast measure --resume measurements.jsonl --time-budget 60s
   flopcast measure --replay measurements.jsonl
   flopcast measure --adapter vulkan --suite smoke --format json")]
 pub struct Args {
@@ -67,8 +71,16 @@ pub struct Args {
     /// Record file, one JSON line per case; an older one is kept as FILE.previous.
     #[arg(long, value_name = "FILE.jsonl")]
     out: Option<PathBuf>,
+    /// Go on with the record of an interrupted run: measures what is not in it yet, and repeats nothing but
+    /// rows that were skipped for want of time.
+    #[arg(long, value_name = "FILE.jsonl", conflicts_with = "out")]
+    resume: Option<PathBuf>,
+    /// Most time for the whole run, compiling and proving included, like 60s or 2m; what does not fit is
+    /// `skipped`.
+    #[arg(long, value_name = "TIME", value_parser = budget)]
+    time_budget: Option<Duration>,
     /// Derive every figure and verdict of a record again from its raw samples, with no adapter.
-    #[arg(long, value_name = "FILE.jsonl", conflicts_with_all = ["adapter", "shapes", "kernels", "out"])]
+    #[arg(long, value_name = "FILE.jsonl", conflicts_with_all = ["adapter", "shapes", "kernels", "out", "resume", "time_budget"])]
     replay: Option<PathBuf>,
     /// How to print.
     #[arg(long, value_enum, default_value = "text")]
@@ -94,11 +106,27 @@ impl Args {
     }
 }
 
+/// Reads a time budget.
+pub fn budget(text: &str) -> Result<Duration> {
+    let hint = "a time like 60s, 2m or 500ms";
+    match humantime::parse_duration(text.trim()) {
+        Ok(time) if time.is_zero() => Err(Error::usage("a time budget of 0 measures nothing").hint(hint)),
+        Ok(time) => Ok(time),
+        Err(why) => Err(Error::usage(format!("`{text}`: {why}")).hint(hint)),
+    }
+}
+
 pub fn run(args: &Args) -> Result<ExitCode> {
+    let started = Instant::now();
     if let Some(file) = &args.replay {
         return replayed(file, args.format);
     }
     let mut log = args.out.as_deref().map(Log::create).transpose()?;
+    let mut records = Vec::new();
+    if let Some(file) = &args.resume {
+        let resumed = Log::resume(file)?;
+        (log, records) = (Some(resumed.0), resumed.1);
+    }
     let selection = gpu::choose(args.adapter.as_deref())?;
     let mut executor = GpuExecutor::open(&selection)?;
     let tuned = tuned::look_up(&executor, args.precision, !args.no_cache);
@@ -112,7 +140,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         data: args.data,
         seed: args.seed,
     };
-    let records = measured(&mut executor, &wanted, &effort(args.suite), &mut log, !args.no_progress)?;
+    let requests = wanted.requests(executor.class())?;
+    let requests = remaining(&records, requests, executor.adapter(), &executor.tool())
+        .map_err(|e| args.resume.as_ref().map_or(e.clone(), |file| e.context(format!("`{}`", file.display()))))?;
+    let seconds = args.time_budget.map(|budget| left(budget, started));
+    records.extend(measured(&mut executor, &requests, &effort(args.suite), seconds, &mut log, !args.no_progress)?);
     let rows: Vec<Row> = records.iter().map(Row::from).collect();
     match args.format {
         Format::Json => output::json(&rows)?,
@@ -163,21 +195,27 @@ pub fn effort(suite: Suite) -> Effort {
     }
 }
 
-/// Measures with a progress bar, writing each record down as it is made.
+/// Seconds that are left of a budget that runs from `started` on.
+pub fn left(budget: Duration, started: Instant) -> f64 {
+    budget.saturating_sub(started.elapsed()).as_secs_f64()
+}
+
+/// Measures with a progress bar, within so many seconds where given, writing each record down as it is made.
 pub fn measured(
     executor: &mut dyn Executor,
-    wanted: &Selection,
+    requests: &[Request],
     effort: &Effort,
+    seconds: Option<f64>,
     log: &mut Option<Log>,
     progress: bool,
 ) -> Result<Vec<Record>> {
-    let requests = wanted.requests(executor.class())?;
     stop::watch()?;
     let bar = Progress::new(requests.len(), progress);
-    let records = sweep(
+    let records = sweep_within(
         executor,
-        &requests,
+        requests,
         effort,
+        seconds,
         &mut |index, stage| bar.stage(index, &requests[index], stage),
         &stop::asked,
         &mut |record| {
@@ -192,7 +230,8 @@ pub fn measured(
 /// How the measuring ended, as an exit code or an error that names the first case without a figure.
 fn verdict(records: &[Record]) -> Result<ExitCode> {
     if stop::asked() {
-        return Err(Error::new(Kind::Interrupted, format!("interrupted, with {} cases done", records.len())));
+        return Err(Error::new(Kind::Interrupted, format!("interrupted, with {} cases done", records.len()))
+            .hint("`--resume FILE.jsonl` goes on with a record that `--out` made"));
     }
     let wrong = |r: &&Record| match r.missing {
         Some(Missing::Failed { .. }) => true,
@@ -214,7 +253,7 @@ fn verdict(records: &[Record]) -> Result<ExitCode> {
 fn hint(record: &Record) -> &'static str {
     match record.missing {
         Some(Missing::Unsupported { .. }) => "`flopcast devices --format json` lists what each adapter has and allows",
-        Some(Missing::Skipped { .. }) => "`--suite full` gives each case more time",
+        Some(Missing::Skipped { .. }) => "`--suite full` gives each case more time, a longer `--time-budget` the run",
         Some(Missing::Failed { .. }) => "try another adapter with `--adapter`, or a smaller shape",
         None => "the record (`--out`) holds every reason",
     }

@@ -1,6 +1,6 @@
 //! `flopcast run`, the main job: measure this machine's adapter, forecast the announced clusters.
 
-use super::measure::measured;
+use super::measure::{left, measured};
 use super::output::{self, Format};
 use super::{stop, tuned};
 use crate::calibrate::Calibration;
@@ -12,10 +12,11 @@ use crate::measure::row::Row;
 use crate::measure::suite::{DEFAULT_SEED, Selection, Suite};
 use crate::measure::{Executor, Log};
 use crate::project::{Catalog, Equivalents, Options, Projection, run as project};
-use crate::report::overview;
+use crate::report::{measurement, overview};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 /// The clusters that were announced in 2024, each training the Grok-1-shaped job.
 const ANNOUNCED: [&str; 3] = ["xai-300k-b200", "tesla-85k-h100", "xai-12k-h100-redirected"];
@@ -37,6 +38,9 @@ pub struct Args {
     /// Folder for what is made; an older record in it is kept as measurements.jsonl.previous.
     #[arg(long, default_value = "flopcast-out")]
     out: PathBuf,
+    /// Most time for the measuring, compiling and proving included, like 60s; what does not fit is `skipped`.
+    #[arg(long, value_name = "TIME", value_parser = super::measure::budget)]
+    time_budget: Option<Duration>,
     /// How to print.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -58,6 +62,7 @@ struct Everything<'a> {
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
+    let started = Instant::now();
     // Everything that can be refused is refused before the first second of measuring.
     let catalog = Catalog::built_in()?;
     let selection = gpu::choose(args.adapter.as_deref())?;
@@ -81,8 +86,17 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         data: DataClass::Normal,
         seed: DEFAULT_SEED,
     };
-    let records = measured(&mut executor, &wanted, &Effort::quick(), &mut log, !args.no_progress)?;
+    let requests = wanted.requests(executor.class())?;
+    let seconds = args.time_budget.map(|budget| left(budget, started));
+    let records = measured(&mut executor, &requests, &Effort::quick(), seconds, &mut log, !args.no_progress)?;
     if stop::asked() {
+        let measurements: Vec<Row> = records.iter().map(Row::from).collect();
+        match args.format {
+            Format::Json => {
+                output::json(&Everything { measurements, calibration: None, equivalents: None, projections: &[] })?
+            }
+            Format::Text => output::data(&measurement::text(&measurements))?,
+        }
         return Err(Error::new(Kind::Interrupted, format!("interrupted, with {} cases done", records.len()))
             .hint(format!("what was measured is in `{}`", measurements_file.display())));
     }

@@ -1,4 +1,4 @@
-//! Ctrl-C: where there is a record to keep, the first one asks the work to end after the case under way
+//! Ctrl-C: where there is a record to keep, the first one asks the work to end after the submission under way
 //! and the second ends the process; elsewhere the first one does.
 
 use crate::error::{Context, Result};
@@ -19,7 +19,7 @@ pub fn watch() -> Result<()> {
             if ASKED.fetch_add(1, Ordering::SeqCst) > 0 {
                 std::process::exit(130);
             }
-            super::output::talk("interrupted: ending after this case; once more to stop at once");
+            super::output::talk("interrupted: the case under way is dropped; once more to stop at once");
         })
         .or_failed("ctrl-c handler");
     });

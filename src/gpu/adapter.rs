@@ -1,7 +1,8 @@
 //! Which adapters there are, and which one is meant.
 
+use super::device::wanted;
 use crate::error::{Error, Result};
-use crate::measure::record::AdapterIdentity;
+use crate::measure::record::{AdapterIdentity, Capabilities};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -152,7 +153,7 @@ fn report(index: usize, adapter: &wgpu::Adapter) -> AdapterReport {
     }
     AdapterReport {
         index,
-        identity: identity(&info),
+        identity: identity(&info, adapter),
         features: adapter.features().iter_names().map(|(name, _)| name.to_string()).collect(),
         limits,
         subgroup_size: [info.subgroup_min_size, info.subgroup_max_size],
@@ -165,7 +166,22 @@ fn cooperative(p: &wgpu::CooperativeMatrixProperties) -> String {
     format!("{}x{}x{} {} -> {}", p.m_size, p.n_size, p.k_size, name(p.ab_type), name(p.cr_type))
 }
 
-fn identity(info: &wgpu::AdapterInfo) -> AdapterIdentity {
+fn capabilities(info: &wgpu::AdapterInfo, adapter: &wgpu::Adapter) -> Capabilities {
+    let limits = adapter.limits();
+    let mut features: Vec<String> =
+        (adapter.features() & wanted()).iter_names().map(|(name, _)| name.to_string()).collect();
+    features.sort_unstable();
+    Capabilities {
+        subgroup: [info.subgroup_min_size, info.subgroup_max_size],
+        workgroup_invocations: limits.max_compute_invocations_per_workgroup,
+        workgroup_bytes: limits.max_compute_workgroup_storage_size,
+        binding_bytes: limits.max_storage_buffer_binding_size,
+        buffer_bytes: limits.max_buffer_size,
+        features,
+    }
+}
+
+fn identity(info: &wgpu::AdapterInfo, adapter: &wgpu::Adapter) -> AdapterIdentity {
     let device_type = match info.device_type {
         wgpu::DeviceType::DiscreteGpu => "discrete_gpu",
         wgpu::DeviceType::IntegratedGpu => "integrated_gpu",
@@ -182,6 +198,7 @@ fn identity(info: &wgpu::AdapterInfo) -> AdapterIdentity {
         vendor: info.vendor,
         device: info.device,
         software: device_type == "cpu" || is_software_name(&info.name),
+        capabilities: capabilities(info, adapter),
     }
 }
 
@@ -206,6 +223,7 @@ mod tests {
                 vendor: 0,
                 device: 0,
                 software: device_type == "cpu",
+                capabilities: Capabilities::default(),
             },
             features: vec![],
             limits: BTreeMap::new(),

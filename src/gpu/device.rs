@@ -13,7 +13,7 @@ use wgpu::Features;
 const HUNG: Duration = Duration::from_secs(180);
 
 /// Features that some kernel or clock uses, taken where the adapter has them.
-fn wanted() -> Features {
+pub(super) fn wanted() -> Features {
     Features::TIMESTAMP_QUERY
         | Features::SHADER_F16
         | Features::SHADER_F64

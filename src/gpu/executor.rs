@@ -162,6 +162,10 @@ impl Executor for GpuExecutor {
         self.jobs.select(slot);
     }
 
+    fn holds(&self) -> bool {
+        self.jobs.get().is_ok()
+    }
+
     fn prepare(&mut self, kernel: &Kernel, shape: Shape, settings: Settings) -> Step<()> {
         // Freed before anything new is allocated: two large cases need not fit at once.
         self.jobs.clear();

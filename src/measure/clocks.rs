@@ -7,11 +7,19 @@ use crate::stats::slope::{Point, Slopes, per_round};
 /// A timed interval spans at least this many ticks of its clock.
 pub const MIN_TICKS: f64 = 100.0;
 
+/// A device clock that moves in larger steps than this gives way to a finer host clock: the shortest
+/// submission of any effort (1 ms) would hold fewer than 100 of them.
+pub const COARSE_S: f64 = 1e-5;
+
 /// The two clocks may differ by this much, or by a tick.
 pub const MAX_DISAGREEMENT: f64 = 0.05;
 
 /// Twice the dispatches take twice the time, the submission's own cost left aside, to within this.
 pub const MAX_NONLINEARITY: f64 = 0.20;
+
+/// Of the longest submission's time at least this part is work: below, the slope is what is left of the
+/// noise of the submission's own cost, and no figure.
+pub const LEAST_WORK: f64 = 0.02;
 
 /// What one clock saw, all in seconds.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +39,8 @@ pub struct Clock {
     /// How far the time is from a straight line in the dispatches: the second difference over the
     /// whole rise. `None` with fewer than three lengths.
     pub nonlinearity: Option<f64>,
+    /// Part of the longest submissions' time that is dispatches, going by the slope.
+    pub work_share: f64,
 }
 
 /// Both clocks, and what is wrong with either.
@@ -79,10 +89,10 @@ pub fn read(samples: &Samples) -> Clocks {
     if device.is_some() && host.is_none() {
         doubts.push(Reason::new("host-clock-unusable", "the host's time does not grow with the work"));
     }
-    // The device's clock sees the kernel alone, so it is preferred; where neither is fine enough,
-    // the finer one.
+    // The device's clock sees the kernel alone, so it is preferred; where it is coarse, the finer one. What
+    // decides is the clock and not the case: two adapters of different speed get the same one.
     let headline = match (device, host) {
-        (Some(d), Some(h)) if d.shortest < MIN_TICKS * d.tick && h.tick < d.tick => Some(h),
+        (Some(d), Some(h)) if d.tick > COARSE_S && h.tick < d.tick => Some(h),
         (device, host) => device.or(host),
     };
     match &headline {
@@ -141,8 +151,9 @@ fn device_clock(samples: &Samples) -> Result<Option<Clock>, Reason> {
         if begin < last {
             return Err(unusable(format!("the clock jumped back in round {}", s.round)));
         }
+        // The moments move by the clock's step too, and less regularly than what is timed.
+        step = gcd(gcd(step, end - begin), if last > 0 { begin - last } else { 0 });
         last = end;
-        step = gcd(step, end - begin);
         points.push(Point { round: s.round, dispatches: s.dispatches, time: (end - begin) as f64 * tick_ns * 1e-9 });
     }
     // The period tells the unit, not the step: a clock that counts nanoseconds may move by 65,536.
@@ -157,12 +168,15 @@ fn clock(method: TimingMethod, points: &[Point], tick: f64) -> Option<Clock> {
         return None;
     }
     let shortest = points.iter().map(|p| p.dispatches).min()?;
-    let times: Vec<f64> = points.iter().filter(|p| p.dispatches == shortest).map(|p| p.time).collect();
+    let longest = points.iter().map(|p| p.dispatches).max()?;
+    let times =
+        |length: u32| -> Vec<f64> { points.iter().filter(|p| p.dispatches == length).map(|p| p.time).collect() };
     Some(Clock {
         method,
+        work_share: middle * f64::from(longest) / median(&times(longest)).ok()?,
         intercept: median(&slopes.intercepts()).ok()?,
         tick,
-        shortest: median(&times).ok()?,
+        shortest: median(&times(shortest)).ok()?,
         nonlinearity: nonlinearity(points),
         work: slopes.rounds.iter().map(|r| work_of(points, r.round)).collect(),
         slopes: values,

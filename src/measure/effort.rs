@@ -15,13 +15,23 @@ pub struct Effort {
     pub submission_s: f64,
     /// Half of the interval over the median at which a figure is good enough.
     pub precision: f64,
+    /// How far over `case_s` a case may go for its fewest rounds, as a multiple of it.
+    pub overrun: f64,
+    /// The longest single dispatch on hardware, seconds: [`WATCHDOG_S`], or what was found on the machine.
+    pub dispatch_s: f64,
 }
 
 /// The longest single dispatch on hardware: a tenth of the shortest watchdog (2 s on Windows).
 pub const WATCHDOG_S: f64 = 0.2;
 
-/// Flop that a first dispatch may hold on hardware of unknown speed: 0.2 s at 40 GFLOP/s.
+/// Flop that a first dispatch may hold on hardware of which nothing was seen yet: 0.2 s at 40 GFLOP/s.
 pub const FIRST_DISPATCH_FLOP: f64 = 8e9;
+
+/// Dispatches that a product of `flop` is cut into so that none takes longer than `dispatch_s` at a rate
+/// that was measured, flop/s.
+pub fn parts(flop: f64, flop_per_s: f64, dispatch_s: f64) -> u32 {
+    (flop / (flop_per_s * dispatch_s)).ceil().max(1.0) as u32
+}
 
 impl Effort {
     /// Proof above all: a figure good enough for ratios.
@@ -38,6 +48,8 @@ impl Effort {
             max_rounds: 100,
             submission_s: 4e-3,
             precision: 0.01,
+            overrun: 1.5,
+            dispatch_s: WATCHDOG_S,
         }
     }
 

@@ -1,17 +1,20 @@
 //! One case from request to record: prove it, warm it up, time it, prove what was timed.
 
-use super::effort::{Effort, FIRST_DISPATCH_FLOP, WATCHDOG_S};
+use super::effort::{Effort, parts};
 use super::figure::derive;
 use super::record::{Missing, Record, SCHEMA, Samples, Spent};
+use super::sentinel::{CASE_SLOT, Guarded, Ready};
 use super::suite::Request;
 use super::timing::{Halt, Stage, Timer, Watch, ask};
 use super::{Executor, Step};
-use crate::kernel::{Case, Operands, Proof, Shape, prove};
+use crate::kernel::{Operands, Proof, Shape, prove};
 
 /// Speeds seen so far in a run, to tell before a case how long it will take.
 #[derive(Debug, Clone, Default)]
 pub struct Pace {
     seen: Vec<Seen>,
+    /// Elements of A, B and C, and the seconds that setting up and proving took.
+    overheads: Vec<(f64, f64)>,
 }
 
 #[derive(Debug, Clone)]
@@ -24,18 +27,43 @@ struct Seen {
 /// A shape tells the time of one with at most this many times its work: a tiny one is all overhead.
 const REACH: f64 = 100.0;
 
+/// Seconds per element of A, B and C that making operands and proving take before any was seen: a few
+/// times what a desktop takes, so that the first large case does not overrun a budget.
+const PROOF_S: f64 = 5e-7;
+
 impl Pace {
     fn note(&mut self, kernel: &str, flop: f64, seconds: f64) {
         self.seen.push(Seen { kernel: kernel.to_string(), flop, seconds });
     }
 
+    fn note_overhead(&mut self, shape: Shape, seconds: f64) {
+        self.overheads.push((elements(shape), seconds));
+    }
+
     /// Seconds that one product will take, by the best rate seen of that kernel on a shape within
     /// reach; `None` where there is none.
-    fn predict(&self, kernel: &str, shape: Shape) -> Option<f64> {
+    pub fn predict(&self, kernel: &str, shape: Shape) -> Option<f64> {
         let flop = shape.flop();
         let near = self.seen.iter().filter(|s| s.kernel == kernel && s.flop * REACH >= flop);
         near.map(|s| flop * s.seconds / s.flop).min_by(f64::total_cmp)
     }
+
+    /// Seconds that compiling, making operands and proving a case of this shape will take beside its
+    /// timing: a fixed part, the least seen, and one per element, the most seen.
+    pub fn overhead(&self, shape: Shape) -> f64 {
+        let fixed = self.overheads.iter().map(|(_, s)| *s).min_by(f64::total_cmp).unwrap_or(0.0);
+        // A small case is all fixed cost, and tells nothing per element.
+        let large = self.overheads.iter().filter(|(n, _)| *n >= 1e5);
+        let each = large.map(|(n, s)| (s - fixed) / n).filter(|e| *e > 0.0).max_by(f64::total_cmp);
+        let most = self.overheads.iter().filter(|(n, _)| *n >= elements(shape)).map(|(_, s)| *s);
+        let by_size = fixed + each.unwrap_or(PROOF_S) * elements(shape);
+        // One that was seen of the size or above bounds it.
+        most.min_by(f64::total_cmp).map_or(by_size, |seen| seen.min(by_size))
+    }
+}
+
+fn elements(shape: Shape) -> f64 {
+    shape.elements().iter().map(|&n| n as f64).sum()
 }
 
 /// Measures one case. Never fails as a whole: what went wrong is in the record. `None` where `watch` ended
@@ -48,41 +76,19 @@ pub fn measure(
     watch: &mut Watch,
 ) -> Option<Record> {
     let kernel = &request.kernel;
-    let case = Case {
-        kernel: kernel.family.name().into(),
-        tiling: kernel.tiling.to_string(),
-        precision: kernel.precision,
-        shape: request.shape,
-        settings: request.settings,
-        data: request.data,
-        seed: request.seed,
-        wgsl_sha256: kernel.sha256.clone(),
-    };
     let mut run = Run { executor, request, effort, pace, watch, spent: Spent::default() };
     let outcome = run.attempt();
     let spent = run.spent;
-    let mut record = Record {
-        schema: SCHEMA.into(),
-        tool: executor.tool(),
-        at: humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string(),
-        adapter: executor.adapter().clone(),
-        case,
-        tuned: request.tuned.clone(),
-        spent: Some(spent),
-        missing: None,
-        proof: None,
-        samples: None,
-        figure: None,
-        verdict: super::record::Verdict::Invalid,
-        reasons: Vec::new(),
-    };
+    let mut record = blank(executor, request);
+    record.spent = Some(spent);
     match outcome {
         Ok((proof, samples)) => {
-            let derived = derive(&record.adapter, request.shape.flop(), &proof, samples.as_ref());
+            (record.proof, record.samples) = (Some(proof), samples);
+            let derived = derive(&record);
             if let Some(figure) = &derived.figure {
                 pace.note(kernel.family.name(), request.shape.flop(), figure.seconds.median);
             }
-            (record.proof, record.samples) = (Some(proof), samples);
+            pace.note_overhead(request.shape, spent.setup_s + spent.proof_s);
             (record.figure, record.verdict, record.reasons) = (derived.figure, derived.verdict, derived.reasons);
         }
         Err(Halt::Stopped) => return None,
@@ -92,6 +98,32 @@ pub fn measure(
         }
     }
     Some(record)
+}
+
+/// The row of a case that there was no time for.
+pub fn left_out(executor: &dyn Executor, request: &Request, reason: String) -> Record {
+    let missing = Missing::Skipped { reason };
+    Record { reasons: vec![missing.reason()], missing: Some(missing), ..blank(executor, request) }
+}
+
+/// A record of nothing yet.
+fn blank(executor: &dyn Executor, request: &Request) -> Record {
+    Record {
+        schema: SCHEMA.into(),
+        tool: executor.tool(),
+        at: humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string(),
+        adapter: executor.adapter().clone(),
+        case: request.case(),
+        tuned: request.tuned.clone(),
+        spent: None,
+        missing: None,
+        proof: None,
+        samples: None,
+        bounds: request.bounds.clone(),
+        figure: None,
+        verdict: super::record::Verdict::Invalid,
+        reasons: Vec::new(),
+    }
 }
 
 struct Run<'a, 'w> {
@@ -109,6 +141,7 @@ impl Run<'_, '_> {
         let software = self.executor.adapter().software;
         ask(self.watch, Stage::Proving)?;
         let begin = self.seconds();
+        self.executor.select(CASE_SLOT);
         self.executor.prepare(&self.request.kernel, shape, self.request.settings)?;
         self.spent.setup_s = self.seconds() - begin;
         let least = f64::from(self.effort.min_rounds * 3 + 2);
@@ -119,8 +152,13 @@ impl Run<'_, '_> {
                 format!("about {:.1} s at the rate seen; the case has {:.1} s", each * least, self.effort.case_s);
             return Err(Missing::Skipped { reason }.into());
         }
-        let mut parts = if software { 1 } else { (shape.flop() / FIRST_DISPATCH_FLOP).ceil().max(1.0) as u32 };
-        parts = self.executor.split(parts)?;
+        // What the sentinel lacks is told only after the case's own proof, which says more.
+        let sentinel = Ready::on(self.executor, self.effort.submission_s);
+        let mut cut = 1;
+        if let (false, Ok(sentinel)) = (software, &sentinel) {
+            // The slowest kernel there is on a small shape: the first dispatch stays below what is allowed.
+            cut = self.executor.split(parts(shape.flop(), sentinel.flop_per_s(), self.effort.dispatch_s))?;
+        }
 
         // Truth first, on operands whose product is exact: a wrong kernel is never timed.
         let begin = self.seconds();
@@ -136,13 +174,15 @@ impl Run<'_, '_> {
         self.spent.proof_s += self.seconds() - begin;
 
         let begin = self.seconds();
-        let mut timer = Timer::start(self.executor, self.effort);
-        let first = timer.lap(self.executor, 1)?;
-        if !software && first > WATCHDOG_S * f64::from(parts) {
-            parts = self.executor.split((first / WATCHDOG_S).ceil() as u32)?;
+        let mut device = Guarded { executor: self.executor, ready: sentinel? };
+        let mut timer = Timer::start(&device, self.effort);
+        let first = timer.lap(&mut device, 1)?;
+        if !software {
+            // Now that its own time is known: as few parts as stay below the watchdog.
+            cut = device.executor.split(parts(first, 1.0, self.effort.dispatch_s))?;
         }
         timer.fits(first)?;
-        let samples = timer.run(self.executor, first, parts, self.watch)?;
+        let samples = timer.run(&mut device, first, cut, self.watch)?;
         self.spent.timing_s = self.seconds() - begin;
 
         // The last timed submission began on a poisoned buffer: what is in it now is its work.

@@ -33,9 +33,9 @@ pub trait Timed {
     /// Submits the whole work `repeats` times in one go and waits until all of it is done.
     fn submit(&mut self, repeats: u32) -> Step<Lap>;
 
-    /// One lap of the sentinel, the small work of a fixed size that is timed beside every round; `None`
-    /// where there is no sentinel.
-    fn sentinel(&mut self) -> Step<Option<Lap>> {
+    /// One lap of the sentinel, the small work of a fixed size that is timed beside every round, and the
+    /// dispatches in it; `None` where there is no sentinel.
+    fn sentinel(&mut self) -> Step<Option<(u32, Lap)>> {
         Ok(None)
     }
 }
@@ -56,6 +56,9 @@ pub trait Executor: Timed {
 
     /// Chooses the slot that is meant from now on. What the other slots hold stays prepared.
     fn select(&mut self, slot: usize);
+
+    /// Whether the selected slot holds a prepared case.
+    fn holds(&self) -> bool;
 
     /// Compiles a kernel and allocates A, B and C for a shape. What the slot held is freed first.
     /// Refuses as `unsupported`, before anything is allocated, what the adapter's limits or features do

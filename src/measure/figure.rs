@@ -1,10 +1,9 @@
 //! From raw samples to a figure with a verdict. Pure: a replay of a record gives the same, bit by bit.
 
-use super::clocks;
-use super::record::{AdapterIdentity, Figure, Interval, Reason, Samples, TimingMethod, Verdict};
+use super::record::{Figure, Interval, Reason, Record, Samples, TimingMethod, Verdict};
 use super::steadiness::settling::settling;
 use super::steadiness::{Code, assess};
-use crate::kernel::Proof;
+use super::{clocks, physics, sentinel};
 use crate::stats::interval::median_95;
 
 /// The time of one dispatch, whatever it did.
@@ -63,6 +62,11 @@ pub fn timing(samples: &Samples) -> Result<Timing, Vec<Reason>> {
     let clocks = clocks::read(samples);
     let mut suspect = clocks.doubts;
     let Some(clock) = clocks.headline else { return Err(suspect) };
+    if clock.work_share < clocks::LEAST_WORK {
+        let detail = format!("{:.2} % of the time of a submission is work", 100.0 * clock.work_share);
+        suspect.insert(0, Reason::new("does-not-scale", detail));
+        return Err(suspect);
+    }
     let seconds = match median_95(&clock.slopes) {
         Ok(interval) => interval,
         Err(why) => {
@@ -79,6 +83,11 @@ pub fn timing(samples: &Samples) -> Result<Timing, Vec<Reason>> {
         // The median does not see a few outliers; every other flag touches it.
         let list = if flag.code == Code::Outlier { &mut notes } else { &mut suspect };
         list.push(flag.into());
+    }
+    let watched = samples.sentinel.as_ref();
+    if let Some(moved) = watched.and_then(|s| sentinel::moved(s, samples.tick_ns, clock.method, &clock.slopes)) {
+        let list = if moved.in_step { &mut suspect } else { &mut notes };
+        list.push(moved.reason);
     }
     if !samples.warm {
         notes.push(Reason::new("warm-up-cut", "the warm-up ended with its time, not with a steady state"));
@@ -110,22 +119,31 @@ pub struct Derived {
     pub reasons: Vec<Reason>,
 }
 
-/// Derives figure and verdict. `flop` is the case's useful flop count per dispatch.
-pub fn derive(adapter: &AdapterIdentity, flop: f64, proof: &Proof, samples: Option<&Samples>) -> Derived {
+/// Derives figure and verdict from what else a record holds: its case, proof, samples and bounds.
+pub fn derive(record: &Record) -> Derived {
     let invalid = |reasons| Derived { figure: None, verdict: Verdict::Invalid, reasons };
-    if !proof.passed {
-        let detail = proof.failure.clone().unwrap_or_else(|| "the output is no product".into());
+    let failure = match &record.proof {
+        Some(proof) if proof.passed => None,
+        Some(proof) => Some(proof.failure.clone().unwrap_or_else(|| "the output is no product".into())),
+        None => Some("there is no proof".into()),
+    };
+    if let Some(detail) = failure {
         return invalid(vec![Reason::new("proof-failed", detail)]);
     }
-    let Some(samples) = samples else {
+    let Some(samples) = &record.samples else {
         return invalid(vec![Reason::new("no-samples", "nothing was timed")]);
     };
     let timing = match timing(samples) {
         Ok(timing) => timing,
         Err(reasons) => return invalid(reasons),
     };
-    let gflop = flop * 1e-9;
-    let (verdict, reasons) = timing.verdict(adapter.software);
+    if let Some(reason) = physics::check(&record.bounds, &record.case, timing.seconds.median) {
+        let mut reasons = vec![reason];
+        reasons.extend(timing.suspect);
+        return invalid(reasons);
+    }
+    let gflop = record.case.shape.flop() * 1e-9;
+    let (verdict, reasons) = timing.verdict(record.adapter.software);
     let figure = Figure {
         timing_method: timing.method,
         seconds: timing.seconds,

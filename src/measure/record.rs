@@ -4,6 +4,7 @@
 //! figures derived from them. Aggregates are views: everything in [`Figure`], `verdict` and `reasons`
 //! can be derived again from the rest of the line.
 
+use super::physics::Bound;
 use crate::kernel::{Case, Proof};
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +21,7 @@ pub fn read_as(schema: &str) -> Option<&'static str> {
 
 /// Version of the measuring method: raised whenever the same raw samples would give another figure,
 /// or the same adapter other samples. Part of the comparison key.
-pub const METHOD: u32 = 1;
+pub const METHOD: u32 = 2;
 
 /// One case, measured, unsupported or failed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -51,6 +52,9 @@ pub struct Record {
     /// Raw samples of both clocks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub samples: Option<Samples>,
+    /// What no figure of this case can be above, as known when it was measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bounds: Vec<Bound>,
     /// The figure; absent unless the verdict allows one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub figure: Option<Figure>,
@@ -106,6 +110,28 @@ pub struct AdapterIdentity {
     pub device: u32,
     /// A CPU-type adapter: figures are SOFTWARE.
     pub software: bool,
+    /// Limits and features that decide what a kernel becomes on it.
+    #[serde(default)]
+    pub capabilities: Capabilities,
+}
+
+/// Limits and features of the opened device that a kernel or its proof depends on: another driver setting
+/// that changes one of them makes another adapter of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Capabilities {
+    /// Smallest and largest subgroup, invocations.
+    pub subgroup: [u32; 2],
+    /// Most invocations of a workgroup.
+    pub workgroup_invocations: u32,
+    /// Most bytes of workgroup memory.
+    pub workgroup_bytes: u32,
+    /// Most bytes of a storage binding.
+    pub binding_bytes: u64,
+    /// Most bytes of a buffer.
+    pub buffer_bytes: u64,
+    /// wgpu's names of the features that are turned on, in alphabetical order.
+    pub features: Vec<String>,
 }
 
 /// How far a figure can be trusted, best first.
@@ -201,6 +227,29 @@ pub struct Samples {
     pub stopped: String,
     /// The submissions, in the order they were made.
     pub submissions: Vec<Submission>,
+    /// The sentinel beside them, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sentinel: Option<Sentinel>,
+}
+
+/// The small product of a fixed size that was timed once beside every round ([`super::sentinel`]).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sentinel {
+    /// Dispatches of a lap.
+    pub dispatches: u32,
+    /// One lap per round, in order, after the round's submissions.
+    pub laps: Vec<SentinelLap>,
+}
+
+/// Both clocks of one lap of the sentinel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SentinelLap {
+    /// Host clock from before the submit to after its completion, nanoseconds.
+    pub host_ns: u64,
+    /// Device ticks at the begin and the end of the pass.
+    pub device_ticks: Option<[u64; 2]>,
 }
 
 /// One timed submission.

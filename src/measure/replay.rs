@@ -7,8 +7,8 @@ use super::record::Record;
 /// record bit by bit unless the record was edited, or the method changed without a new version.
 pub fn replay(record: &Record) -> Record {
     let mut again = record.clone();
-    if let (None, Some(proof)) = (&record.missing, &record.proof) {
-        let derived = derive(&record.adapter, record.case.shape.flop(), proof, record.samples.as_ref());
+    if record.missing.is_none() && record.proof.is_some() {
+        let derived = derive(record);
         (again.figure, again.verdict, again.reasons) = (derived.figure, derived.verdict, derived.reasons);
     }
     again

@@ -5,7 +5,7 @@
 
 mod instrument;
 
-use super::record::{AdapterIdentity, METHOD, Missing, Tool};
+use super::record::{AdapterIdentity, Capabilities, METHOD, Missing, Tool};
 use super::{Executor, Lap, Slots, Step, Timed};
 use crate::kernel::{Kernel, Matrix, Operands, Settings, Shape};
 
@@ -82,6 +82,8 @@ pub struct Script {
     pub flop_per_s: f64,
     /// True cost of a submission on the host, seconds.
     pub submission_s: f64,
+    /// True cost of compiling a case, seconds.
+    pub setup_s: f64,
     /// A factor on the kernel's seconds.
     pub pace: Pace,
     /// A factor on the seconds of what is prepared and loaded.
@@ -99,6 +101,7 @@ impl Script {
             host_clock: HostClock::Honest,
             flop_per_s: 1e12,
             submission_s: 20e-6,
+            setup_s: 0.0,
             pace: Box::new(|_, _| 1.0),
             cost: Box::new(|_, _, _| 1.0),
             watchdog_s: None,
@@ -137,6 +140,7 @@ impl ScriptedExecutor {
             vendor: 0,
             device: 0,
             software: false,
+            capabilities: Capabilities::default(),
         };
         // A device clock that starts at zero would look like a broken one.
         ScriptedExecutor { script, adapter, now_ns: 1e9, submissions: 0, jobs: Slots::default() }
@@ -219,7 +223,10 @@ impl Timed for ScriptedExecutor {
         if repeats == 1 && self.script.watchdog_s.is_some_and(|most| kernel_ns * 1e-9 > most) {
             return Err(Missing::Failed { error: "submit: the device is lost".into() });
         }
-        let cost_ns = self.script.submission_s * 1e9;
+        // No two submissions cost the same to the nanosecond; exactly regular times would look like a coarse
+        // clock. A hash of the count, so that every run is the same.
+        let jitter = (self.submissions.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54) as f64;
+        let cost_ns = self.script.submission_s * 1e9 + jitter;
         let begin = self.now_ns + 0.5 * cost_ns;
         let end = begin + kernel_ns;
         self.now_ns += cost_ns + kernel_ns;
@@ -262,8 +269,13 @@ impl Executor for ScriptedExecutor {
         self.jobs.select(slot);
     }
 
+    fn holds(&self) -> bool {
+        self.jobs.get().is_ok()
+    }
+
     fn prepare(&mut self, kernel: &Kernel, shape: Shape, settings: Settings) -> Step<()> {
         let empty = Matrix::zeros((shape.batch * shape.m) as usize, shape.n as usize);
+        self.now_ns += self.script.setup_s * 1e9;
         self.jobs.fill(Job {
             kernel: kernel.clone(),
             settings,

@@ -113,7 +113,15 @@ fn request() -> Request {
         .expect("the default kernel composes; a test composes them all");
     // Long against the clocks' faults, short to multiply on the host; no multiple of a tile.
     let shape = Shape { m: 130, n: 94, k: 101, batch: 1 };
-    Request { kernel, shape, settings: Settings::default(), data: DataClass::Normal, seed: DEFAULT_SEED, tuned: None }
+    Request {
+        kernel,
+        shape,
+        settings: Settings::default(),
+        data: DataClass::Normal,
+        seed: DEFAULT_SEED,
+        tuned: None,
+        bounds: vec![],
+    }
 }
 
 fn saw(record: &Record) -> String {

@@ -1,8 +1,9 @@
 //! What is measured: suites, and a user's own choice.
 
+use super::physics::Bound;
 use super::tune::cache::Tuned;
 use crate::error::{Error, Result};
-use crate::kernel::{Class, DataClass, Family, Kernel, Precision, Settings, Shape, Tiling};
+use crate::kernel::{Case, Class, DataClass, Family, Kernel, Precision, Settings, Shape, Tiling};
 use std::str::FromStr;
 
 /// A named set of shapes and an effort.
@@ -85,6 +86,25 @@ pub struct Request {
     pub seed: u64,
     /// When tiling and settings were tuned, where they come from the cache.
     pub tuned: Option<String>,
+    /// What no figure of it can be above.
+    pub bounds: Vec<Bound>,
+}
+
+impl Request {
+    /// What the record says of it.
+    pub fn case(&self) -> Case {
+        let Kernel { family, tiling, precision, sha256, .. } = &self.kernel;
+        Case {
+            kernel: family.name().into(),
+            tiling: tiling.to_string(),
+            precision: *precision,
+            shape: self.shape,
+            settings: self.settings,
+            data: self.data,
+            seed: self.seed,
+            wgsl_sha256: sha256.clone(),
+        }
+    }
 }
 
 /// What a user asked for; composed into requests, shape by shape, kernel by kernel.
@@ -126,7 +146,15 @@ impl Selection {
                 let kernel = Kernel::compose(family, tiling, self.precision)?;
                 let settings = self.settings.or(choice.map(|(_, (_, settings))| settings)).unwrap_or_default();
                 let tuned = choice.map(|(tuned, _)| tuned.at.clone());
-                requests.push(Request { kernel, shape, settings, data: self.data, seed: self.seed, tuned });
+                requests.push(Request {
+                    kernel,
+                    shape,
+                    settings,
+                    data: self.data,
+                    seed: self.seed,
+                    tuned,
+                    bounds: Vec::new(),
+                });
             }
         }
         Ok(requests)

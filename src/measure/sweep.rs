@@ -2,48 +2,12 @@
 
 use super::Executor;
 use super::effort::Effort;
-use super::engine::{Pace, measure};
+use super::engine::{Pace, left_out, measure};
 use super::record::Record;
 use super::suite::Request;
 use super::timing::Stage;
-use super::wire;
-use crate::error::{Context, Error, Result};
-use std::fs::File;
-use std::io::Write;
+use crate::error::Result;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
-
-/// A JSONL file that takes records as they are made.
-pub struct Log {
-    path: PathBuf,
-    file: File,
-}
-
-impl Log {
-    /// Opens the file before anything is measured. What a file of that name held is kept beside it,
-    /// as `NAME.previous`.
-    pub fn create(path: &Path) -> Result<Log> {
-        let shown = path.display();
-        if path.metadata().is_ok_and(|m| m.is_file() && m.len() > 0) {
-            let mut previous = path.as_os_str().to_owned();
-            previous.push(".previous");
-            std::fs::rename(path, &previous).or_usage(format!("`{shown}` cannot be moved out of the way"))?;
-        }
-        let file = File::create(path).map_err(|e| {
-            Error::usage(e.to_string())
-                .context(format!("`{shown}` cannot be written"))
-                .hint("choose another place with `--out`")
-        })?;
-        Ok(Log { path: path.into(), file })
-    }
-
-    /// Writes one record as one line, and flushes it.
-    pub fn write(&mut self, record: &Record) -> Result<()> {
-        let shown = self.path.display();
-        let line = wire::line(record).map_err(|e| e.context(format!("`{shown}`")))?;
-        self.file.write_all(line.as_bytes()).and_then(|()| self.file.flush()).or_failed(format!("`{shown}`"))
-    }
-}
 
 /// Measures the requests in order. `done` sees each record as soon as there is one; an error from it
 /// ends the sweep, a case that fails does not. `stop` is asked before each submission: the case under way
@@ -56,16 +20,174 @@ pub fn sweep(
     stop: &dyn Fn() -> bool,
     done: &mut dyn FnMut(&Record) -> Result<()>,
 ) -> Result<Vec<Record>> {
+    sweep_within(executor, requests, effort, None, observe, stop, done)
+}
+
+/// Least time for a case's warm-up and rounds: a warm-up that can be judged at all, and six rounds of the
+/// shortest submissions.
+const LEAST_CASE_S: f64 = 0.05;
+
+/// [`sweep`] within so many seconds of the executor's clock, compiling and proving included.
+///
+/// Each case gets an equal share of what is left, less what setting up and proving will take going by the
+/// cases before it; what a case does not need goes to those after it. A case that gets too little to be
+/// timed at all is a `skipped` row with the reason.
+pub fn sweep_within(
+    executor: &mut dyn Executor,
+    requests: &[Request],
+    effort: &Effort,
+    seconds: Option<f64>,
+    observe: &mut dyn FnMut(usize, Stage),
+    stop: &dyn Fn() -> bool,
+    done: &mut dyn FnMut(&Record) -> Result<()>,
+) -> Result<Vec<Record>> {
+    let begin = executor.now_ns();
     let mut pace = Pace::default();
     let mut records = Vec::with_capacity(requests.len());
     for (index, request) in requests.iter().enumerate() {
-        let mut watch = |stage| {
-            observe(index, stage);
-            if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        let mut effort = *effort;
+        let mut short = None;
+        if let Some(seconds) = seconds {
+            let left = seconds - executor.now_ns().saturating_sub(begin) as f64 * 1e-9;
+            let cases = (requests.len() - index) as f64;
+            // Two products before the first sample: the proof's and the one that the time is learned from.
+            let product = pace.predict(request.kernel.family.name(), request.shape).unwrap_or(0.0);
+            let overhead = pace.overhead(request.shape) + 2.0 * product;
+            let share = (left / cases).min(left - overhead);
+            effort.case_s = effort.case_s.min(if cases > 1.0 { share - overhead } else { share });
+            effort.overrun = 1.0;
+            if effort.case_s < LEAST_CASE_S {
+                short = Some(format!(
+                    "the time budget of {seconds:.3} s has {:.3} s left for {cases:.0} cases; setting this one up and \
+                     proving it takes about {overhead:.3} s",
+                    left.max(0.0)
+                ));
+            }
+        }
+        let record = match short {
+            Some(_) if stop() => break,
+            Some(reason) => left_out(executor, request, reason),
+            None => {
+                let mut watch = |stage| {
+                    observe(index, stage);
+                    if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                };
+                let Some(record) = measure(executor, request, &effort, &mut pace, &mut watch) else { break };
+                record
+            }
         };
-        let Some(record) = measure(executor, request, effort, &mut pace, &mut watch) else { break };
         done(&record)?;
         records.push(record);
     }
     Ok(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{DataClass, Family, Precision, Shape};
+    use crate::measure::Timed;
+    use crate::measure::record::{Missing, Verdict};
+    use crate::measure::scripted::{Script, ScriptedExecutor};
+    use crate::measure::suite::Selection;
+
+    /// Eight cases on a device where compiling takes `setup_s` of its own clock.
+    fn within(seconds: f64, setup_s: f64, flop_per_s: f64) -> (f64, Vec<Record>) {
+        let mut executor = ScriptedExecutor::new(Script { setup_s, flop_per_s, ..Script::honest() });
+        let wanted = Selection {
+            shapes: vec![Shape::square(48), Shape::square(64)],
+            families: Family::of(Precision::F32)[..4].to_vec(),
+            tiling: None,
+            precision: Precision::F32,
+            settings: None,
+            tuned: None,
+            data: DataClass::Normal,
+            seed: 1,
+        };
+        let requests = wanted.requests(executor.class()).unwrap();
+        let begin = executor.now_ns();
+        let effort = Effort::quick();
+        let records =
+            sweep_within(&mut executor, &requests, &effort, Some(seconds), &mut |_, _| {}, &|| false, &mut |_| Ok(()))
+                .unwrap();
+        ((executor.now_ns() - begin) as f64 * 1e-9, records)
+    }
+
+    fn figures(records: &[Record]) -> usize {
+        records.iter().filter(|r| r.figure.is_some()).count()
+    }
+
+    #[test]
+    fn a_time_budget_is_kept_within_a_tenth_with_compiling_included() {
+        for (seconds, setup_s, flop_per_s) in [
+            (1.0, 0.0, 1e12),
+            (3.0, 0.1, 1e12),
+            (10.0, 0.5, 1e12),
+            (4.0, 0.3, 1e9),
+            (8.0, 0.05, 1e8),
+            (60.0, 0.5, 1e12),
+        ] {
+            let (took, records) = within(seconds, setup_s, flop_per_s);
+            assert!(took <= 1.1 * seconds, "{seconds} s, {setup_s} s a set-up, {flop_per_s} flop/s: took {took} s");
+            assert_eq!(records.len(), 8, "every case is a row");
+            assert!(figures(&records) > 0, "{seconds} s: {records:#?}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_a_skipped_row_with_the_reason() {
+        // Four set-ups of 1 s do not leave room for eight.
+        let (took, records) = within(4.0, 1.0, 1e12);
+        assert!(took <= 4.4, "{took}");
+        let skipped: Vec<_> = records.iter().filter(|r| matches!(r.missing, Some(Missing::Skipped { .. }))).collect();
+        assert!(!skipped.is_empty() && figures(&records) > 0, "{records:#?}");
+        for record in skipped {
+            assert_eq!(record.verdict, Verdict::Invalid);
+            assert!(record.reasons[0].detail.contains("budget of 4.000 s"), "{:?}", record.reasons);
+        }
+    }
+
+    #[test]
+    fn a_budget_too_small_for_one_measurement_leaves_rows_and_no_figure() {
+        let (took, records) = within(0.01, 0.0, 1e12);
+        assert!(took <= 0.011, "{took}");
+        assert_eq!((records.len(), figures(&records)), (8, 0));
+        assert!(records.iter().all(|r| matches!(r.missing, Some(Missing::Skipped { .. }))));
+    }
+
+    #[test]
+    fn a_wide_budget_changes_nothing() {
+        let (_, records) = within(1e6, 0.0, 1e12);
+        assert!(records.iter().all(|r| r.verdict == Verdict::Measured), "{records:#?}");
+    }
+
+    #[test]
+    fn a_stop_within_a_case_drops_that_case_alone() {
+        let mut executor = ScriptedExecutor::new(Script::honest());
+        let wanted = Selection {
+            shapes: vec![Shape::square(48)],
+            families: Family::of(Precision::F32)[..3].to_vec(),
+            tiling: None,
+            precision: Precision::F32,
+            settings: None,
+            tuned: None,
+            data: DataClass::Normal,
+            seed: 1,
+        };
+        let requests = wanted.requests(executor.class()).unwrap();
+        let (asked, written) = (std::cell::Cell::new(false), std::cell::Cell::new(0));
+        let records = sweep(
+            &mut executor,
+            &requests,
+            &Effort::smoke(),
+            &mut |index, stage| asked.set(index == 1 && matches!(stage, Stage::Timing(_))),
+            &|| asked.get(),
+            &mut |_| {
+                written.set(written.get() + 1);
+                Ok(())
+            },
+        )
+        .unwrap();
+        assert_eq!((records.len(), written.get()), (1, 1));
+    }
 }

@@ -3,10 +3,10 @@
 
 use super::clocks::{MIN_TICKS, gcd};
 use super::effort::Effort;
-use super::record::{Missing, Samples, Submission};
+use super::record::{Missing, Samples, Sentinel, SentinelLap, Submission};
 use super::steadiness::warmup::{MIN_SECONDS, WarmUp, WarmUpBudget, WarmUpState};
 use super::stopping::{First, StoppingRule};
-use super::{Step, Timed};
+use super::{Lap, Step, Timed};
 use crate::stats::slope::{Point, line};
 use std::ops::ControlFlow;
 
@@ -63,6 +63,8 @@ pub struct Timer<'a> {
     begin_s: f64,
     /// Greatest common divisor of the device durations so far, ticks.
     device_step: u64,
+    /// Where the last submission ended, ticks.
+    device_last: Option<u64>,
     /// The same in nanoseconds, once there is one.
     device_step_ns: Option<f64>,
 }
@@ -70,7 +72,7 @@ pub struct Timer<'a> {
 impl<'a> Timer<'a> {
     /// The effort's time runs from now on.
     pub fn start(device: &dyn Timed, effort: &'a Effort) -> Timer<'a> {
-        Timer { effort, begin_s: seconds(device), device_step: 0, device_step_ns: None }
+        Timer { effort, begin_s: seconds(device), device_step: 0, device_last: None, device_step_ns: None }
     }
 
     /// One untimed submission; host seconds.
@@ -79,6 +81,10 @@ impl<'a> Timer<'a> {
         let lap = device.submit(repeats)?;
         if let (Some([begin, end]), Some(tick_ns)) = (lap.device_ticks, device.tick_ns()) {
             self.device_step = gcd(self.device_step, end.abs_diff(begin));
+            // The moments move by the clock's step too, and less regularly than what is timed.
+            if let Some(last) = self.device_last.replace(end) {
+                self.device_step = gcd(self.device_step, begin.abs_diff(last));
+            }
             self.device_step_ns = Some(self.device_step as f64 * tick_ns).filter(|&ns| ns > 0.0);
         }
         Ok(lap.host_ns as f64 * 1e-9)
@@ -88,7 +94,7 @@ impl<'a> Timer<'a> {
     pub fn fits(&self, each: f64) -> Step<()> {
         // A warm-up submission, and one and two dispatches a round.
         let least = each * f64::from(1 + 3 * self.effort.min_rounds);
-        if least <= 1.5 * self.effort.case_s {
+        if least <= self.effort.overrun * self.effort.case_s {
             return Ok(());
         }
         let reason = format!("it takes about {least:.1} s, the case has {:.1} s", self.effort.case_s);
@@ -111,6 +117,7 @@ impl<'a> Timer<'a> {
             warm: false,
             stopped: String::new(),
             submissions: Vec::new(),
+            sentinel: None,
         };
         let each = self.warm_up(device, first, &mut samples, watch)?;
         let lengths = lengths(each, self.submission_s(device));
@@ -132,12 +139,16 @@ impl<'a> Timer<'a> {
                     device_ticks: lap.device_ticks,
                 });
             }
+            if let Some((dispatches, Lap { host_ns, device_ticks })) = device.sentinel()? {
+                let sentinel = samples.sentinel.get_or_insert(Sentinel { dispatches, laps: Vec::new() });
+                sentinel.laps.push(SentinelLap { host_ns, device_ticks });
+            }
             let now = seconds(device);
             let first_of_round = samples.submissions.len() - lengths.len();
             let slope = round_slope(&samples.submissions[first_of_round..], tick_ns);
             rule.feed(slope, now - round_begin);
-            // Fewer rounds than bracket a median are worth going over the time for, but not twice over.
-            let enough = round + 1 >= effort.min_rounds || now - timing >= 2.0 * effort.case_s;
+            // Fewer rounds than bracket a median are worth going over the time for, within bounds.
+            let enough = round + 1 >= effort.min_rounds || now - timing >= effort.overrun * effort.case_s;
             if enough && let Some(why) = rule.why() {
                 samples.stopped = why.code().into();
                 break;

@@ -3,7 +3,8 @@
 //! A line that was being written when the process died has no line break and ends in the middle. It is
 //! recognised as such and kept apart: what stands before it is whole.
 
-use super::record::{Record, SCHEMA, read_as};
+use super::record::{METHOD, Record, SCHEMA, read_as};
+use super::sound::contradiction;
 use crate::error::{Context, Error, Kind, Result};
 use serde::Deserialize;
 use std::path::Path;
@@ -56,6 +57,34 @@ pub fn read_whole(path: &Path) -> Result<Vec<Record>> {
     Ok(wire.records)
 }
 
+/// Reads a file of records as input to further work: complete, with at least one record, each of this
+/// version's method and agreeing with itself.
+///
+/// # Errors
+/// Exit code 2 for all of it: the file is not usable.
+pub fn read_input(path: &Path) -> Result<Vec<Record>> {
+    let name = format!("`{}`", path.display());
+    let records = read_whole(path).map_err(|e| e.of_kind(Kind::Usage))?;
+    for (record, number) in records.iter().zip(1..) {
+        usable(record).map_err(|e| e.context(format!("{name}: record {number}")))?;
+    }
+    Ok(records)
+}
+
+/// Refuses a record that contradicts itself or was made by another method.
+fn usable(record: &Record) -> Result<()> {
+    if record.tool.method != METHOD {
+        return Err(Error::usage(format!("measured by method {} instead of {METHOD}", record.tool.method))
+            .hint("figures of different methods do not compare; measure again with this version"));
+    }
+    match contradiction(record) {
+        None => Ok(()),
+        Some((field, why)) => {
+            Err(Error::usage(format!("`{field}`: {why}")).hint("the record contradicts itself; measure again"))
+        }
+    }
+}
+
 /// Reads the bytes of a file; `name` stands in front of its errors. Empty lines are passed over.
 ///
 /// # Errors
@@ -68,7 +97,8 @@ pub fn parse(bytes: &[u8], name: &str) -> Result<Wire> {
         let number = index + 1;
         let whole_line = line.ends_with(b"\n");
         if !line.trim_ascii().is_empty() {
-            match record(line) {
+            // A line break within a string is none of the string: the line was cut, whatever follows.
+            match record(line.trim_ascii_end()) {
                 Ok(record) => wire.records.push(record),
                 Err(Bad::Ends) if !whole_line => wire.cut = Some(Cut { line: number, whole_bytes: start }),
                 Err(bad) => return Err(bad.error(&format!("{name}:{number}"))),
@@ -104,8 +134,10 @@ enum Bad {
 impl Bad {
     fn error(self, place: &str) -> Error {
         match self {
-            Bad::Ends => Error::new(Kind::NotComparable, format!("{place}: the line ends in the middle")),
-            Bad::Malformed(why) => Error::new(Kind::NotComparable, format!("{place}: {why}")),
+            Bad::Ends => Error::new(Kind::NotComparable, format!("{place}: the line ends in the middle"))
+                .hint("the file was damaged after it was written; measure again"),
+            Bad::Malformed(why) => Error::new(Kind::NotComparable, format!("{place}: {why}"))
+                .hint("a record is what `flopcast measure --out FILE.jsonl` writes; measure again"),
             Bad::Foreign(schema) => Error::new(Kind::NotComparable, format!("{place}: schema is {schema}"))
                 .hint(format!("this flopcast reads `{SCHEMA}`; measure again with it")),
         }
@@ -240,6 +272,35 @@ mod tests {
         let mut record = measured(1e-3, 0.001);
         record.figure.as_mut().unwrap().submission_s = Some(f64::INFINITY);
         assert!(line(&record).is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_worked_with_is_exit_2_with_the_line_or_the_field() {
+        let folder = std::env::temp_dir().join(format!("flopcast-input-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("m.jsonl");
+        let good = two_lines();
+        let lines: Vec<&str> = good.lines().collect();
+        for (text, part) in [
+            (good[..good.len() - 40].to_string(), ":2: the line is cut off"),
+            (format!("{}\n{good}", &good[..100]), ":1: the line ends in the middle"),
+            (good.replace(SCHEMA, "flopcast.measurement/7"), ":1: schema is `flopcast.measurement/7`"),
+            (good.replace("\"median\":0.002", "\"median\":NaN"), ":2: `figure.seconds.median`"),
+            (good.replace("\"median\":0.002", "\"median\":2.01e300"), "record 2: `figure.seconds`"),
+            (good.replace(&format!("\"method\":{METHOD}"), "\"method\":99"), "record 1: measured by method 99"),
+            (lines[0].replace("\"verdict\":\"MEASURED\"", "\"verdict\":\"INVALID\""), "record 1: `verdict`"),
+            ("hello\n".into(), ":1: no record"),
+            (String::new(), "holds no record"),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            let error = read_input(&file).unwrap_err();
+            assert!(error.message().contains(part), "{part}: {error}");
+            assert!(error.hint_text().is_some(), "{error}");
+            assert_eq!(error.exit_code(), 2);
+        }
+        std::fs::write(&file, &good).unwrap();
+        assert_eq!(read_input(&file).unwrap().len(), 2);
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

@@ -38,6 +38,22 @@ pub fn normal_scores(samples: &[f64]) -> Result<Vec<f64>, Undefined> {
     Ok(scores)
 }
 
+/// Probability of a correlation of normal scores as high as between these two, sample by sample, if they
+/// had nothing to do with each other (one-sided: moving the same way); r·√(n − 1) is then about normal
+/// (van der Waerden; Hájek and Šidák 1967).
+///
+/// # Errors
+/// As [`normal_scores`] for either; [`Undefined::TooFew`] where they differ in length.
+pub fn correlation_p(a: &[f64], b: &[f64]) -> Result<f64, Undefined> {
+    if a.len() != b.len() {
+        return Err(Undefined::TooFew { have: a.len().min(b.len()), need: a.len().max(b.len()) });
+    }
+    let (x, y) = (normal_scores(a)?, normal_scores(b)?);
+    let product = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
+    let r = product(&x, &y) / (product(&x, &x) * product(&y, &y)).sqrt();
+    Ok(Normal::standard().sf(r * (a.len() as f64 - 1.0).sqrt()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,6 +64,20 @@ mod tests {
         assert_eq!(scores, normal_scores(&[1.0, 3.0, 2.0]).unwrap());
         assert!(scores[0] < scores[2] && scores[2] < scores[1]);
         assert!(scores.iter().sum::<f64>().abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_moves_the_same_way_correlates_and_what_is_independent_does_not() {
+        use crate::stats::synthetic::Noise;
+        let up: Vec<f64> = (0..20).map(f64::from).collect();
+        let down: Vec<f64> = up.iter().map(|x| -x).collect();
+        assert!(correlation_p(&up, &up).unwrap() < 1e-4);
+        assert!(correlation_p(&up, &down).unwrap() > 0.999);
+        let noise = Noise::Normal(0.1);
+        let false_alarms =
+            (0..1000).filter(|&s| correlation_p(&noise.trace(s, 20), &noise.trace(s + 9999, 20)).unwrap() < 0.01);
+        assert!(false_alarms.count() <= 20);
+        assert_eq!(correlation_p(&up, &up[1..]), Err(Undefined::TooFew { have: 19, need: 20 }));
     }
 
     #[test]

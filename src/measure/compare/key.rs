@@ -1,7 +1,7 @@
 //! The fingerprint: everything that has to be equal for two figures to be comparable.
 
 use crate::kernel::{Case, Settings};
-use crate::measure::record::{AdapterIdentity, Record, Tool, read_as};
+use crate::measure::record::{AdapterIdentity, Capabilities, Record, Tool, read_as};
 use serde::Serialize;
 
 /// One field that differs.
@@ -30,11 +30,18 @@ impl Key {
     /// The fingerprint of a record. What made the figure is in it and what it came out as is not; the
     /// clock of the headline, known only where there is a figure, is compared apart.
     pub fn of(record: &Record) -> Key {
+        Key::new(&record.schema, &record.tool, &record.adapter, &record.case)
+    }
+
+    /// The fingerprint that a record of this case would have.
+    pub fn new(schema: &str, tool: &Tool, adapter: &AdapterIdentity, case: &Case) -> Key {
         // Taken apart field by field: a field added to one of these does not compile until it is placed.
-        let Tool { version: _, method, wgpu, naga } = &record.tool;
-        let AdapterIdentity { name, backend, device_type, driver, driver_info, vendor, device, software } =
-            &record.adapter;
-        let Case { kernel, tiling, precision, shape, settings, data, seed, wgsl_sha256 } = &record.case;
+        let Tool { version: _, method, wgpu, naga } = tool;
+        let AdapterIdentity { name, backend, device_type, driver, driver_info, vendor, device, software, capabilities } =
+            adapter;
+        let Capabilities { subgroup, workgroup_invocations, workgroup_bytes, binding_bytes, buffer_bytes, features } =
+            capabilities;
+        let Case { kernel, tiling, precision, shape, settings, data, seed, wgsl_sha256 } = case;
         let Settings { bounds_checks, zero_fill } = settings;
         Key(vec![
             ("case.kernel", kernel.clone()),
@@ -54,7 +61,13 @@ impl Key {
             ("adapter.device", format!("{device:#06x}")),
             ("adapter.driver", driver.clone()),
             ("adapter.driver_info", driver_info.clone()),
-            ("schema", read_as(&record.schema).unwrap_or(&record.schema).to_string()),
+            ("adapter.capabilities.subgroup", format!("{} to {}", subgroup[0], subgroup[1])),
+            ("adapter.capabilities.workgroup_invocations", workgroup_invocations.to_string()),
+            ("adapter.capabilities.workgroup_bytes", workgroup_bytes.to_string()),
+            ("adapter.capabilities.binding_bytes", binding_bytes.to_string()),
+            ("adapter.capabilities.buffer_bytes", buffer_bytes.to_string()),
+            ("adapter.capabilities.features", features.join(" ")),
+            ("schema", read_as(schema).unwrap_or(schema).to_string()),
             ("tool.method", method.to_string()),
             ("tool.wgpu", wgpu.clone()),
             ("tool.naga", naga.clone()),
@@ -65,6 +78,13 @@ impl Key {
     pub fn differences(&self, new: &Key) -> Vec<Difference> {
         let pairs = self.0.iter().zip(&new.0);
         pairs.filter(|(a, b)| a != b).map(|((field, base), (_, new))| Difference::new(field, base, new)).collect()
+    }
+
+    /// The same, of what measured alone: adapter, driver, schema, method and versions.
+    pub fn other_instrument(&self, new: &Key) -> Vec<Difference> {
+        let mut all = self.differences(new);
+        all.retain(|difference| !difference.field.starts_with("case."));
+        all
     }
 }
 
@@ -78,7 +98,13 @@ mod tests {
 
     #[test]
     fn every_field_that_makes_a_figure_is_in_the_key_by_its_name() {
-        let changes: [Change; 21] = [
+        let changes: [Change; 27] = [
+            ("adapter.capabilities.subgroup", |r| r.adapter.capabilities.subgroup[1] += 1),
+            ("adapter.capabilities.workgroup_invocations", |r| r.adapter.capabilities.workgroup_invocations += 1),
+            ("adapter.capabilities.workgroup_bytes", |r| r.adapter.capabilities.workgroup_bytes += 1),
+            ("adapter.capabilities.binding_bytes", |r| r.adapter.capabilities.binding_bytes += 1),
+            ("adapter.capabilities.buffer_bytes", |r| r.adapter.capabilities.buffer_bytes += 1),
+            ("adapter.capabilities.features", |r| r.adapter.capabilities.features.push("x".into())),
             ("adapter.name", |r| r.adapter.name.push('x')),
             ("adapter.backend", |r| r.adapter.backend.push('x')),
             ("adapter.device_type", |r| r.adapter.device_type.push('x')),

@@ -1,7 +1,9 @@
 //! Synthetic records for tests: figures of a known true time, with known noise within and between runs.
 
 use crate::kernel::{Case, DataClass, Precision, Proof, Settings, Shape};
-use crate::measure::record::{AdapterIdentity, Figure, Interval, METHOD, Record, SCHEMA, TimingMethod, Tool, Verdict};
+use crate::measure::record::{
+    AdapterIdentity, Capabilities, Figure, Interval, METHOD, Record, SCHEMA, TimingMethod, Tool, Verdict,
+};
 use crate::stats::interval::median_95;
 use crate::stats::synthetic::Noise;
 use rand_chacha::ChaCha8Rng;
@@ -35,6 +37,7 @@ fn of_interval(seconds: Interval, samples: u32) -> Record {
             vendor: 0x10de,
             device: 0x2330,
             software: false,
+            capabilities: Capabilities::default(),
         },
         case: Case {
             kernel: "register_tiled".into(),
@@ -51,6 +54,7 @@ fn of_interval(seconds: Interval, samples: u32) -> Record {
         missing: None,
         proof: Some(Proof { passed: true, worst: Some(0.1), vectors: 3, rows: 4, failure: None }),
         samples: None,
+        bounds: Vec::new(),
         figure: Some(Figure {
             timing_method: TimingMethod::DeviceSlope,
             seconds,

@@ -127,6 +127,7 @@ pub fn best_shape(
         data: DataClass::Normal,
         seed: seed + 1,
         tuned: None,
+        bounds: Vec::new(),
     };
     let part = (seconds(executor) - begin_s) / budget_s;
     let mut watch = |_| observe(Progress { part, doing: format!("measuring again: {} {}", kernel.name(), top.0) });

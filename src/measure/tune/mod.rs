@@ -329,6 +329,7 @@ impl Search<'_, '_> {
             data: DataClass::Normal,
             seed: self.wish.seed + 1,
             tuned: None,
+            bounds: Vec::new(),
         };
         let (begin_s, budget_s) = (self.begin_s, self.wish.budget_s);
         let observe = &mut *self.observe;

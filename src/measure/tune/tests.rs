@@ -12,13 +12,13 @@ struct Uneven {
     /// Flop/s of a kernel; `None` where it does not compile.
     rate: fn(&Kernel, Settings) -> Option<f64>,
     /// The rate of what each slot holds.
-    slots: [f64; 8],
+    slots: [f64; 16],
     selected: usize,
 }
 
 impl Uneven {
     fn new(rate: fn(&Kernel, Settings) -> Option<f64>) -> Uneven {
-        Uneven { inner: ScriptedExecutor::new(Script::honest()), rate, slots: [0.0; 8], selected: 0 }
+        Uneven { inner: ScriptedExecutor::new(Script::honest()), rate, slots: [0.0; 16], selected: 0 }
     }
 }
 
@@ -41,6 +41,10 @@ impl Timed for Uneven {
 }
 
 impl Executor for Uneven {
+    fn holds(&self) -> bool {
+        self.inner.holds()
+    }
+
     fn adapter(&self) -> &AdapterIdentity {
         self.inner.adapter()
     }

@@ -1,0 +1,209 @@
+//! The sentinel: a small product of a fixed size, timed once beside every round. Its work never changes, so
+//! where its time does, the device's clock did (or a neighbour came), and no vendor's telemetry is needed
+//! to see it.
+//!
+//! It has a slot of its own, is proved like any kernel, and takes about a quarter of the shortest
+//! submission: 4 % of a round.
+
+use super::executor::{Executor, Lap, Step, Timed};
+use super::record::{Missing, Reason, Sentinel, SentinelLap, TimingMethod};
+use super::steadiness::{Code, assess};
+use crate::kernel::{Family, Kernel, Operands, Precision, Settings, Shape, prove};
+use crate::stats::rank::correlation_p;
+
+/// Slot that the sentinel keeps from case to case.
+pub const SLOT: usize = 15;
+
+/// Slot of the case.
+pub const CASE_SLOT: usize = 0;
+
+/// The sentinel's product: small enough for every adapter to do in a fraction of a millisecond.
+pub const SHAPE: Shape = Shape { m: 32, n: 32, k: 32, batch: 1 };
+
+/// Part of the shortest submission that a lap takes; a round is six of those and more.
+const SHARE: f64 = 0.25;
+
+/// Most products of a lap.
+const MOST: u32 = 4096;
+
+/// Probability under independence below which sentinel and headline count as moving in step.
+const IN_STEP: f64 = 0.01;
+
+/// A sentinel that stands ready in its slot.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ready {
+    /// Products of a lap.
+    pub dispatches: u32,
+    /// Seconds of one of them, about.
+    pub each_s: f64,
+}
+
+impl Ready {
+    /// Prepares and proves the sentinel where that was not done before, and finds how many of its products
+    /// make a lap beside submissions of at least `submission_s`. Leaves [`CASE_SLOT`] selected.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    pub fn on(executor: &mut dyn Executor, submission_s: f64) -> Step<Ready> {
+        executor.select(SLOT);
+        let ready = prepared(executor).and_then(|()| size(executor, submission_s));
+        executor.select(CASE_SLOT);
+        ready.map_err(|missing| match missing {
+            Missing::Failed { error } => Missing::Failed { error: format!("sentinel: {error}") },
+            other => other,
+        })
+    }
+
+    /// Rate of the sentinel, flop/s: what any kernel on this adapter does at least, about.
+    pub fn flop_per_s(&self) -> f64 {
+        SHAPE.flop() / self.each_s
+    }
+}
+
+fn prepared(executor: &mut dyn Executor) -> Step<()> {
+    if executor.holds() {
+        return Ok(());
+    }
+    let precision = Precision::F32;
+    let kernel = Kernel::compose(Family::Naive, Family::Naive.tilings()[0], precision)
+        .map_err(|e| Missing::Failed { error: e.message().into() })?;
+    executor.prepare(&kernel, SHAPE, Settings::default())?;
+    let operands = Operands::exact(SHAPE, precision, 1);
+    executor.load(&operands)?;
+    executor.poison()?;
+    executor.submit(1)?;
+    let proof = prove(&operands, &executor.read()?, precision, 1);
+    match proof.failure {
+        Some(failure) => Err(Missing::Failed { error: format!("its output is wrong: {failure}") }),
+        None if proof.passed => Ok(()),
+        None => Err(Missing::Failed { error: "its output is wrong".into() }),
+    }
+}
+
+fn size(executor: &mut dyn Executor, submission_s: f64) -> Step<Ready> {
+    // The cost of a submission is left out by the difference of two lengths.
+    const MANY: u32 = 17;
+    let one = executor.submit(1)?.host_ns as f64;
+    let many = executor.submit(MANY)?.host_ns as f64;
+    let each = if many > one { (many - one) / f64::from(MANY - 1) } else { many / f64::from(MANY) };
+    let each_s = each.max(1.0) * 1e-9;
+    let dispatches = (SHARE * submission_s / each_s).round().clamp(1.0, f64::from(MOST)) as u32;
+    Ok(Ready { dispatches, each_s })
+}
+
+/// A case whose rounds a sentinel is timed beside.
+pub struct Guarded<'a> {
+    /// The device.
+    pub executor: &'a mut dyn Executor,
+    /// Its sentinel.
+    pub ready: Ready,
+}
+
+impl Timed for Guarded<'_> {
+    fn tick_ns(&self) -> Option<f64> {
+        self.executor.tick_ns()
+    }
+
+    fn host_tick_ns(&self) -> f64 {
+        self.executor.host_tick_ns()
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.executor.now_ns()
+    }
+
+    fn poison(&mut self) -> Step<()> {
+        self.executor.poison()
+    }
+
+    fn submit(&mut self, repeats: u32) -> Step<Lap> {
+        self.executor.submit(repeats)
+    }
+
+    fn sentinel(&mut self) -> Step<Option<(u32, Lap)>> {
+        self.executor.select(SLOT);
+        let lap = self.executor.submit(self.ready.dispatches);
+        self.executor.select(CASE_SLOT);
+        Ok(Some((self.ready.dispatches, lap?)))
+    }
+}
+
+/// What a sentinel's trace says of a headline.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Moved {
+    /// Whether the headline moved in step with it.
+    pub in_step: bool,
+    /// What was seen.
+    pub reason: Reason,
+}
+
+/// Whether the sentinel's time changed materially and significantly over the rounds, and whether the
+/// headline's samples went with it; `None` where it did not change.
+pub fn moved(sentinel: &Sentinel, tick_ns: Option<f64>, method: TimingMethod, headline: &[f64]) -> Option<Moved> {
+    let trace = trace(sentinel, tick_ns, method);
+    let courses = [Code::Ramp, Code::Step, Code::Drift, Code::Sawtooth, Code::TwoModes];
+    let flag = assess(&trace).into_iter().find(|flag| courses.contains(&flag.code))?;
+    let p = if trace.len() == headline.len() { correlation_p(&trace, headline).unwrap_or(1.0) } else { 1.0 };
+    let in_step = p < IN_STEP;
+    let (code, tail) = match in_step {
+        true => ("clock-moved", "and the figure's samples went with it"),
+        false => ("sentinel-moved", "the figure's samples did not go with it"),
+    };
+    let detail = format!("the time of a fixed small product: {} ({}); {tail}", flag.detail, flag.code.as_str());
+    Some(Moved { in_step, reason: Reason::new(code, detail) })
+}
+
+/// Seconds of each lap, by the clock that made the headline where that can be read here too.
+fn trace(sentinel: &Sentinel, tick_ns: Option<f64>, method: TimingMethod) -> Vec<f64> {
+    let device = |lap: &SentinelLap| match (lap.device_ticks, tick_ns) {
+        (Some([begin, end]), Some(tick_ns)) if 0 < begin && begin < end => Some((end - begin) as f64 * tick_ns * 1e-9),
+        _ => None,
+    };
+    let by_device: Option<Vec<f64>> = sentinel.laps.iter().map(device).collect();
+    match (method, by_device) {
+        (TimingMethod::DeviceSlope, Some(trace)) => trace,
+        _ => sentinel.laps.iter().map(|lap| lap.host_ns as f64 * 1e-9).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::synthetic::Noise;
+
+    fn sentinel(times: &[f64]) -> Sentinel {
+        let lap = |t: &f64| SentinelLap { host_ns: (t * 1e6) as u64, device_ticks: None };
+        Sentinel { dispatches: 10, laps: times.iter().map(lap).collect() }
+    }
+
+    fn seen(times: &[f64], headline: &[f64]) -> Option<(bool, String)> {
+        let moved = moved(&sentinel(times), None, TimingMethod::HostSlope, headline)?;
+        Some((moved.in_step, moved.reason.code))
+    }
+
+    fn stepped(seed: u64, by: f64) -> Vec<f64> {
+        let mut trace = Noise::Normal(0.01).trace(seed, 40);
+        trace[20..].iter_mut().for_each(|t| *t *= by);
+        trace
+    }
+
+    #[test]
+    fn a_clock_that_moved_shows_in_the_sentinel_and_in_the_figure() {
+        assert_eq!(seen(&stepped(1, 1.1), &stepped(2, 1.1)), Some((true, "clock-moved".into())));
+        assert_eq!(seen(&stepped(1, 0.9), &stepped(2, 0.9)), Some((true, "clock-moved".into())));
+    }
+
+    #[test]
+    fn a_sentinel_that_moved_alone_is_a_note() {
+        assert_eq!(seen(&stepped(1, 1.1), &stepped(2, 1.0)), Some((false, "sentinel-moved".into())));
+        assert_eq!(seen(&stepped(1, 1.1), &stepped(2, 0.9)), Some((false, "sentinel-moved".into())));
+    }
+
+    #[test]
+    fn a_sentinel_that_stood_still_says_nothing() {
+        assert_eq!(seen(&stepped(1, 1.0), &stepped(2, 1.1)), None);
+        let flagged = (0..1000).filter(|&s| seen(&stepped(s, 1.0), &stepped(s + 5000, 1.0)).is_some()).count();
+        assert!(flagged <= 10, "{flagged} of 1000");
+        assert_eq!(seen(&[], &[]), None);
+    }
+}

@@ -184,6 +184,7 @@ fn head(side: &Entry, (shape, precision, seed): (Shape, Precision, u64), exact: 
             warmup: 0,
             warm: true,
             stopped: String::new(),
+            sentinel: Vec::new(),
             submissions: Vec::new(),
         },
     }

@@ -86,6 +86,7 @@ fn simulated(seed: u64, noise: Noise, slower: f64, pairs: u32) -> [Samples; 2] {
         warmup: 3,
         warm: true,
         stopped: String::new(),
+        sentinel: Vec::new(),
         submissions: Vec::new(),
     };
     let mut both = [side(), side()];

@@ -184,7 +184,7 @@ fn head(side: &Entry, (shape, precision, seed): (Shape, Precision, u64), exact: 
             warmup: 0,
             warm: true,
             stopped: String::new(),
-            sentinel: Vec::new(),
+            sentinel: None,
             submissions: Vec::new(),
         },
     }

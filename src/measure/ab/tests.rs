@@ -86,7 +86,7 @@ fn simulated(seed: u64, noise: Noise, slower: f64, pairs: u32) -> [Samples; 2] {
         warmup: 3,
         warm: true,
         stopped: String::new(),
-        sentinel: Vec::new(),
+        sentinel: None,
         submissions: Vec::new(),
     };
     let mut both = [side(), side()];

@@ -6,7 +6,7 @@ use crate::kernel::{Case, Precision};
 use serde::{Deserialize, Serialize};
 
 /// What a bound is on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Limit {
     /// Arithmetic in a precision, flop/s.
@@ -20,7 +20,7 @@ pub enum Limit {
 }
 
 /// One bound.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bound {
     /// On what.

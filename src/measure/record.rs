@@ -117,7 +117,7 @@ pub struct AdapterIdentity {
 
 /// Limits and features of the opened device that a kernel or its proof depends on: another driver setting
 /// that changes one of them makes another adapter of it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Capabilities {
     /// Smallest and largest subgroup, invocations.
@@ -233,7 +233,7 @@ pub struct Samples {
 }
 
 /// The small product of a fixed size that was timed once beside every round ([`super::sentinel`]).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sentinel {
     /// Dispatches of a lap.
@@ -243,7 +243,7 @@ pub struct Sentinel {
 }
 
 /// Both clocks of one lap of the sentinel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SentinelLap {
     /// Host clock from before the submit to after its completion, nanoseconds.

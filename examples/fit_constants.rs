@@ -1,20 +1,24 @@
 //! Fits the constants marked `fit` to the published training runs as a whole, and again with each
-//! source left out, and prints both errors. What it prints is copied into `data/constants.toml` by
-//! hand: a fit is a decision, not a build step.
+//! source left out, and prints both errors. With `--write` the outcome, at four digits, goes into
+//! `data/constants.toml` and the figures into `data/validation/left_out.json`; without, it says whether
+//! what is committed is what it finds. The search starts from what was known without these runs, so a
+//! second run finds the same.
 //!
-//! `cargo run --release --example fit_constants [EXTRA.csv …]`
+//! `cargo run --release --example fit_constants [--write] [EXTRA.csv …]`, with vTrain's table of single
+//! nodes as the extra one for the committed values
 //!
 //! The loss is Huber's on ln(predicted/measured), each row weighted by its source's size to the power
 //! of −0.6, so that no source outvotes the others by its number of rows; a weak pull towards the
 //! starting values keeps what the data do not determine.
 
-use flopcast::project::validate::{Case, Measured, band, built_in_table, choose, read_table};
+use flopcast::project::validate::{Case, Measured, SCHEMA, band, built_in_table, choose, read_table, validate};
 use flopcast::project::{Catalog, Constants};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// The constants to fit, and where each fit starts: what is known of it without these runs. The
 /// committed values are the outcome, so they must not be the start of a fit that leaves a source out.
-const FITTED: [(&str, f64); 20] = [
+const FITTED: [(&str, f64); 23] = [
     ("training_gemm", 0.95),
     ("fp8", 0.80),
     ("attention", 0.60),
@@ -23,6 +27,9 @@ const FITTED: [(&str, f64); 20] = [
     ("memory_efficiency", 0.70),
     ("memory_efficiency_eager", 0.45),
     ("memory_efficiency_early", 0.55),
+    ("score_efficiency", 0.6),
+    ("launch_full_box", 1.2),
+    ("kernel_early", 10e-6),
     ("launch", 2e-6),
     ("launch_eager", 10e-6),
     ("launch_early", 30e-6),
@@ -50,7 +57,12 @@ struct Row {
 fn main() -> flopcast::Result<()> {
     let catalog = Catalog::built_in()?;
     let mut lines = built_in_table()?;
-    for path in std::env::args().skip(1) {
+    let (options, paths): (Vec<String>, Vec<String>) = std::env::args().skip(1).partition(|a| a.starts_with("--"));
+    let write = options.iter().any(|o| o == "--write");
+    if let Some(unknown) = options.iter().find(|o| *o != "--write") {
+        return Err(flopcast::Error::usage(format!("unknown option `{unknown}`")).hint("`--write` is the only one"));
+    }
+    for path in paths {
         lines.extend(read_table(std::path::Path::new(&path))?);
     }
     let mut rows: Vec<Row> = lines
@@ -78,11 +90,20 @@ fn main() -> flopcast::Result<()> {
     let all: Vec<&Row> = rows.iter().collect();
     report("as they stand", &all, &base);
     let fitted = fit(&all, &base, &places, &start);
+    // At the digits that are committed.
+    let fitted: Vec<f64> = fitted.iter().map(|x| format!("{x:.3e}").parse().unwrap_or(*x)).collect();
     println!("\nfitted to all:");
     for ((name, _), x) in FITTED.iter().zip(&fitted) {
-        println!("  {name:26} {x:.4e}");
+        println!("  {name:26} {x:.3e}");
     }
     let best = with(&base, &places, &fitted);
+    let entries = catalog.constants.entries();
+    let apart =
+        places.iter().zip(&fitted).map(|(place, x)| (entries[*place].median / x).ln().abs()).fold(0.0, f64::max);
+    println!("committed values are at most {:.2} % from these", 100.0 * apart);
+    if write {
+        write_constants(&catalog, &places, &fitted)?;
+    }
     report("in sample", &all, &best);
     if std::env::var_os("ROWS").is_some() {
         for row in rows.iter().filter(|r| r.group != "llm-foundry" && r.group != "bloom") {
@@ -118,45 +139,110 @@ fn main() -> flopcast::Result<()> {
     for (i, row) in rows.iter().enumerate() {
         if row.group == "vtrain-single-node" && i % 2 == 0 { held.push(row) } else { kept.push(row) }
     }
+    let mut half = Value::Null;
     if !held.is_empty() {
-        report("half of vTrain left out", &held, &with(&base, &places, &fit(&kept, &base, &places, &start)));
+        let constants = with(&base, &places, &fit(&kept, &base, &places, &start));
+        println!("\nhalf of vTrain left out:");
+        half = summary("vtrain", held.iter().map(|r| error(r, &constants)).collect());
     }
     println!("\neach source left out:");
-    let spread: Vec<(f64, f64, f64)> = left_out
+    // The band is taken around the left-out prediction: measured / predicted is e^−error.
+    let banded: Vec<(f64, f64, bool)> = left_out
         .iter()
+        .filter(|(_, row)| row.group != "vtrain-single-node")
         .map(|(e, r)| {
             let (layout, seconds) = choose(&r.case, &best);
             let (low, high) = band(&catalog, &r.case, &layout, seconds);
-            // The band is taken around the left-out prediction: measured / predicted is e^−error.
-            ((-e).exp(), low / seconds, high / seconds)
+            (r.case.n_accel(), *e, (low / seconds..=high / seconds).contains(&(-e).exp()))
         })
         .collect();
-    for (name, from, to) in
-        [("all", 0.0, 1e9), ("one node", 0.0, 8.0), ("9 to 3,072", 9.0, 3072.0), ("beyond", 3073.0, 1e9)]
-    {
-        let (mut inside, mut n) = (0, 0);
-        for ((_, row), (ratio, low, high)) in left_out.iter().zip(&spread) {
-            let count = row.case.n_accel();
-            if row.group != "vtrain-single-node" && from <= count && count <= to {
-                n += 1;
-                inside += usize::from(low <= ratio && ratio <= high);
-            }
-        }
-        println!(
-            "  90 % band, {name:12} covers {inside} of {n}: {:.1} %",
-            100.0 * f64::from(inside as u32) / f64::from(n.max(1))
-        );
+    let mut coverage = Map::new();
+    for (name, from, to) in [
+        ("all", 0.0, 1e9),
+        ("1 to 8", 0.0, 8.0),
+        ("9 to 99", 9.0, 99.0),
+        ("100 to 999", 100.0, 999.0),
+        ("1,000 to 3,072", 1000.0, 3072.0),
+        ("beyond 3,072", 3073.0, 1e9),
+    ] {
+        let rows: Vec<bool> =
+            banded.iter().filter(|(n, ..)| from <= *n && *n <= to).map(|(.., inside)| *inside).collect();
+        let inside = rows.iter().filter(|inside| **inside).count();
+        let share = inside as f64 / rows.len().max(1) as f64;
+        println!("  90 % band, {name:16} covers {inside} of {}: {:.1} %", rows.len(), 100.0 * share);
+        coverage.insert(name.into(), json!({ "rows": rows.len(), "inside": inside }));
     }
-    summary("all", left_out.iter().map(|(e, _)| *e).collect());
+    let of =
+        |keep: &dyn Fn(&Row) -> bool| left_out.iter().filter(|(_, r)| keep(r)).map(|(e, _)| *e).collect::<Vec<_>>();
     for group in sizes.keys() {
-        summary(group, left_out.iter().filter(|(_, r)| r.group == *group).map(|(e, _)| *e).collect());
+        summary(group, of(&|r| r.group == *group));
     }
-    summary("moe", left_out.iter().filter(|(_, r)| r.case.job.experts.is_some()).map(|(e, _)| *e).collect());
-    let table_1 = |r: &Row| r.group == "sc21" && r.case.layouts[0].zero == 0;
-    summary("sc21 tables, not ZeRO", left_out.iter().filter(|(_, r)| table_1(r)).map(|(e, _)| *e).collect());
-    let several = |r: &Row| r.group != "vtrain-single-node";
-    summary("all but vtrain", left_out.iter().filter(|(_, r)| several(r)).map(|(e, _)| *e).collect());
+    let mut out = Map::new();
+    out.insert("all".into(), summary("all but vtrain", of(&|r| r.group != "vtrain-single-node")));
+    out.insert("moe".into(), summary("moe", of(&|r| r.case.job.experts.is_some())));
+    out.insert("dense".into(), {
+        summary("dense", of(&|r| r.case.job.experts.is_none() && r.group != "vtrain-single-node"))
+    });
+    out.insert("sc21".into(), summary("sc21", of(&|r| r.group == "sc21" && r.case.layouts[0].zero == 0)));
+    let published: Vec<&Row> = rows.iter().filter(|r| r.group != "vtrain-single-node").collect();
+    let errors = |keep: &dyn Fn(&Row) -> bool| {
+        published.iter().filter(|r| keep(r)).map(|r| error(r, &best)).collect::<Vec<f64>>()
+    };
+    println!("\nin sample, the built-in table:");
+    let inside = json!({
+        "all": summary("all", errors(&|_| true)),
+        "moe": summary("moe", errors(&|r| r.case.job.experts.is_some())),
+        "dense": summary("dense", errors(&|r| r.case.job.experts.is_none())),
+    });
+    if write {
+        let baseline = json!({
+            "schema": "flopcast.left-out/1",
+            "made_by": "cargo run --release --example fit_constants -- --write vtrain_single_node.csv",
+            "in_sample": inside,
+            "left_out": out,
+            "left_out_coverage90": coverage,
+            "vtrain_half_left_out": half,
+        });
+        let text = serde_json::to_string_pretty(&baseline).map_err(|e| flopcast::Error::failed(e.to_string()))? + "\n";
+        std::fs::write("data/validation/left_out.json", text).map_err(|e| flopcast::Error::failed(e.to_string()))?;
+        // What `flopcast validate --no-rows --format json` prints, once the constants are built in.
+        if apart < 1e-9 {
+            let figures = validate(&catalog, built_in_table()?.into_iter().map(Ok), |_| Ok(()))?;
+            let text = serde_json::to_string_pretty(&figures).map_err(|e| flopcast::Error::failed(e.to_string()))?;
+            let text = format!("{{\n\"schema\": \"{SCHEMA}\",\n{}\n", text.trim_start_matches("{\n"));
+            std::fs::write("data/validation/baseline.json", text)
+                .map_err(|e| flopcast::Error::failed(e.to_string()))?;
+        } else {
+            println!("the constants have changed: run once more for `data/validation/baseline.json`");
+        }
+    }
     Ok(())
+}
+
+/// Puts the fitted values, in the units of the file, into `data/constants.toml`.
+fn write_constants(catalog: &Catalog, places: &[usize], fitted: &[f64]) -> flopcast::Result<()> {
+    const FILE: &str = "data/constants.toml";
+    let failed = |e: std::io::Error| flopcast::Error::failed(format!("`{FILE}`: {e}"));
+    let entries = catalog.constants.entries();
+    let mut table = String::new();
+    let text = std::fs::read_to_string(FILE).map_err(failed)?;
+    let lines: Vec<String> = text
+        .lines()
+        .map(|line| {
+            if let Some(name) = line.strip_prefix("[constants.") {
+                table = name.trim_end_matches(']').into();
+            }
+            let found = places.iter().zip(fitted).find(|(place, _)| entries[**place].name == table);
+            match (line.starts_with("value = "), found) {
+                (true, Some((place, x))) => {
+                    let written = x * entries[*place].written / entries[*place].median;
+                    format!("value = {}", format!("{written:.3e}").parse().unwrap_or(written))
+                }
+                _ => line.into(),
+            }
+        })
+        .collect();
+    std::fs::write(FILE, lines.join("\n") + "\n").map_err(failed)
 }
 
 fn error(row: &Row, constants: &Constants) -> f64 {
@@ -236,11 +322,11 @@ fn report(what: &str, rows: &[&Row], constants: &Constants) {
     }
 }
 
-fn summary(name: &str, errors: Vec<f64>) {
+fn summary(name: &str, errors: Vec<f64>) -> Value {
     let mut absolute: Vec<f64> = errors.iter().map(|e| e.abs()).collect();
     absolute.sort_by(f64::total_cmp);
     if absolute.is_empty() {
-        return;
+        return Value::Null;
     }
     let at = |q: f64| absolute[((absolute.len() - 1) as f64 * q).round() as usize].exp();
     let bias = (errors.iter().sum::<f64>() / errors.len() as f64).exp();
@@ -252,4 +338,12 @@ fn summary(name: &str, errors: Vec<f64>) {
         at(0.9),
         100.0 * mape
     );
+    let digits = |x: f64| (x * 1e4).round() / 1e4;
+    json!({
+        "n": errors.len(),
+        "median_factor": digits(at(0.5)),
+        "p90_factor": digits(at(0.9)),
+        "bias_factor": digits(bias),
+        "mape": digits(mape),
+    })
 }

@@ -11,6 +11,8 @@ KEEP = ["id", "source_group", "model", "arch", "params_total_b", "params_active_
         "n_accel", "accel_per_node", "tp", "pp", "vpp", "dp", "cp", "ep", "sequence_parallel", "zero_fsdp",
         "recompute", "precision", "intra_gbytes_s_per_dir", "inter_gbit_s_per_accel", "step_time_s",
         "tokens_per_s_per_accel", "tflops_per_accel", "flop_definition", "year", "source", "flags"]
+# What is kept of the free text: what the reader of rows looks for.
+WORDS = ["PROXY", "INCLUDES evaluation", "TOKEN-DROP", "schedule 1f1b", "schedule interleaved", "compile"]
 out = csv.DictWriter(sys.stdout, KEEP, lineterminator="\n")
 out.writeheader()
 for row in csv.DictReader(open(sys.argv[1])):
@@ -18,5 +20,5 @@ for row in csv.DictReader(open(sys.argv[1])):
     if row["step_time_s"]:
         # One measured figure is enough; the others follow from it.
         kept["tokens_per_s_per_accel"] = kept["tflops_per_accel"] = kept["flop_definition"] = ""
-    kept["flags"] = "; ".join(f for f in ("PROXY", "INCLUDES evaluation", "TOKEN-DROP") if f in row["flags"] + row["step_time_kind"])
+    kept["flags"] = "; ".join(f for f in WORDS if f in row["flags"] + row["step_time_kind"])
     out.writerow(kept)

@@ -97,6 +97,9 @@ pub struct Accelerator {
     /// Scale-up link (NVLink, Infinity Fabric, ICI …), per accelerator and direction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_up: Option<Value<Bandwidth>>,
+    /// Link to the host's memory, per accelerator and direction; PCIe where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_link: Option<Value<Bandwidth>>,
     /// Rated power.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub power: Option<Value<Power>>,

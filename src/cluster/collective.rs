@@ -1,9 +1,13 @@
 //! Times of collectives on two tiers: the scale-up link inside a domain, the network between.
 //!
-//! Ring and logarithmic forms as NCCL and PAT use them; the quickest is taken, as NCCL does. Sizes
-//! are the full gathered bytes of one group, times are seconds.
+//! Inside a domain as measured ([`Protocols`]); over the network by ring, by tree or by reduction in
+//! the switches, whichever is quickest, as NCCL does. Groups that run beside each other in a domain
+//! share its network ports: a rank has its own. Sizes are the full gathered bytes of one group, times
+//! are seconds.
 
-/// One tier: seconds per hop, bytes per second and accelerator in one direction.
+use super::timing::Protocols;
+
+/// The network: seconds per hop, bytes per second and accelerator in one direction.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Link {
     /// Seconds that one step of a collective costs beyond its bytes.
@@ -17,16 +21,20 @@ pub struct Link {
 pub struct Fabric {
     /// Accelerators that share the scale-up link.
     pub domain: f64,
-    /// The scale-up link.
-    pub up: Link,
+    /// All-reduce inside a domain.
+    pub all_reduce: Protocols,
+    /// All-gather or reduce-scatter inside a domain.
+    pub gather: Protocols,
+    /// All-to-all inside a domain.
+    pub exchange: Protocols,
+    /// All-reduce of whole boxes by a tree through the switches, per byte of the box's network.
+    pub between: Protocols,
     /// The network.
     pub out: Link,
     /// Accelerators below the oversubscribed tier (infinite where there is none).
     pub pod: f64,
     /// Bandwidth asked for over bandwidth there is, above the pod.
     pub oversubscription: f64,
-    /// Seconds that any collective costs to start.
-    pub base: f64,
 }
 
 /// A group of `size` ranks whose neighbours are `stride` accelerators apart.
@@ -45,73 +53,121 @@ impl Group {
     }
 }
 
+/// An exchange of tokens with experts that stand on the ranks of a group.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Exchange {
+    /// Bytes that a rank sends, all copies of its tokens together.
+    pub bytes: f64,
+    /// Copies per token.
+    pub copies: f64,
+    /// Most domains that the copies of a token go to; with a limit a token is sent to each domain once
+    /// and copied there (arXiv 2412.19437), without one every copy travels.
+    pub limit: f64,
+}
+
 impl Fabric {
-    /// Bytes per second and rank that a ring over `group` moves. A group with several ranks in a
-    /// domain uses all their network ports; above the pod the network is shared.
-    fn ring_bandwidth(&self, group: Group) -> f64 {
-        let local = group.local(self);
-        if local >= group.size {
-            return self.up.bandwidth;
-        }
-        let span = group.size * group.stride;
-        let shared = if span > self.pod { self.oversubscription } else { 1.0 };
-        let out = local * self.out.bandwidth / shared;
-        if local > 1.0 { out.min(self.up.bandwidth) } else { out }
+    /// What a rank's group finds on the network: above the pod it is shared.
+    fn network(&self, group: Group, local: f64) -> f64 {
+        let shared = if group.size * group.stride > self.pod { self.oversubscription } else { 1.0 };
+        local * self.out.bandwidth / shared
     }
 
-    /// All-gather or reduce-scatter of `bytes` (the full gathered size) over `group`:
-    /// base + steps · latency + (n-1)/n · bytes / bandwidth, the fewer of ring and logarithmic steps.
+    /// Steps of a collective between `domains`: a ring, or a tree where that is shorter.
+    fn steps(domains: f64) -> f64 {
+        (domains - 1.0).min(2.0 * domains.log2().ceil())
+    }
+
+    /// All-gather or reduce-scatter of `bytes` (the full gathered size) over `group`: in a ring each
+    /// rank passes (n-1)/n of them on.
     pub fn all_gather(&self, group: Group, bytes: f64) -> f64 {
         if group.size <= 1.0 || bytes <= 0.0 {
             return 0.0;
         }
         let local = group.local(self);
-        let domains = (group.size / local).ceil();
-        let inside = (local - 1.0) * self.up.latency;
-        let between = (domains - 1.0).min(2.0 * domains.log2().ceil()) * self.out.latency;
-        self.base + inside + between + (group.size - 1.0) / group.size * bytes / self.ring_bandwidth(group)
-    }
-
-    /// All-reduce of `bytes` over `group`: reduce-scatter, then all-gather.
-    pub fn all_reduce(&self, group: Group, bytes: f64) -> f64 {
-        if group.size <= 1.0 {
-            return 0.0;
+        let moved = (group.size - 1.0) / group.size * bytes;
+        if local >= group.size {
+            return self.gather.seconds(group.size, moved);
         }
-        2.0 * self.all_gather(group, bytes) - self.base
+        let hops = Fabric::steps((group.size / local).ceil()) * self.out.latency;
+        self.gather.through(local, moved, self.network(group, local), hops)
     }
 
-    /// All-to-all in which each rank of `group` sends `bytes` in all, spread evenly over the others.
-    pub fn all_to_all(&self, group: Group, bytes: f64) -> f64 {
+    /// All-reduce of `bytes` over `group`: as measured inside a domain; beyond it the quicker of
+    /// reduce-scatter and all-gather in a ring and of a tree through the switches.
+    pub fn all_reduce(&self, group: Group, bytes: f64) -> f64 {
         if group.size <= 1.0 || bytes <= 0.0 {
             return 0.0;
         }
         let local = group.local(self);
-        let inside = bytes * (local - 1.0) / group.size / self.up.bandwidth;
-        let span = group.size * group.stride;
-        let shared = if span > self.pod { self.oversubscription } else { 1.0 };
-        let between = bytes * (group.size - local) / group.size / (self.out.bandwidth / shared);
-        let hop = if local >= group.size { self.up.latency } else { self.out.latency };
-        self.base + hop * group.size.log2().ceil() + inside.max(between)
+        if local >= group.size {
+            return self.all_reduce.seconds(group.size, 2.0 * (group.size - 1.0) / group.size * bytes);
+        }
+        let ring = 2.0 * self.all_gather(group, bytes);
+        let levels = (group.size / local).log2().max(1.0);
+        let tree = self.between.scaled(self.network(group, local), 1.0).seconds(levels, 2.0 * bytes);
+        ring.min(tree)
+    }
+
+    /// All-to-all in which each rank of `group` sends `bytes` in all, spread evenly over the others.
+    pub fn all_to_all(&self, group: Group, bytes: f64) -> f64 {
+        self.exchange_tokens(group, &Exchange { bytes, copies: 1.0, limit: f64::INFINITY })
+    }
+
+    /// [`Fabric::all_to_all`] of tokens that go to several experts each.
+    pub fn exchange_tokens(&self, group: Group, what: &Exchange) -> f64 {
+        if group.size <= 1.0 || what.bytes <= 0.0 {
+            return 0.0;
+        }
+        let local = group.local(self);
+        if local >= group.size {
+            return self.exchange.seconds(group.size, what.bytes * (group.size - 1.0) / group.size);
+        }
+        let domains = group.size / local;
+        // Domains that a token's copies meet, were they dealt at random.
+        let met = domains * (1.0 - (1.0 - 1.0 / domains).powf(what.copies));
+        let sent = if what.limit.is_finite() { met.min(what.limit) / what.copies } else { 1.0 };
+        let crossing = what.bytes * sent * (1.0 - 1.0 / domains);
+        // What came in for the domain is handed on inside it.
+        let handed = what.bytes * if what.limit.is_finite() { 1.0 } else { 1.0 / domains };
+        let inside = self.exchange.seconds(local.max(2.0), handed * (local - 1.0) / local);
+        let between = crossing / self.network(Group { size: group.size, stride: group.stride }, 1.0);
+        self.out.latency * group.size.log2().ceil() + self.exchange.ways[0].base + inside.max(between)
     }
 
     /// One message of `bytes` to a rank `stride` accelerators away.
     pub fn send(&self, stride: f64, bytes: f64) -> f64 {
-        let link = if stride < self.domain { self.up } else { self.out };
-        link.latency + bytes / link.bandwidth
+        let start = self.exchange.ways[0].base;
+        if stride < self.domain {
+            start + bytes / self.gather.ways[2].bandwidth
+        } else {
+            start + self.out.latency + bytes / self.out.bandwidth
+        }
+    }
+
+    /// Seconds that a collective costs to start, whatever it moves.
+    pub fn start(&self) -> f64 {
+        self.gather.ways[0].base
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::timing::Way;
     use super::*;
+
+    const fn plain(bandwidth: f64, hop: f64) -> Protocols {
+        Protocols { ways: [Way { base: 0.0, hop, bandwidth }; 3], power: 1.0, switch: 1.0 }
+    }
 
     const FABRIC: Fabric = Fabric {
         domain: 8.0,
-        up: Link { latency: 1e-6, bandwidth: 450e9 },
+        all_reduce: plain(450e9, 1e-6),
+        gather: plain(450e9, 1e-6),
+        exchange: plain(450e9, 1e-6),
+        between: plain(0.9, 5e-5),
         out: Link { latency: 1e-5, bandwidth: 50e9 },
         pod: f64::INFINITY,
         oversubscription: 1.0,
-        base: 0.0,
     };
 
     #[test]
@@ -140,6 +196,30 @@ mod tests {
         let time = |size| FABRIC.all_gather(Group { size, stride: 8.0 }, 1.0);
         assert!(time(64.0) > time(8.0));
         assert!(time(37_500.0) < 40.0 * 1e-5, "{}", time(37_500.0));
+    }
+
+    #[test]
+    fn an_all_reduce_takes_the_quicker_of_ring_and_tree() {
+        let group = Group { size: 4096.0, stride: 1.0 };
+        // Few bytes: the tree's thirteen levels; many: whichever moves them quicker.
+        let (ring, tree) = (2.0 * FABRIC.all_gather(group, 1e3), FABRIC.all_reduce(group, 1e3));
+        assert!(tree <= ring, "{tree} {ring}");
+        let large = FABRIC.all_reduce(group, 1e12);
+        assert!((large / (2.0 * 1e12 / 400e9) - 1.0).abs() < 0.01, "{large}");
+    }
+
+    #[test]
+    fn routing_to_few_boxes_sends_a_token_to_each_once() {
+        let group = Group { size: 64.0, stride: 1.0 };
+        let all = Exchange { bytes: 8e9, copies: 8.0, limit: f64::INFINITY };
+        assert_eq!(FABRIC.exchange_tokens(group, &all), FABRIC.all_to_all(group, 8e9));
+        let (four, any) = (
+            FABRIC.exchange_tokens(group, &Exchange { limit: 4.0, ..all }),
+            FABRIC.exchange_tokens(group, &Exchange { limit: 1e9, ..all }),
+        );
+        // Eight copies over eight boxes meet 5.25 of them.
+        assert!(four < any && any < FABRIC.exchange_tokens(group, &all), "{four} {any}");
+        assert!((four / FABRIC.exchange_tokens(group, &all) - 0.5).abs() < 0.01);
     }
 
     #[test]

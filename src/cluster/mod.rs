@@ -1,17 +1,17 @@
 //! Accelerators, nodes, fabrics, collectives, failures, power and cost. Knows no workload.
 
 pub mod accelerator;
-mod all_reduce;
 pub mod collective;
 pub mod cost;
 pub mod failures;
 pub mod power;
 mod site;
+mod timing;
 
 pub use accelerator::{Accelerator, Format, Surface};
-pub use all_reduce::AllReduce;
-pub use collective::{Fabric, Link};
+pub use collective::{Exchange, Fabric, Link};
 pub use cost::Price;
 pub use failures::Operations;
 pub use power::Site;
 pub use site::{BOX, Cluster, FabricKind, Half, Linpack, Node};
+pub use timing::{Collectives, Protocol, Protocols, Timing, Way};

@@ -22,6 +22,65 @@ pub enum Recompute {
 /// Most that a batch may be rounded by so that the replicas divide it: 1 % of its sequences.
 pub const BATCH_ROUNDING: f64 = 0.01;
 
+/// The order in which a pipeline's microbatches pass forward and backward.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+pub enum Schedule {
+    /// One forward, one backward, interleaved where there are virtual stages (arXiv 2104.04473).
+    #[default]
+    #[serde(rename = "1f1b")]
+    Alternating,
+    /// The weights' gradients fill what would be waiting (ZB-H1 of arXiv 2401.10241).
+    #[serde(rename = "zb1p")]
+    ZeroBubble,
+    /// Microbatches from both ends, each rank with two stages' parameters (arXiv 2412.19437).
+    #[serde(rename = "dualpipe")]
+    DualPipe,
+}
+
+/// How ranks that share a sequence exchange what attention needs.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum ContextExchange {
+    /// Keys and values go round, a hop behind each block of attention (arXiv 2310.01889).
+    #[default]
+    Ring,
+    /// From tokens to heads and back by all-to-all (Ulysses, arXiv 2309.14509).
+    AllToAll,
+}
+
+/// What is kept in the host's memory.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Offload {
+    /// Nothing.
+    #[default]
+    None,
+    /// Optimizer state, updated by the host (arXiv 2101.06840).
+    Optimizer,
+    /// Activations, sent out forward and fetched backward.
+    Activations,
+    /// Both.
+    Both,
+}
+
+impl Offload {
+    /// Whether the optimizer's state is with the host.
+    pub fn optimizer(self) -> bool {
+        matches!(self, Offload::Optimizer | Offload::Both)
+    }
+
+    /// Whether the activations are.
+    pub fn activations(self) -> bool {
+        matches!(self, Offload::Activations | Offload::Both)
+    }
+}
+
 /// Degrees of parallelism and what goes with them. Expert parallel ranks are those of the other
 /// axes over again, so accelerators = tensor · pipeline · data · context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -55,6 +114,46 @@ pub struct Layout {
     /// Whether what tensor parallelism leaves whole is split along the sequence.
     #[serde(default = "yes")]
     pub sequence_parallel: bool,
+    /// Order of the microbatches in the pipeline.
+    #[serde(default)]
+    pub schedule: Schedule,
+    /// How the context ranks exchange.
+    #[serde(default)]
+    pub context_exchange: ContextExchange,
+    /// What the host keeps.
+    #[serde(default)]
+    pub offload: Offload,
+    /// Replicas among which the state is sharded, each such group with a whole copy (HSDP); 0 is all.
+    #[serde(default)]
+    pub shard: u32,
+    /// Layers that the first and the last stage each have fewer than the others, for the embedding
+    /// and the output layer.
+    #[serde(default)]
+    pub lighter_ends: u32,
+}
+
+impl Default for Layout {
+    /// One accelerator, nothing recomputed.
+    fn default() -> Self {
+        Layout {
+            tensor: 1,
+            pipeline: 1,
+            data: 1,
+            context: 1,
+            expert: 1,
+            expert_tensor: 1,
+            virtual_stages: 1,
+            micro_batch: 1,
+            recompute: Recompute::None,
+            zero: 1,
+            sequence_parallel: true,
+            schedule: Schedule::default(),
+            context_exchange: ContextExchange::default(),
+            offload: Offload::default(),
+            shard: 0,
+            lighter_ends: 0,
+        }
+    }
 }
 
 fn one() -> u32 {
@@ -86,6 +185,16 @@ impl Layout {
     pub fn rounded_batch(&self, run: &Run) -> f64 {
         let per_step = f64::from(self.data) * f64::from(self.micro_batch);
         per_step * (run.batch / per_step).round().max(1.0)
+    }
+
+    /// Ranks that hold the same parameters but for sharding: replicas times context ranks.
+    pub fn replicas(&self) -> f64 {
+        f64::from(self.data) * f64::from(self.context)
+    }
+
+    /// Replicas among which state is sharded.
+    pub fn sharded_over(&self) -> f64 {
+        if self.shard == 0 { self.replicas() } else { f64::from(self.shard) }
     }
 
     /// Refuses what cannot run: which field, and why.
@@ -120,6 +229,31 @@ impl Layout {
         }
         if self.zero > 3 {
             return fail("zero", format!("{} is not from 0 to 3", self.zero));
+        }
+        if self.schedule != Schedule::Alternating && (self.pipeline == 1 || self.virtual_stages > 1) {
+            return fail("schedule", "zero-bubble schedules take several stages without interleaving".into());
+        }
+        if self.schedule == Schedule::DualPipe && !self.pipeline.is_multiple_of(2) {
+            return fail("schedule", format!("dualpipe runs from both ends: {} stages are odd", self.pipeline));
+        }
+        if self.context_exchange == ContextExchange::AllToAll
+            && !job.heads.is_multiple_of(self.tensor.saturating_mul(self.context))
+        {
+            return fail(
+                "context_exchange",
+                format!("{} · {} ranks do not divide the {} heads", self.tensor, self.context, job.heads),
+            );
+        }
+        let replicas = u64::from(self.data) * u64::from(self.context);
+        if self.shard > 0 && (self.zero == 0 || !replicas.is_multiple_of(u64::from(self.shard))) {
+            return fail("shard", format!("{} of {replicas} replicas at zero {}", self.shard, self.zero));
+        }
+        if self.lighter_ends > 0 {
+            let (parts, light) = (self.pipeline, self.lighter_ends);
+            let whole = (job.layers + 2 * light.min(job.layers)).div_ceil(parts.max(1));
+            if parts < 2 || light >= whole {
+                return fail("lighter_ends", format!("{light} fewer of {whole} layers on {parts} stages"));
+            }
         }
         let experts = job.experts.as_ref().map_or(1, |e| e.count);
         if !experts.is_multiple_of(self.expert) {
@@ -167,6 +301,26 @@ impl fmt::Display for Layout {
             }
         }
         text += &format!(" mb{} zero{}", self.micro_batch, self.zero);
+        if self.shard > 0 {
+            text += &format!(" shard{}", self.shard);
+        }
+        if self.lighter_ends > 0 {
+            text += &format!(" ends-{}", self.lighter_ends);
+        }
+        text += match self.schedule {
+            Schedule::Alternating => "",
+            Schedule::ZeroBubble => " zb1p",
+            Schedule::DualPipe => " dualpipe",
+        };
+        if self.context_exchange == ContextExchange::AllToAll {
+            text += " ulysses";
+        }
+        text += match self.offload {
+            Offload::None => "",
+            Offload::Optimizer => " offload-optimizer",
+            Offload::Activations => " offload-activations",
+            Offload::Both => " offload",
+        };
         text += match self.recompute {
             Recompute::None => "",
             Recompute::Selective => " selective",
@@ -195,6 +349,11 @@ pub(crate) mod tests {
         recompute: Recompute::None,
         zero: 1,
         sequence_parallel: true,
+        schedule: Schedule::Alternating,
+        context_exchange: ContextExchange::Ring,
+        offload: Offload::None,
+        shard: 0,
+        lighter_ends: 0,
     };
 
     const RUN: Run = Run { sequence: 8192.0, batch: 1024.0, stack: Stack::Fused, causal: 0.5 };
@@ -213,10 +372,28 @@ pub(crate) mod tests {
             (Layout { micro_batch: 3, ..LAYOUT }, "does not divide the batch"),
             (Layout { zero: 4, ..LAYOUT }, "`zero`: 4"),
             (Layout { context: 9000, ..LAYOUT }, "`context`"),
+            (Layout { schedule: Schedule::ZeroBubble, pipeline: 1, ..LAYOUT }, "`schedule`"),
+            (Layout { schedule: Schedule::ZeroBubble, virtual_stages: 2, ..LAYOUT }, "`schedule`"),
+            (Layout { schedule: Schedule::DualPipe, pipeline: 5, ..LAYOUT }, "5 stages are odd"),
+            (Layout { context_exchange: ContextExchange::AllToAll, context: 4, ..LAYOUT }, "`context_exchange`"),
+            (Layout { shard: 7, ..LAYOUT }, "`shard`: 7 of 64 replicas"),
+            (Layout { shard: 8, zero: 0, ..LAYOUT }, "`shard`"),
+            (Layout { lighter_ends: 70, ..LAYOUT }, "`lighter_ends`"),
+            (Layout { lighter_ends: 1, pipeline: 1, ..LAYOUT }, "`lighter_ends`"),
         ] {
             let error = layout.check(&grok(), &RUN).unwrap_err();
             assert!(error.message().contains(part), "{part}: {error}");
             assert_eq!(error.exit_code(), 2);
         }
+    }
+
+    #[test]
+    fn a_layout_written_before_a_field_existed_still_reads_and_means_the_same() {
+        let old = r#"{"tensor":8,"pipeline":4,"data":64,"expert":8,"micro_batch":1,"recompute":"none"}"#;
+        assert_eq!(serde_json::from_str::<Layout>(old).unwrap(), LAYOUT);
+        let new = Layout { schedule: Schedule::DualPipe, shard: 8, offload: Offload::Both, ..LAYOUT };
+        let text = serde_json::to_string(&new).unwrap();
+        assert!(text.contains("\"dualpipe\"") && text.contains("\"both\""), "{text}");
+        assert_eq!(serde_json::from_str::<Layout>(&text).unwrap(), new);
     }
 }

@@ -1,7 +1,7 @@
 //! Bytes per accelerator on the most loaded pipeline stage (arXiv 2205.05198 for activations,
 //! arXiv 1910.02054 for state sharding).
 
-use super::{Layout, Recompute, Run, Stack, Transformer};
+use super::{Layout, Recompute, Run, Schedule, Stack, Transformer};
 
 /// What is held, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,15 +53,27 @@ impl Sizes {
         }
     }
 
+    /// Layers of the job.
+    pub fn layers(&self) -> f64 {
+        f64::from(self.layers)
+    }
+
     /// Layers on the most loaded stage.
     pub fn stage_layers(&self, layout: &Layout) -> f64 {
         let parts = layout.pipeline * layout.virtual_stages;
-        f64::from(self.layers.div_ceil(parts) * layout.virtual_stages)
+        f64::from((self.layers + 2 * layout.lighter_ends).div_ceil(parts) * layout.virtual_stages)
+    }
+
+    /// Layers on the last stage, which has the output layer too: what the others leave.
+    pub fn end_layers(&self, layout: &Layout) -> f64 {
+        let (p, most) = (f64::from(layout.pipeline), self.stage_layers(layout));
+        let (spare, lighter) = (p * most - self.layers(), f64::from(layout.lighter_ends));
+        if layout.pipeline == 1 { most } else { (most - lighter.max(spare - lighter)).max(0.0) }
     }
 
     /// Parameters per accelerator on the most loaded stage: what the replicas share, and the experts'.
     pub fn params(&self, layout: &Layout) -> (f64, f64) {
-        let share = self.stage_layers(layout) / f64::from(self.layers);
+        let share = copies(layout) * self.stage_layers(layout) / f64::from(self.layers);
         let embedding = if layout.pipeline == 1 { self.embedding } else { self.table };
         let ranks = f64::from(layout.expert) * f64::from(layout.expert_tensor);
         ((share * self.dense + embedding) / f64::from(layout.tensor), share * self.experts / ranks)
@@ -71,9 +83,12 @@ impl Sizes {
     pub fn held(&self, run: &Run, layout: &Layout, layer_activations: f64) -> Held {
         let layers = self.stage_layers(layout);
         let (dense, experts) = self.params(layout);
-        let replicas = f64::from(layout.data) * f64::from(layout.context);
-        let mut state =
-            dense * state_bytes(layout.zero, replicas) + experts * state_bytes(layout.zero, expert_replicas(layout));
+        let bytes = |replicas: f64| {
+            let all = state_bytes(layout.zero, replicas);
+            // The host has the 32-bit parameters and both moments.
+            if layout.offload.optimizer() { all - 12.0 / if layout.zero >= 1 { replicas } else { 1.0 } } else { all }
+        };
+        let mut state = dense * bytes(sharded_over(layout)) + experts * bytes(expert_sharded_over(layout));
         if layout.zero == 3 {
             // Two layers are gathered at a time, in 16 bits.
             state += 2.0 * 2.0 * (dense + experts) / layers.max(1.0);
@@ -81,8 +96,16 @@ impl Sizes {
         let tokens = f64::from(layout.micro_batch) * run.sequence / f64::from(layout.context);
         let logits = 6.0 * tokens * self.vocab / f64::from(layout.tensor);
         let (p, v) = (f64::from(layout.pipeline), f64::from(layout.virtual_stages));
-        let interleaved = if layout.virtual_stages > 1 { 1.0 + (p - 1.0) / (p * v) } else { 1.0 };
-        let activations = layer_activations * layers * layout.microbatches(run).min(p) * interleaved;
+        let in_flight = match layout.schedule {
+            // One more than with one direction (arXiv 2412.19437, table 2).
+            Schedule::DualPipe => 1.0 + 1.0 / p,
+            _ if layout.virtual_stages > 1 => 1.0 + (p - 1.0) / (p * v),
+            _ => 1.0,
+        };
+        // With the host keeping them, one layer computes while the next travels.
+        let kept =
+            if layout.offload.activations() { layers.min(2.0) } else { layers * layout.microbatches(run).min(p) };
+        let activations = layer_activations * kept * in_flight;
         // The first stage holds the most activations, the last the logits of one microbatch.
         let logits = if layout.pipeline == 1 { logits } else { (logits - activations * (1.0 - 1.0 / p)).max(0.0) };
         Held { state, activations, logits }
@@ -109,10 +132,30 @@ pub fn state_bytes(zero: u8, replicas: f64) -> f64 {
     }
 }
 
-/// Replicas that the experts' state is sharded over.
+/// Stages whose parameters a rank holds at once.
+fn copies(layout: &Layout) -> f64 {
+    if layout.schedule == Schedule::DualPipe { 2.0 } else { 1.0 }
+}
+
+/// Ranks that hold, or share, the same parameters that are no expert's.
+pub fn replicas(layout: &Layout) -> f64 {
+    copies(layout) * layout.replicas()
+}
+
+/// Ranks that hold, or share, the same experts.
 pub fn expert_replicas(layout: &Layout) -> f64 {
-    f64::from(layout.data) * f64::from(layout.context) * f64::from(layout.tensor)
+    copies(layout) * layout.replicas() * f64::from(layout.tensor)
         / (f64::from(layout.expert) * f64::from(layout.expert_tensor))
+}
+
+/// Ranks that the state of a parameter is sharded over, where it is sharded.
+pub fn sharded_over(layout: &Layout) -> f64 {
+    if layout.shard == 0 { replicas(layout) } else { layout.sharded_over() }
+}
+
+/// The same of the experts' parameters.
+pub fn expert_sharded_over(layout: &Layout) -> f64 {
+    (expert_replicas(layout) * sharded_over(layout) / replicas(layout)).max(1.0)
 }
 
 /// Bytes of activations of one layer and one microbatch, per accelerator.
@@ -130,7 +173,9 @@ pub fn layer_activations(job: &Transformer, run: &Run, layout: &Layout) -> f64 {
     }
     let (a, g) = (f64::from(job.heads), f64::from(job.kv_heads));
     // Inputs of the norms and of both blocks, and the dropout masks: split only along the sequence.
-    let whole = 10.0 * h;
+    let whole = 10.0 * h
+        // The low-rank projections of queries, keys and values are whole on every rank.
+        + job.latent.as_ref().map_or(0.0, |l| 2.0 * f64::from(l.query_rank + l.kv_rank + l.rope_dim));
     // Queries, keys, values and the input of the output projection.
     let attention = 2.0 * (a * job.head() + g * (job.head() + job.value_head()) + a * job.value_head());
     // Input and output of the non-linearity; a gate has two inputs.
@@ -251,5 +296,49 @@ mod tests {
         assert_eq!(state_bytes(2, 4.0), 6.0);
         assert_eq!(state_bytes(3, 9.0), 2.0);
         assert_eq!(state_bytes(1, 1.0), 18.0);
+    }
+
+    #[test]
+    fn sharding_within_a_group_holds_what_that_many_replicas_would() {
+        let run = Run { sequence: 8192.0, batch: 1024.0, stack: Stack::Fused, causal: 0.5 };
+        let job = gpt(32, 4096, 32);
+        let at = |data, shard| {
+            held(&job, &run, &Layout { tensor: 1, pipeline: 1, data, shard, expert: 1, zero: 3, ..LAYOUT }).state
+        };
+        assert_eq!(at(64, 8), at(8, 0));
+        assert_eq!(at(64, 64), at(64, 0));
+        assert!(at(64, 8) > at(64, 0));
+    }
+
+    #[test]
+    fn the_host_takes_the_optimizers_twelve_bytes_and_all_but_two_layers_activations() {
+        let run = Run { sequence: 8192.0, batch: 1024.0, stack: Stack::Fused, causal: 0.5 };
+        let job = gpt(32, 4096, 32);
+        let layout = Layout { tensor: 1, pipeline: 1, data: 8, expert: 1, zero: 0, ..LAYOUT };
+        let (plain, out) =
+            (held(&job, &run, &layout), held(&job, &run, &Layout { offload: super::super::Offload::Both, ..layout }));
+        close(out.state / plain.state, 6.0 / 18.0, 1e-12);
+        close(out.activations / plain.activations, 2.0 / 32.0, 1e-12);
+    }
+
+    #[test]
+    fn a_pipeline_from_both_ends_holds_two_stages_and_one_more_microbatch() {
+        let run = Run { sequence: 8192.0, batch: 1024.0, stack: Stack::Fused, causal: 0.5 };
+        let job = gpt(32, 4096, 32);
+        let layout = Layout { tensor: 1, pipeline: 4, data: 8, expert: 1, zero: 0, ..LAYOUT };
+        let dual = Layout { schedule: Schedule::DualPipe, ..layout };
+        close(held(&job, &run, &dual).activations / held(&job, &run, &layout).activations, 5.0 / 4.0, 1e-12);
+        let table = f64::from(job.vocab) * f64::from(job.hidden);
+        close((params(&job, &dual).0 - table) / (params(&job, &layout).0 - table), 2.0, 1e-12);
+    }
+
+    #[test]
+    fn lighter_ends_even_out_what_the_output_layer_adds() {
+        // Llama 3 405B on 16 stages: 126 layers, 8 on each, 7 on the ends (arXiv 2407.21783).
+        let sizes = Sizes::new(&gpt(126, 16_384, 128));
+        let layout = Layout { pipeline: 16, lighter_ends: 1, ..LAYOUT };
+        assert_eq!((sizes.stage_layers(&layout), sizes.end_layers(&layout)), (8.0, 7.0));
+        let even = Layout { pipeline: 6, ..LAYOUT };
+        assert_eq!((sizes.stage_layers(&even), sizes.end_layers(&even)), (21.0, 21.0));
     }
 }

@@ -5,6 +5,6 @@ pub mod memory;
 mod transformer;
 mod work;
 
-pub use layout::{BATCH_ROUNDING, Layout, Recompute};
+pub use layout::{BATCH_ROUNDING, ContextExchange, Layout, Offload, Recompute, Schedule};
 pub use transformer::{Experts, Latent, Run, Stack, Transformer};
 pub use work::{Gemm, MAX_GEMMS, Pass, Work};

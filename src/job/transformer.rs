@@ -25,6 +25,9 @@ pub struct Experts {
     /// Layers at the start that have a plain feed-forward part of width `ffn`.
     #[serde(default)]
     pub dense_layers: u32,
+    /// Boxes that one token's experts may stand in; any number where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_limit: Option<u32>,
 }
 
 /// Low-rank attention projections (multi-head latent attention).
@@ -78,11 +81,19 @@ pub struct Transformer {
     /// Low-rank attention, where it has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latent: Option<Latent>,
+    /// Layers beyond `layers` that each predict one token further, with an output layer of their own
+    /// (arXiv 2412.19437). They take time and are in no parameter or flop count.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub further_tokens: u32,
     /// What there is to say about the figures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// Source of the figures.
     pub provenance: Stamp,
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// Kinds of training software, by what they leave to the hardware.
@@ -93,6 +104,8 @@ pub enum Stack {
     Early,
     /// Fused attention, everything else as the framework issues it (PyTorch FSDP).
     Eager,
+    /// The same with what is bound by memory fused by a compiler (torch.compile).
+    Compiled,
     /// Fused kernels throughout, communication beside computation (Megatron-Core, NeMo, XLA).
     Fused,
 }
@@ -122,6 +135,7 @@ impl Transformer {
             ("vocab", self.vocab, 1, 1 << 26),
             ("sequence", self.sequence, 1, 1 << 27),
             ("ffn", self.ffn, 0, 1 << 24),
+            ("further_tokens", self.further_tokens, 0, 64),
             ("head_dim", self.head_dim.unwrap_or(1), 1, 1 << 16),
         ];
         for (field, value, low, high) in limits {
@@ -147,6 +161,9 @@ impl Transformer {
                 }
                 if e.width == 0 || e.width > 1 << 24 || e.shared_width > 1 << 24 {
                     return fail("experts.width", "not from 1 to 16777216".into());
+                }
+                if e.node_limit == Some(0) {
+                    return fail("experts.node_limit", "0 boxes".into());
                 }
                 if e.dense_layers > self.layers || (e.dense_layers > 0 && self.ffn == 0) {
                     return fail("experts.dense_layers", format!("{} with ffn {}", e.dense_layers, self.ffn));
@@ -276,6 +293,7 @@ pub(crate) mod tests {
             sequence: 2048,
             experts: None,
             latent: None,
+            further_tokens: 0,
             note: None,
             provenance: Stamp { source: "test".into(), date: "2024".into(), tier: Tier::Scripted },
         }
@@ -289,7 +307,14 @@ pub(crate) mod tests {
             gated: true,
             vocab: 131_072,
             sequence: 8192,
-            experts: Some(Experts { count: 8, active: 2, width: 32_768, shared_width: 0, dense_layers: 0 }),
+            experts: Some(Experts {
+                count: 8,
+                active: 2,
+                width: 32_768,
+                shared_width: 0,
+                dense_layers: 0,
+                node_limit: None,
+            }),
             ..gpt(64, 6144, 48)
         }
     }

@@ -3,7 +3,7 @@
 //! Layers are taken as their average over the job: a product that only some layers have counts with
 //! their share. Nothing here is allocated, so that a search can make millions.
 
-use super::{Layout, Run, Stack, Transformer, memory};
+use super::{ContextExchange, Layout, Run, Stack, Transformer, memory};
 
 /// Most forward products a layer has: five of low-rank attention, two each of a plain, a shared and
 /// a routed feed-forward part.
@@ -77,26 +77,41 @@ pub struct Work {
     pub attention_flop: f64,
     /// Bytes that the memory-bound operations read and write, forward, in 16 bits.
     pub elementwise_bytes: f64,
-    /// Bytes of attention scores that are written and read, forward; none where attention is fused.
-    pub score_bytes: f64,
+    /// Attention scores that are stored; none where attention is fused.
+    pub scores: f64,
     /// Elements that tensor parallelism gathers or scatters at a time.
     pub tensor_elements: f64,
     /// Gathers, and as many scatters, over the tensor ranks, forward.
     pub tensor_times: f64,
     /// Elements that a rank sends in one exchange of tokens with the experts.
     pub expert_elements: f64,
+    /// Copies of a token that are sent, and the most boxes they may stand in.
+    pub expert_copies: f64,
+    /// Boxes that the copies of one token may stand in; infinite where routing is not limited.
+    pub expert_nodes: f64,
+    /// Elements that the tensor ranks of an expert gather, and as many scatter, per layer, forward.
+    pub expert_gather_elements: f64,
     /// Elements of tokens that are sorted by expert and back, each copy once.
     pub routing_elements: f64,
     /// Share of the layers that have experts.
     pub expert_share: f64,
     /// Exchanges forward: there and back, times the share of layers that have experts.
     pub expert_times: f64,
-    /// Elements that a rank passes to the next of its context ring, all hops together, forward.
+    /// Elements that a rank passes to the next of its context ring, all hops together, forward; or
+    /// those that it exchanges to have whole sequences of fewer heads, and back.
     pub context_elements: f64,
     /// Elements sent to the next stage.
     pub boundary_elements: f64,
+    /// Elements of the embedding's gradient that the first and the last stage sum, where they share it.
+    pub tied_elements: f64,
     /// Layers on the most loaded stage.
     pub stage_layers: f64,
+    /// Layers on the last stage.
+    pub end_layers: f64,
+    /// Layers of the job.
+    pub all_layers: f64,
+    /// Layers beyond them that predict further tokens, each with an output layer.
+    pub further: f64,
     /// Parameters per accelerator that all replicas share.
     pub dense_params: f64,
     /// Parameters per accelerator of experts.
@@ -140,7 +155,7 @@ impl Work {
         push(tokens, inputs * f / t, h, 1.0, dense_share, false);
         push(tokens, h, f / t, 1.0, dense_share, false);
         let mut split = 6.0 * a * job.head() + dense_share * (2.0 + 2.0 * inputs) * f;
-        let (mut expert_elements, mut routing_elements) = (0.0, 0.0);
+        let (mut expert_elements, mut routing_elements, mut expert_gather_elements) = (0.0, 0.0, 0.0);
         if let Some(e) = &job.experts {
             let (ep, etp) = (f64::from(layout.expert), f64::from(layout.expert_tensor));
             let (active, count) = (f64::from(e.active), f64::from(e.count));
@@ -156,9 +171,14 @@ impl Work {
             split += expert_share * (2.0 + 2.0 * inputs) * (active * w + s);
             routing_elements = expert_share * tokens / t * active * h;
             expert_elements = tokens / t * h * active;
+            if etp > 1.0 {
+                expert_gather_elements = expert_share * expert_elements * etp;
+            }
         }
         let whole = 22.0 * h / if layout.sequence_parallel { t } else { 1.0 };
-        let (dense_params, expert_params) = memory::params(job, layout);
+        let sizes = memory::Sizes::new(job);
+        let (dense_params, expert_params) = sizes.params(layout);
+        let routed = job.experts.as_ref();
         Work {
             gemms,
             used,
@@ -167,17 +187,27 @@ impl Work {
             attention_flop: tokens * job.attention_core_flop(run)
                 / t
                 / if run.stack == Stack::Early { run.causal } else { 1.0 },
-            score_bytes: if run.stack == Stack::Early { 10.0 * a / t * tokens * run.sequence } else { 0.0 },
+            scores: if run.stack == Stack::Early { a / t * tokens * run.sequence } else { 0.0 },
             elementwise_bytes: tokens * (whole + split / t),
             tensor_elements: tokens * h,
             tensor_times: 1.0 + if job.experts.is_some() { dense_share } else { 1.0 },
             expert_elements,
+            expert_copies: routed.map_or(0.0, |e| f64::from(e.active)),
+            expert_nodes: routed.and_then(|e| e.node_limit).map_or(f64::INFINITY, f64::from),
+            expert_gather_elements,
             routing_elements,
             expert_share,
             expert_times: 2.0 * expert_share,
-            context_elements: (c - 1.0) * tokens * (dk + dv) / t,
+            context_elements: match layout.context_exchange {
+                ContextExchange::Ring => (c - 1.0) * tokens * (dk + dv) / t,
+                ContextExchange::AllToAll => tokens * (dq + dk + dv + a * job.value_head()) / t,
+            },
             boundary_elements: tokens * h / if layout.sequence_parallel { t } else { 1.0 },
-            stage_layers: memory::stage_layers(job, layout),
+            tied_elements: if job.tied { f64::from(job.vocab) * h / t } else { 0.0 },
+            stage_layers: sizes.stage_layers(layout),
+            end_layers: sizes.end_layers(layout),
+            all_layers: sizes.layers(),
+            further: f64::from(job.further_tokens),
             dense_params,
             expert_params,
         }

@@ -3,7 +3,9 @@
 use super::comparison::Comparison;
 use super::constants::ConstantsFile;
 use super::scenario::Scenario;
-use crate::cluster::{Accelerator, AllReduce, Cluster, FabricKind, Linpack, Node, Operations, Price, Site, Surface};
+use crate::cluster::{
+    Accelerator, Cluster, Collectives, FabricKind, Format, Linpack, Node, Operations, Price, Site, Surface, Timing,
+};
 use crate::error::{Context, Error, Result};
 use crate::job::Transformer;
 use crate::sourced::read;
@@ -48,7 +50,9 @@ pub(super) struct File {
     source: BTreeMap<String, Source>,
     accelerator: BTreeMap<String, Accelerator>,
     surface: BTreeMap<String, Surface>,
-    all_reduce: BTreeMap<String, AllReduce>,
+    all_reduce: BTreeMap<String, Timing>,
+    gather: BTreeMap<String, Timing>,
+    exchange: BTreeMap<String, Timing>,
     node: BTreeMap<String, Node>,
     fabric: BTreeMap<String, FabricKind>,
     cluster: BTreeMap<String, Cluster>,
@@ -67,6 +71,18 @@ struct ConstantsTable {
     constants: ConstantsFile,
 }
 
+/// What others measured on one accelerator.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Published<'a> {
+    /// How its products depend on their extents, where that was published.
+    pub surface: Option<&'a Surface>,
+    /// What its collectives take.
+    pub collectives: Collectives,
+    /// Best product over peak in 16 bits, the median over the vendor's accelerators of which one was
+    /// published: for those of which none was.
+    pub vendor_share: Option<f64>,
+}
+
 /// Everything that a scenario can name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Catalog {
@@ -76,8 +92,12 @@ pub struct Catalog {
     pub accelerators: BTreeMap<String, Accelerator>,
     /// How matrix products depend on their extents, by accelerator.
     pub surfaces: BTreeMap<String, Surface>,
-    /// Measured all-reduces.
-    pub all_reduces: BTreeMap<String, AllReduce>,
+    /// Measured all-reduces, by accelerator, and of whole boxes.
+    pub all_reduces: BTreeMap<String, Timing>,
+    /// Measured all-gathers and reduce-scatters.
+    pub gathers: BTreeMap<String, Timing>,
+    /// Measured all-to-alls.
+    pub exchanges: BTreeMap<String, Timing>,
     /// Boxes.
     pub nodes: BTreeMap<String, Node>,
     /// Networks.
@@ -111,6 +131,8 @@ impl Catalog {
             accelerators: BTreeMap::new(),
             surfaces: BTreeMap::new(),
             all_reduces: BTreeMap::new(),
+            gathers: BTreeMap::new(),
+            exchanges: BTreeMap::new(),
             nodes: BTreeMap::new(),
             fabrics: BTreeMap::new(),
             clusters: BTreeMap::new(),
@@ -160,6 +182,8 @@ impl Catalog {
         self.accelerators.extend(file.accelerator);
         self.surfaces.extend(file.surface);
         self.all_reduces.extend(file.all_reduce);
+        self.gathers.extend(file.gather);
+        self.exchanges.extend(file.exchange);
         self.nodes.extend(file.node);
         self.fabrics.extend(file.fabric);
         self.clusters.extend(file.cluster);
@@ -183,6 +207,42 @@ impl Catalog {
         self.surfaces.get(shared.unwrap_or(name))
     }
 
+    /// What others measured on the accelerator of that name. Collectives of one that nobody published
+    /// are those of the H100 as shares of their link, and say so.
+    pub fn published(&self, name: &str) -> Result<Published<'_>> {
+        /// The accelerator whose collectives stand for those of others, and boxes of it.
+        const OTHERWISE: (&str, &str) = ("h100", "h100-boxes");
+        let shared = self.accelerators.get(name).and_then(|a| a.surface.as_deref());
+        let all = |name: &str| [&self.all_reduces, &self.gathers, &self.exchanges].iter().all(|m| m.contains_key(name));
+        let own = [Some(name), shared].into_iter().flatten().find(|name| all(name));
+        let from = own.unwrap_or(OTHERWISE.0);
+        let link = self.accelerator(from)?.scale_up.as_ref().map_or(1.0, |v| v.value);
+        let plain = |kind: &str, map: &BTreeMap<String, Timing>| -> Result<_> {
+            Ok(find(kind, map, from)?.plain().scaled(1.0 / link, 1.0))
+        };
+        // Boxes were measured with eight ports of 400 Gbit/s each.
+        let between = self.all_reduce(OTHERWISE.1)?.plain().scaled(1.0 / 400e9, 1.0);
+        let vendor = &self.accelerator(name)?.vendor;
+        let mut shares: Vec<f64> = self
+            .accelerators
+            .values()
+            .filter(|a| a.vendor == *vendor)
+            .filter_map(|a| Some(a.achieved.get(&Format::Bf16)?.value / a.peak.get(&Format::Bf16)?.value))
+            .collect();
+        shares.sort_by(f64::total_cmp);
+        Ok(Published {
+            vendor_share: shares.get(shares.len() / 2).copied(),
+            surface: self.surface(name),
+            collectives: Collectives {
+                all_reduce: plain("all-reduce", &self.all_reduces)?,
+                gather: plain("gather", &self.gathers)?,
+                exchange: plain("exchange", &self.exchanges)?,
+                between,
+                transferred: own.is_none(),
+            },
+        })
+    }
+
     /// The accelerator that goes by that name in a published table, with its own name.
     pub fn accelerator_called(&self, alias: &str) -> Result<(&str, &Accelerator)> {
         let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
@@ -198,7 +258,7 @@ impl Catalog {
     }
 
     /// The all-reduce of that name.
-    pub fn all_reduce(&self, name: &str) -> Result<&AllReduce> {
+    pub fn all_reduce(&self, name: &str) -> Result<&Timing> {
         find("all-reduce", &self.all_reduces, name)
     }
 

@@ -3,7 +3,7 @@
 
 use crate::provenance::Tier;
 use crate::sourced::{Spread, Stamp, Value};
-use crate::units::{Bytes, BytesPerElement, NodeFailureRate, Ratio, Time};
+use crate::units::{Bandwidth, Bytes, BytesPerElement, NodeFailureRate, Ratio, Time};
 use serde::{Deserialize, Serialize};
 
 macro_rules! constants {
@@ -93,18 +93,24 @@ constants! {
     memory_efficiency_eager: Ratio,
     /// The same of a stack before 2023.
     memory_efficiency_early: Ratio,
+    /// Bytes that are written and read per attention score, forward, where scores are stored.
+    score_bytes: BytesPerElement,
+    /// Share of the memory bandwidth that the kernels of the scores reach.
+    score_efficiency: Ratio,
     /// Host seconds per kernel.
     launch: Time,
     /// The same of an eager stack.
     launch_eager: Time,
     /// The same of a stack before 2023.
     launch_early: Time,
-    /// Share of the scale-up bandwidth that collectives reach.
-    scale_up: Ratio,
-    /// Seconds per rank of a collective inside a scale-up domain.
-    scale_up_latency: Time,
-    /// Seconds that a collective costs to start.
-    collective_base: Time,
+    /// Host time per kernel of a stack before 2023 where the tensor ranks fill a box, over that where not.
+    launch_full_box: Ratio,
+    /// Seconds that a memory-bound kernel of a stack before 2023 costs beyond its bytes.
+    kernel_early: Time,
+    /// Bandwidth of collectives in training over that of the same alone.
+    collective_rate: Ratio,
+    /// Time to start a collective in training over that of the same alone.
+    collective_start: Ratio,
     /// Congestion of one network against another of its kind.
     fabric_efficiency: Ratio,
     /// Share of tensor-parallel communication that nothing hides.
@@ -129,6 +135,10 @@ constants! {
     optimizer_bytes: BytesPerElement,
     /// Bytes that the framework keeps for itself.
     reserved_memory: Bytes,
+    /// Bytes per second and accelerator to the host's memory.
+    host_link: Bandwidth,
+    /// Bytes per second and accelerator that the host's optimizer reads and writes.
+    host_memory: Bandwidth,
     /// Failures per node of eight accelerators and second.
     failure_rate: NodeFailureRate,
 }

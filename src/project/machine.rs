@@ -1,7 +1,8 @@
 //! A cluster as plain numbers, for the closed form.
 
+use super::catalog::Published;
 use super::constants::Constants;
-use crate::cluster::{Accelerator, Fabric, FabricKind, Format, Link, Node, Surface};
+use crate::cluster::{Accelerator, Collectives, Fabric, FabricKind, Format, Link, Node, Surface};
 use crate::job::Gemm;
 
 /// A [`Surface`] as plain numbers.
@@ -65,13 +66,17 @@ pub struct Machine {
     pub pod: f64,
     /// Bandwidth asked for over bandwidth there is, above it.
     pub oversubscription: f64,
+    /// What collectives take, as shares of the links.
+    pub collectives: Collectives,
+    /// Bytes per second and accelerator to the host's memory; the constants' where it is not known.
+    pub host_link: Option<f64>,
 }
 
 impl Machine {
     /// `count` accelerators; `None` where no peak is known for the format.
     pub fn new(
         accelerator: &Accelerator,
-        surface: Option<&Surface>,
+        published: Published<'_>,
         node: &Node,
         fabric: &FabricKind,
         format: Format,
@@ -79,7 +84,14 @@ impl Machine {
     ) -> Option<Self> {
         let peak = accelerator.peak.get(&format)?.value;
         let wide = if accelerator.peak.contains_key(&Format::Bf16) { Format::Bf16 } else { format };
-        let achieved = |f| accelerator.achieved.get(&f).map(|v| v.value);
+        // Of an accelerator that nobody measured, what its vendor's others reach.
+        let achieved = |f| {
+            let other = published.vendor_share.filter(|_| matches!(f, Format::Bf16 | Format::Fp8 | Format::Fp4));
+            match accelerator.achieved.get(&f) {
+                Some(v) => Some(v.value),
+                None => Some(other? * accelerator.peak.get(&f)?.value),
+            }
+        };
         Some(Machine {
             accelerators: count,
             node: node.accelerators.value,
@@ -88,7 +100,7 @@ impl Machine {
             peak16: accelerator.peak.get(&wide)?.value,
             achieved16: achieved(wide),
             derate: accelerator.derate.as_ref().map_or(1.0, |v| v.value),
-            surface: surface.map(Sweep::from),
+            surface: published.surface.map(Sweep::from),
             operand: format.bytes(),
             memory: accelerator.memory.value,
             memory_bandwidth: accelerator.memory_bandwidth.value,
@@ -100,6 +112,8 @@ impl Machine {
             fabric_latency: fabric.latency.value,
             pod: fabric.pod.as_ref().map_or(f64::INFINITY, |v| v.value),
             oversubscription: fabric.oversubscription.value,
+            collectives: published.collectives,
+            host_link: accelerator.host_link.as_ref().map(|v| v.value),
         })
     }
 
@@ -171,16 +185,19 @@ impl Machine {
 
     /// The two tiers as collectives see them.
     pub fn fabric(&self, c: &Constants) -> Fabric {
+        let inside = |p: &crate::cluster::Protocols| p.scaled(self.scale_up * c.collective_rate, c.collective_start);
         Fabric {
             domain: self.domain,
-            up: Link { latency: c.scale_up_latency, bandwidth: self.scale_up * c.scale_up },
+            all_reduce: inside(&self.collectives.all_reduce),
+            gather: inside(&self.collectives.gather),
+            exchange: inside(&self.collectives.exchange),
+            between: self.collectives.between.scaled(1.0, c.collective_start),
             out: Link {
                 latency: self.fabric_latency,
                 bandwidth: self.scale_out * (self.fabric_efficiency * c.fabric_efficiency).min(1.0),
             },
             pod: self.pod,
             oversubscription: self.oversubscription,
-            base: c.collective_base,
         }
     }
 }

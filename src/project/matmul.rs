@@ -86,13 +86,14 @@ impl GiantMatmul {
 pub fn giant_matmul(catalog: &Catalog, cluster: &str, format: Format) -> Result<GiantMatmul> {
     let c = catalog.cluster(cluster)?;
     let accelerator = catalog.accelerator(&c.accelerator)?;
-    let surface = catalog.surface(&c.accelerator);
+    let published = catalog.published(&c.accelerator)?;
     let (node, fabric) = (catalog.node(&c.node)?, catalog.fabric(&c.fabric)?);
-    let machine = Machine::new(accelerator, surface, node, fabric, format, c.accelerators.value).ok_or_else(|| {
-        let known: Vec<_> = accelerator.peak.keys().map(|f| f.as_str()).collect();
-        Error::usage(format!("no {format} peak is known of `{}`", c.accelerator))
-            .hint(format!("one of {}", known.join(", ")))
-    })?;
+    let machine =
+        Machine::new(accelerator, published, node, fabric, format, c.accelerators.value).ok_or_else(|| {
+            let known: Vec<_> = accelerator.peak.keys().map(|f| f.as_str()).collect();
+            Error::usage(format!("no {format} peak is known of `{}`", c.accelerator))
+                .hint(format!("one of {}", known.join(", ")))
+        })?;
     let constants = catalog.constants.medians();
     Ok(GiantMatmul::new(
         &machine,
@@ -135,7 +136,7 @@ mod tests {
             let c = catalog.cluster(name).unwrap();
             let mut machine = Machine::new(
                 catalog.accelerator(&c.accelerator).unwrap(),
-                None,
+                catalog.published(&c.accelerator).unwrap(),
                 catalog.node(&c.node).unwrap(),
                 catalog.fabric(&c.fabric).unwrap(),
                 Format::Bf16,

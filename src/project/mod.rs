@@ -22,7 +22,7 @@ pub mod template;
 pub mod validate;
 pub mod what_if;
 
-pub use catalog::{Catalog, Source};
+pub use catalog::{Catalog, Published, Source};
 pub use constants::{Constants, ConstantsFile};
 pub use equivalents::{Equivalent, Equivalents};
 pub use linpack::{LinpackRow, Linpacks, linpacks};

@@ -160,9 +160,9 @@ impl<'a> Asked<'a> {
         if !(1.0..=1e7).contains(&count) {
             return Err(Error::usage(format!("`--count` {count} is not from 1 to 10000000")));
         }
-        let (chip, surface) = (catalog.accelerator(accelerator)?, catalog.surface(accelerator));
+        let (chip, published) = (catalog.accelerator(accelerator)?, catalog.published(accelerator)?);
         let (node, fabric) = (catalog.node(node)?, catalog.fabric(fabric)?);
-        let machine = Machine::new(chip, surface, node, fabric, target.format, count).ok_or_else(|| {
+        let machine = Machine::new(chip, published, node, fabric, target.format, count).ok_or_else(|| {
             let known: Vec<_> = chip.peak.keys().map(|f| f.as_str()).collect();
             Error::usage(format!("no {} peak is known of `{accelerator}`", target.format))
                 .hint(format!("one of {}", known.join(", ")))

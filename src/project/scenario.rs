@@ -194,9 +194,8 @@ impl<'a> Forecast<'a> {
                 return fail("layout", format!("`{layout}` takes {} accelerators, not {count}", layout.accelerators()));
             }
         }
-        let of = |node| {
-            Machine::new(accelerator, catalog.surface(&cluster.accelerator), node, fabric, scenario.format, count)
-        };
+        let published = catalog.published(&cluster.accelerator)?;
+        let of = |node| Machine::new(accelerator, published, node, fabric, scenario.format, count);
         // What every part has: a synchronous job runs at the pace of the slowest.
         let machine = halves.iter().map(|p| of(p.node)).reduce(|a, b| Some(a?.least(&b?))).unwrap_or_else(|| of(node));
         let Some(machine) = machine else {

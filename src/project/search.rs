@@ -309,6 +309,7 @@ impl Context<'_> {
             recompute: Recompute::None,
             zero: 0,
             sequence_parallel: axes.sequence_parallel,
+            ..Layout::default()
         };
         let layer = StepModel::new(self.job, self.run, &layout, self.machine, self.curve).layer(
             self.machine,
@@ -344,13 +345,21 @@ impl Context<'_> {
                 }
                 layout.virtual_stages = virtual_stages;
                 let (dense_params, expert_params) = self.sizes.params(&layout);
-                let stage = Stage { layers: self.sizes.stage_layers(&layout), dense_params, expert_params };
+                let mut stage = Stage {
+                    layers: self.sizes.stage_layers(&layout),
+                    end_layers: self.sizes.end_layers(&layout),
+                    all_layers: self.sizes.layers(),
+                    activations: 0.0,
+                    dense_params,
+                    expert_params,
+                };
                 for (recompute, activations) in RECOMPUTE.into_iter().zip(kept) {
                     if (common && recompute == Recompute::Half) || self.rules.recompute.is_some_and(|r| r != recompute)
                     {
                         continue;
                     }
                     layout.recompute = recompute;
+                    stage.activations = activations;
                     for zero in 0..=3 {
                         if self.rules.zero.map_or(common && zero % 2 == 0, |z| z != zero) {
                             continue;

@@ -2,16 +2,21 @@
 //!
 //! A microbatch passes `p` stages; each stage computes its layers (matrix products at a measured
 //! share of the peak, attention, memory-bound operations) and waits for what communication nothing
-//! hides. 1F1B and interleaved pipelines: T = m·t + (p−1)/v·t (arXiv 2104.04473). Gradients are
-//! reduced over the replicas behind the last backward pass as far as it reaches.
+//! hides. The busiest stage, which may be the last with the output layer, sets the pace: T = m·t_max +
+//! (Σt − t_max)/v for 1F1B and interleaved pipelines (after arXiv 2104.04473, which has all stages
+//! alike); zero-bubble schedules fill the second term with the weights' gradients (arXiv 2401.10241,
+//! 2412.19437 table 2). Gradients are reduced over the replicas behind the last backward pass as far
+//! as it reaches.
 
 use super::LARGEST_VALIDATED;
 use super::constants::Constants;
 use super::machine::Machine;
 use crate::calibrate::Curve;
 use crate::cluster::Fabric;
-use crate::cluster::collective::Group;
-use crate::job::{Layout, MAX_GEMMS, Pass, Recompute, Run, Stack, Transformer, Work, memory};
+use crate::cluster::collective::{Exchange, Group};
+use crate::job::{
+    ContextExchange, Layout, MAX_GEMMS, Pass, Recompute, Run, Schedule, Stack, Transformer, Work, memory,
+};
 
 /// A step, seconds each.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,6 +48,12 @@ const ASYNCHRONOUS: f64 = 500e12;
 /// Those of them that are bound by memory, each with its own start and end; and what fusing leaves.
 const SMALL_KERNELS: f64 = 14.0;
 const FUSED_KERNELS: f64 = 6.0;
+/// Bytes that the loss reads and writes per logit: 16 bits in and out, 32 bits shifted, exponentiated
+/// and summed.
+const LOSS_BYTES: f64 = 14.0;
+/// How much wider the unknown of several boxes is at 1,000 accelerators and more than at 100: left out,
+/// sources of such runs are that much farther off.
+const WIDENING: f64 = 0.7;
 
 /// A job under a layout, made ready so that a draw of the constants costs no search and no memory.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -54,6 +65,8 @@ pub struct StepModel {
     /// Efficiency of each product and pass over the best one, by the transferred curve; 1 without.
     shape: [[f64; 3]; MAX_GEMMS],
     held: memory::Held,
+    /// Bytes of one layer's activations for one microbatch.
+    activations: f64,
 }
 
 impl StepModel {
@@ -80,6 +93,7 @@ impl StepModel {
             stack: run.stack,
             shape,
             held: memory::held(job, run, layout),
+            activations: memory::layer_activations(job, run, layout),
         }
     }
 
@@ -104,6 +118,9 @@ impl StepModel {
     pub fn assemble(&self, layer: &Layer, machine: &Machine, fabric: &Fabric, c: &Constants) -> Step {
         let stage = Stage {
             layers: self.work.stage_layers,
+            end_layers: self.work.end_layers,
+            all_layers: self.work.all_layers,
+            activations: self.activations,
             dense_params: self.work.dense_params,
             expert_params: self.work.expert_params,
         };
@@ -116,55 +133,89 @@ impl StepModel {
     pub fn layer(&self, machine: &Machine, fabric: &Fabric, c: &Constants, transfer: f64) -> Layer {
         let (w, l) = (&self.work, &self.layout);
         let cp = f64::from(l.context);
-        let recent = self.stack == Stack::Eager && machine.peak16 > ASYNCHRONOUS;
+        let recent = matches!(self.stack, Stack::Eager | Stack::Compiled) && machine.peak16 > ASYNCHRONOUS;
         let kernels = transfer * if recent { c.eager_recent } else { 1.0 };
         let rate = machine.rate(c) * kernels;
         let rate16 = machine.rate16(c) * kernels;
         let (efficiency, attention) = match self.stack {
             Stack::Early => (c.memory_efficiency_early, 1.0),
             Stack::Eager => (c.memory_efficiency_eager, c.attention_eager),
+            Stack::Compiled => (c.memory_efficiency, c.attention_eager),
             Stack::Fused => (c.memory_efficiency, c.attention),
         };
         let bandwidth = machine.memory_bandwidth * efficiency;
-        let (mut forward, mut backward) = (0.0, 0.0);
+        let (mut forward, mut data, mut weights) = (0.0, 0.0, 0.0);
         for (gemm, shape) in w.gemms().iter().zip(&self.shape) {
             let routed = if gemm.routed { c.expert_rate / c.expert_imbalance } else { 1.0 };
             let pass = |pass: Pass, shape: f64| {
                 gemm.times * machine.product(&gemm.of(pass), rate * shape * routed, machine.operand, c)
             };
             forward += pass(Pass::Forward, shape[0]);
-            backward += pass(Pass::Data, shape[1]) + pass(Pass::Weights, shape[2]);
+            data += pass(Pass::Data, shape[1]);
+            weights += pass(Pass::Weights, shape[2]);
         }
-        let scores = w.attention_flop / (rate16 * attention) + w.score_bytes / bandwidth;
+        let stored = w.scores * c.score_bytes / (machine.memory_bandwidth * c.score_efficiency);
+        let scores = w.attention_flop / (rate16 * attention) + stored;
         let routing = w.routing_elements * c.routing_bytes / bandwidth + w.expert_share * c.routing;
-        let small = if self.stack == Stack::Fused { FUSED_KERNELS } else { SMALL_KERNELS } * c.gemm_overhead;
+        let small = match self.stack {
+            Stack::Early => SMALL_KERNELS * c.kernel_early,
+            Stack::Eager => SMALL_KERNELS * c.gemm_overhead,
+            Stack::Compiled | Stack::Fused => FUSED_KERNELS * c.gemm_overhead,
+        };
         let elementwise = w.elementwise_bytes / bandwidth + routing + small;
         // Stored scores take twice the forward pass backward; fused attention computes them again.
         let scores_back = if self.stack == Stack::Early { 2.0 } else { 2.5 };
         // The host issues kernels one by one.
         let launch = match self.stack {
+            Stack::Early if l.tensor > 1 && f64::from(l.tensor) >= machine.node => c.launch_early * c.launch_full_box,
             Stack::Early => c.launch_early,
-            Stack::Eager => c.launch_eager,
+            Stack::Eager | Stack::Compiled => c.launch_eager,
             Stack::Fused => c.launch,
         };
-        let exchange_group = Group { size: f64::from(l.expert), stride: f64::from(l.expert_tensor) };
-        let exchange = fabric.all_to_all(exchange_group, 2.0 * w.expert_elements * c.expert_imbalance);
-        let hop = if cp > 1.0 { fabric.send(f64::from(l.tensor), 2.0 * w.context_elements / (cp - 1.0)) } else { 0.0 };
+        let (tensor, expert_tensor) = (f64::from(l.tensor), f64::from(l.expert_tensor));
+        let exchange = fabric.exchange_tokens(
+            Group { size: f64::from(l.expert), stride: expert_tensor },
+            &Exchange {
+                bytes: 2.0 * w.expert_elements * c.expert_imbalance,
+                copies: w.expert_copies,
+                limit: w.expert_nodes,
+            },
+        );
+        let shared = fabric.all_gather(Group { size: expert_tensor, stride: 1.0 }, 2.0 * w.expert_gather_elements);
+        let context = match l.context_exchange {
+            _ if cp <= 1.0 => 0.0,
+            // Each hop starts anew; its bytes hide behind one block of attention; backward there are two.
+            ContextExchange::Ring => {
+                let hop = fabric.send(tensor, 2.0 * w.context_elements / (cp - 1.0));
+                3.0 * (cp - 1.0) * (fabric.start() + (hop - scores / cp).max(0.0))
+            }
+            // Queries, keys and values there, the result back, and the same backward: nothing to hide behind.
+            ContextExchange::AllToAll => {
+                let group = Group { size: cp, stride: tensor };
+                4.0 * fabric.all_to_all(group, w.context_elements)
+            }
+        };
+        let loss = LOSS_BYTES * w.logits.m * w.logits.n / bandwidth;
         Layer {
             stack: self.stack,
             forward: forward + scores + elementwise,
-            backward: backward + scores_back * scores + 2.0 * elementwise,
+            backward: data + weights + scores_back * scores + 2.0 * elementwise,
+            weights,
             scores,
             kernels: KERNELS * launch,
-            gather: fabric.all_gather(Group { size: f64::from(l.tensor), stride: 1.0 }, 2.0 * w.tensor_elements)
+            gather: fabric.all_gather(Group { size: tensor, stride: 1.0 }, 2.0 * w.tensor_elements)
                 * w.tensor_times
                 * if self.stack == Stack::Fused { c.tensor_exposed } else { 1.0 },
-            expert: c.expert_exposed * w.expert_times * 2.0 * exchange,
-            // Each hop starts anew; its bytes hide behind one block of attention.
-            context: 3.0 * (cp - 1.0) * (c.collective_base + (hop - scores / cp).max(0.0)),
-            output: Pass::ALL.iter().map(|pass| machine.product(&w.logits.of(*pass), rate16, 2.0, c)).sum(),
+            // There and back, forward and backward; as many gathers as scatters between the ranks of one.
+            expert: w.expert_times * 2.0 * exchange + 4.0 * shared,
+            context,
+            output: Pass::ALL.iter().map(|pass| machine.product(&w.logits.of(*pass), rate16, 2.0, c)).sum::<f64>()
+                + loss,
+            further: w.further,
             boundary_bytes: 2.0 * w.boundary_elements,
+            tied_bytes: 2.0 * w.tied_elements,
             bandwidth,
+            host_link: machine.host_link.unwrap_or(c.host_link),
         }
     }
 }
@@ -175,21 +226,28 @@ pub struct Layer {
     stack: Stack,
     forward: f64,
     backward: f64,
+    /// The gradients of the weights in `backward`: what a schedule may put off.
+    weights: f64,
     /// Attention's share of `forward`.
     scores: f64,
     /// Host time of the forward kernels.
     kernels: f64,
     /// One gather or scatter over the tensor ranks, for each of the two blocks, as far as it waits.
     gather: f64,
-    /// Exchanges with experts, both ways and passes, as far as they wait.
+    /// Exchanges with experts, both ways and passes.
     expert: f64,
-    /// Hops of the context ring that wait.
+    /// Exchanges of the context ranks that wait.
     context: f64,
     /// The output layer, all passes.
     output: f64,
+    /// Layers beyond the job's own, each with an output layer.
+    further: f64,
     boundary_bytes: f64,
+    tied_bytes: f64,
     /// Bytes per second of memory-bound operations.
     bandwidth: f64,
+    /// Bytes per second to the host.
+    host_link: f64,
 }
 
 /// What the most loaded stage has.
@@ -197,6 +255,12 @@ pub struct Layer {
 pub struct Stage {
     /// Layers.
     pub layers: f64,
+    /// Layers of the last stage.
+    pub end_layers: f64,
+    /// Layers of the job.
+    pub all_layers: f64,
+    /// Bytes of activations that one layer keeps of one microbatch.
+    pub activations: f64,
     /// Parameters per accelerator that all replicas share.
     pub dense_params: f64,
     /// Parameters per accelerator of experts.
@@ -216,7 +280,7 @@ impl Layer {
         scale: f64,
     ) -> Step {
         let (t, p, v) = (f64::from(l.tensor), f64::from(l.pipeline), f64::from(l.virtual_stages));
-        let (cp, layers) = (f64::from(l.context), stage.layers);
+        let layers = stage.layers;
         let again = match l.recompute {
             Recompute::None | Recompute::Selective => 0.0,
             Recompute::Half => 0.5,
@@ -228,69 +292,131 @@ impl Layer {
         // gathered once more, what is recomputed communicates again.
         let regather = if l.sequence_parallel { 1.0 } else { 0.0 };
         let tensor = (4.0 + regather + 2.0 * again) * self.gather;
-        let moved = tensor + self.expert + self.context;
+        let kappa = c.overlap_slowdown - 1.0;
+        let expert = if l.schedule == Schedule::DualPipe {
+            // A forward and a backward pass of two microbatches run beside each other's exchanges.
+            let beside = self.forward + backward;
+            (self.expert - beside).max(0.0) + kappa * self.expert.min(beside)
+        } else {
+            c.expert_exposed * self.expert
+        };
+        // What the host keeps goes out behind the forward pass and comes back behind the backward one.
+        let travel = if l.offload.activations() { stage.activations / self.host_link } else { 0.0 };
+        let fetched = (travel - self.forward).max(0.0) + (travel - backward).max(0.0);
+        let moved = tensor + expert + self.context + fetched;
         // Where the host cannot issue kernels as fast as they run, it is what one waits for.
-        let layer = (self.forward + backward).max((3.0 + again) * self.kernels - moved);
-        let compute = layers * layer + self.output;
-        let per_microbatch = compute + layers * moved;
+        // Neither is the quicker all the time, so that the sum of cubes stands for the larger.
+        let issue = ((3.0 + again) * self.kernels - moved).max(0.0);
+        let layer = ((self.forward + backward).powi(3) + issue.powi(3)).cbrt();
+        // The last stage has the output layer, and perhaps fewer layers.
+        let whole = layer + moved;
+        let ends = self.further * whole + (1.0 + self.further) * self.output;
+        let last = stage.end_layers * whole + ends;
+        let per_microbatch = if p > 1.0 { last.max(layers * whole) } else { last };
+        let waits = moved * per_microbatch / whole.max(f64::MIN_POSITIVE);
+        let compute = per_microbatch - if waits.is_finite() { waits.min(per_microbatch) } else { 0.0 };
 
         // Pipeline.
         let m = if l.virtual_stages > 1 { (microbatches / p).ceil() * p } else { microbatches };
-        let boundary = if p > 1.0 { fabric.send(t * cp * f64::from(l.data), self.boundary_bytes) } else { 0.0 };
-        let bubble = (p - 1.0) / v * per_microbatch + 2.0 * (p - 1.0) * v.min(2.0) * boundary;
-        // Sends at every boundary of every microbatch, forward and backward; what interleaving adds
-        // to them is hidden as far as communication is.
+        let boundary = if p > 1.0 { fabric.send(t * l.replicas(), self.boundary_bytes) } else { 0.0 };
+        let others = (stage.all_layers * whole + ends - per_microbatch).max(0.0);
+        let put_off = layers * self.weights;
+        let waiting = match l.schedule {
+            Schedule::Alternating => others / v,
+            Schedule::ZeroBubble => (others - 2.0 * (p - 1.0) * put_off).max(0.0),
+            Schedule::DualPipe => {
+                let (f, b) = (layers * self.forward, layers * backward);
+                (0.5 * p - 1.0).max(0.0) * (f + 2.0 * b - 3.0 * put_off).max(0.0)
+            }
+        };
+        let bubble = waiting + 2.0 * (p - 1.0) * v.min(2.0) * boundary;
+        // Sends at every boundary of every microbatch, forward and backward; interleaved schedules hide
+        // them as far as communication is hidden at all, plain ones and early stacks do not.
         let sends = match self.stack {
             Stack::Early => 2.0 * v * m * boundary,
-            _ => 2.0 * (v - 1.0) * m * boundary * (1.0 - c.data_overlap).max(0.0),
+            _ if v > 1.0 => 2.0 * (v - 1.0) * m * boundary * (1.0 - c.data_overlap).max(0.0),
+            _ => 2.0 * m * boundary,
         };
 
         // Gradients and parameters over the replicas; 16-bit gradients, but for Megatron-Core, which
         // sums them in 32.
-        let replicas = f64::from(l.data) * cp;
-        let expert_replicas = memory::expert_replicas(l);
-        let dense = Group { size: replicas, stride: t };
-        let experts = Group { size: expert_replicas, stride: f64::from(l.expert) * f64::from(l.expert_tensor) };
+        let (all, sharded) = (memory::replicas(l), memory::sharded_over(l));
+        let (all_experts, sharded_experts) = (memory::expert_replicas(l), memory::expert_sharded_over(l));
+        let apart = f64::from(l.expert) * f64::from(l.expert_tensor);
+        let dense = Group { size: sharded, stride: t };
+        let experts = Group { size: sharded_experts, stride: apart };
         let gradient = if self.stack == Stack::Fused && l.zero < 3 { 4.0 } else { 2.0 };
         let over = |bytes: f64| {
             fabric.all_gather(dense, bytes * stage.dense_params)
                 + fabric.all_gather(experts, bytes * stage.expert_params)
         };
-        let (gather, reduce) = (over(2.0), over(gradient));
-        let kappa = c.overlap_slowdown - 1.0;
+        // Whole copies of the sharded state sum their shards once a step.
+        let copies = fabric
+            .all_reduce(Group { size: all / sharded, stride: t * sharded }, gradient * stage.dense_params / sharded)
+            + fabric.all_reduce(
+                Group { size: all_experts / sharded_experts, stride: apart * sharded_experts },
+                gradient * stage.expert_params / sharded_experts,
+            );
         let overlap = if self.stack == Stack::Early { 0.0 } else { c.data_overlap };
         let hidden = |moved: f64, window: f64, least: f64| {
             least.max(moved - overlap * window) + kappa * moved.min(overlap * window)
         };
-        let data = if l.zero == 3 {
-            // Gathered for both passes and reduced, each microbatch, beside the computation; what
-            // waits in any case is the first gather and the last reduction.
-            // Each layer starts its own; before 2023 each tensor of it, by a ring over all ranks.
-            let starts = match self.stack {
-                Stack::Early => TENSORS * (c.collective_base + (replicas - 1.0) * fabric.out.latency),
-                _ => fabric.all_gather(dense, 1.0),
-            };
-            let moved = 2.0 * gather + reduce + 3.0 * layers * starts;
-            m * hidden(moved, per_microbatch, moved / (2.0 * layers))
+        // Layers' passes that are still to come when the first gradients are whole. With interleaved
+        // parts the last part is done with all microbatches while those of the first p are still to
+        // pass the others.
+        let window = (layers - 1.0).max(layers * (1.0 - 1.0 / v) * m.min(p));
+        let data = match l.zero {
+            // One all-reduce, bucket by bucket behind the backward pass.
+            0 => {
+                let reduce = fabric.all_reduce(dense, gradient * stage.dense_params)
+                    + fabric.all_reduce(experts, gradient * stage.expert_params);
+                hidden(reduce, backward * window, reduce / layers)
+            }
+            3 => {
+                // Gathered for both passes and reduced, each microbatch, beside the computation; what
+                // waits in any case is the first gather and the last reduction.
+                // Each layer starts its own; before 2023 each tensor of it, by a ring over all ranks.
+                let starts = match self.stack {
+                    Stack::Early => TENSORS * (fabric.start() + (sharded - 1.0) * fabric.out.latency),
+                    _ => fabric.all_gather(dense, 1.0),
+                };
+                let moved = 2.0 * over(2.0) + over(gradient) + 3.0 * layers * starts;
+                m * hidden(moved, per_microbatch, moved / (2.0 * layers))
+                    + hidden(copies, backward * window, copies / layers)
+            }
+            _ => {
+                let (gather, reduce) = (over(2.0), over(gradient));
+                // Gradients that are sharded are reduced after every microbatch.
+                let times = if l.zero == 2 { m } else { 1.0 };
+                times * hidden(reduce, backward * window, reduce / layers)
+                    + hidden(gather, self.forward * window, gather / layers)
+                    + hidden(copies, backward * window, copies / layers)
+            }
+        };
+        // The first and the last stage sum the gradient of the embedding that they share.
+        let tied = if p > 1.0 && self.tied_bytes > 0.0 {
+            2.0 * fabric.send(t * l.replicas() * (p - 1.0), 0.5 * gradient * self.tied_bytes)
         } else {
-            let window = layers - 1.0;
-            // Gradients that are sharded are reduced after every microbatch.
-            let times = if l.zero == 2 { m } else { 1.0 };
-            times * hidden(reduce, backward * window, reduce / layers)
-                + hidden(gather, self.forward * window, gather / layers)
+            0.0
         };
 
         let shard = |params: f64, replicas: f64| params / if l.zero >= 1 { replicas } else { 1.0 };
-        let optimizer = c.optimizer_bytes
-            * (shard(stage.dense_params, replicas) + shard(stage.expert_params, expert_replicas))
-            / self.bandwidth
-            + c.step_fixed;
+        let params = shard(stage.dense_params, sharded) + shard(stage.expert_params, sharded_experts);
+        let updated = if l.offload.optimizer() {
+            // 16-bit gradients out, 16-bit parameters back, the update in the host's own memory.
+            params * (4.0 / self.host_link + c.optimizer_bytes / c.host_memory)
+        } else {
+            c.optimizer_bytes * params / self.bandwidth
+        };
+        let optimizer = updated + c.step_fixed;
+        let data = data + tied;
         let sum = m * per_microbatch + bubble + sends + data + optimizer;
+        let share = |part: f64| m * waits * part / moved.max(f64::MIN_POSITIVE);
         Step {
             total: sum * scale,
             compute: m * compute,
-            tensor: m * layers * (tensor + self.context),
-            expert: m * layers * self.expert,
+            tensor: share(tensor + self.context + fetched),
+            expert: share(expert),
             bubble: bubble + sends,
             data,
             optimizer,
@@ -300,14 +426,15 @@ impl Layer {
 }
 
 /// What jitter and stragglers cost: nothing in one box, the full factor from 1,024 accelerators on,
-/// and an unknown that widens beyond one box, beyond 3,072 and beyond the largest validated count.
+/// and an unknown beyond one box, which widens from 100 to 1,000 accelerators and beyond the largest
+/// validated count.
 pub(super) fn scale_cost(c: &Constants, accelerators: f64, node: f64) -> f64 {
     if accelerators <= node {
         return 1.0;
     }
     let full = (1024.0 / node).max(2.0).log2();
     let reach = ((accelerators / node).log2() / full).clamp(0.0, 1.0);
-    let regime = if accelerators > 3_072.0 { 1.2 } else { 1.0 };
+    let regime = 1.0 + WIDENING * (accelerators / 100.0).log10().clamp(0.0, 1.0);
     let doublings = (accelerators / LARGEST_VALIDATED).log2().max(0.0);
     c.scale_factor.powf(reach) * c.multi_node.powf(regime) * c.beyond_validated.powf(doublings)
 }

@@ -439,8 +439,8 @@ pub fn all_reduces(catalog: &Catalog) -> String {
                 ranks.to_string(),
                 format!("{} us", number(a.seconds(ranks, 1e6) * 1e6, 3)),
                 format!("{} ms", number(a.seconds(ranks, 1e9) * 1e3, 3)),
-                a.high_bandwidth.stamp.tier.to_string(),
-                a.high_bandwidth.stamp.source.clone(),
+                a.wide.bandwidth.stamp.tier.to_string(),
+                a.wide.bandwidth.stamp.source.clone(),
                 a.note.clone(),
             ]);
         }

@@ -120,8 +120,8 @@ impl Shares {
                 &mut c.launch,
                 &mut c.launch_eager,
                 &mut c.launch_early,
-                &mut c.scale_up_latency,
-                &mut c.collective_base,
+                &mut c.collective_start,
+                &mut c.kernel_early,
                 &mut c.step_fixed,
             ] {
                 *time /= x;

@@ -4,7 +4,10 @@
 //! columns are read only after the prediction is made.
 
 mod baseline;
+mod hardware;
+mod placement;
 mod row;
+mod shape;
 mod summary;
 mod table;
 
@@ -178,12 +181,12 @@ mod tests {
         assert!(good.refused.is_none() && good.predicted_s.unwrap() > 0.0, "{good:?}");
         assert!(good.p5_s < good.predicted_s && good.predicted_s < good.p95_s);
         for (row, part) in [
-            ("a,H100,64,4096,256,32,4096,32,2,1,16,1,2", "is not `n_accel` 64"),
+            ("a,H100,64,4096,256,32,4096,32,2,1,48,1,2", "is not `n_accel` 64"),
             ("a,H100,64,4096,256,32,4096,32,3,1,,1,2", "does not divide"),
             ("a,H100,0,4096,256,32,4096,32,2,1,32,1,2", "`n_accel`: 0"),
             ("a,H100,1000000000,4096,256,32,4096,32,2,1,32,1,2", "`n_accel`: 1000000000"),
             ("a,H100,64,4096,8,32,4096,32,2,1,32,1,2", "8 sequences for 32 replicas"),
-            ("a,H100,64,4096,256,32,4096,32,2,32,1,1,-2", "`step_time_s`: `-2`"),
+            ("a,H100,64,4096,256,32,4096,32,2,1,32,1,-2", "`step_time_s`: `-2`"),
             ("a,H100,64,4096,256,nan,4096,32,2,1,32,1,2", "`layers`: `nan`"),
             ("a,Z80,64,4096,256,32,4096,32,2,1,32,1,2", "unknown accelerator `Z80`"),
             ("a,H100,64,4096,256,,,,2,1,32,1,2", "neither `layers`"),

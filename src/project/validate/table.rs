@@ -25,6 +25,12 @@ struct Header {
     vtrain: bool,
 }
 
+/// Whether a cell says nothing.
+fn blank(text: &str) -> bool {
+    const WORDS: [&str; 9] = ["", "-", "?", "n/a", "na", "unknown", "not stated", "not published", "null"];
+    WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
 impl Line {
     /// Where it stands: `file:line`.
     pub fn place(&self) -> String {
@@ -46,10 +52,10 @@ impl Line {
         }
     }
 
-    /// The cell, or nothing where it is blank or the column is missing.
+    /// The cell, or nothing where it is blank, says that nothing is known, or the column is missing.
     pub fn text(&self, column: &str) -> Option<&str> {
         match self.header.columns.get(column) {
-            Some(index) => self.cells.get(*index).map(str::trim).filter(|text| !text.is_empty()),
+            Some(index) => self.cells.get(*index).map(str::trim).filter(|text| !blank(text)),
             // What vTrain's table is of, which it has no columns for.
             None if self.header.vtrain => VTRAIN_IS.iter().find(|(name, _)| *name == column).map(|(_, value)| *value),
             None => None,
@@ -59,7 +65,9 @@ impl Line {
     /// The cell as a number: nothing where it is blank, an error where it is none or impossible.
     pub fn number(&self, column: &str) -> std::result::Result<Option<f64>, String> {
         let Some(text) = self.text(column) else { return Ok(None) };
-        match text.parse::<f64>() {
+        // Thousands may be set apart, `1,536`, and what is about so much is taken as that.
+        let digits: String = text.trim_start_matches(['~', '≈']).chars().filter(|c| *c != ',' && *c != '_').collect();
+        match digits.parse::<f64>() {
             Ok(x) if x.is_finite() && (0.0..=1e15).contains(&x) => Ok(Some(x)),
             _ => Err(format!("`{column}`: `{text}` is no possible number")),
         }

@@ -3,16 +3,20 @@
 use super::output::{self, Format};
 use super::progress::Progress;
 use super::{stop, tuned};
+use crate::cluster::Format as NumberFormat;
 use crate::error::{Error, Kind, Result};
 use crate::gpu::{self, GpuExecutor};
 use crate::kernel::{Class, DataClass, Family, Precision, Settings, Shape, Tiling};
 use crate::measure::effort::Effort;
 use crate::measure::log::remaining;
-use crate::measure::record::{Missing, Record, Verdict};
+use crate::measure::physics::{self, Bound, Limit};
+use crate::measure::probe;
+use crate::measure::record::{AdapterIdentity, Missing, Record, Verdict};
 use crate::measure::row::Row;
 use crate::measure::suite::{DEFAULT_SEED, Request, Selection, Suite};
 use crate::measure::tune::cache::Tuned;
 use crate::measure::{Executor, Log, replay, sweep_within, wire};
+use crate::project::Catalog;
 use crate::report;
 use clap::ValueEnum;
 use std::path::{Path, PathBuf};
@@ -71,6 +75,9 @@ pub struct Args {
     /// Record file, one JSON line per case; an older one is kept as FILE.previous.
     #[arg(long, value_name = "FILE.jsonl")]
     out: Option<PathBuf>,
+    /// A measured roofline: a figure above it is INVALID, with the bound named.
+    #[arg(long, value_name = "FILE.jsonl")]
+    roofline: Option<PathBuf>,
     /// Go on with the record of an interrupted run: measures what is not in it yet, and repeats nothing but
     /// rows that were skipped for want of time.
     #[arg(long, value_name = "FILE.jsonl", conflicts_with = "out")]
@@ -140,7 +147,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         data: args.data,
         seed: args.seed,
     };
-    let requests = wanted.requests(executor.class())?;
+    let mut requests = wanted.requests(executor.class())?;
+    let bounds = bounds(args.roofline.as_deref(), executor.adapter())?;
+    requests.iter_mut().for_each(|request| request.bounds.clone_from(&bounds));
     let requests = remaining(&records, requests, executor.adapter(), &executor.tool())
         .map_err(|e| args.resume.as_ref().map_or(e.clone(), |file| e.context(format!("`{}`", file.display()))))?;
     let seconds = args.time_budget.map(|budget| left(budget, started));
@@ -193,6 +202,29 @@ pub fn effort(suite: Suite) -> Effort {
         Suite::Quick => Effort::quick(),
         Suite::Full => Effort::full(),
     }
+}
+
+/// What no figure on this adapter can be above: a roofline measured on it, and its peaks in the catalogue
+/// where its name is there.
+pub fn bounds(roofline: Option<&Path>, adapter: &AdapterIdentity) -> Result<Vec<Bound>> {
+    let mut bounds = match roofline {
+        None => Vec::new(),
+        Some(file) => {
+            physics::of_roofline(&probe::wire::read(file)?.probes, adapter, &format!("`{}`", file.display()))?
+        }
+    };
+    let catalog = Catalog::built_in()?;
+    let names = catalog.accelerators.keys().map(String::as_str);
+    if let Some(name) = physics::meant(&adapter.name, names).filter(|_| !adapter.software) {
+        let peaks = &catalog.accelerator(name)?.peak;
+        for (format, precision) in [(NumberFormat::Fp32, Precision::F32), (NumberFormat::Bf16, Precision::F16AccF32)] {
+            if let Some(peak) = peaks.get(&format) {
+                let source = format!("peak of `{name}` in the catalogue, {format}");
+                bounds.push(Bound { limit: Limit::Arithmetic(precision), rate: peak.value, source });
+            }
+        }
+    }
+    Ok(bounds)
 }
 
 /// Seconds that are left of a budget that runs from `started` on.

@@ -6,7 +6,9 @@ use crate::measure::self_test;
 use crate::report::Table;
 use std::process::ExitCode;
 
-/// Run the tool's own mutation suite: kernels that cheat and clocks that lie, on scripted devices.
+/// Run the tool's own mutation suite: kernels that cheat, clocks that lie, devices that are not steady.
+///
+/// On scripted devices, and where there is an adapter with kernels in WGSL that cheat on it.
 ///
 /// Exit codes: 0 every mutant was caught and every honest control passed, 1 one was not.
 #[derive(Debug, clap::Args)]
@@ -17,8 +19,29 @@ pub struct Args {
     format: Format,
 }
 
+/// The mutants in WGSL, on the best adapter there is.
+#[cfg(feature = "gpu")]
+fn on_adapter() -> Result<Vec<self_test::Outcome>> {
+    use crate::gpu::{self, GpuExecutor};
+    match gpu::choose(None) {
+        Ok(selection) => Ok(crate::measure::mutants::on_adapter(&mut GpuExecutor::open(&selection)?)),
+        Err(none) if none.kind() == crate::error::Kind::NoAdapter => {
+            output::talk("no adapter: the mutants in WGSL were not run");
+            Ok(Vec::new())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(not(feature = "gpu"))]
+fn on_adapter() -> Result<Vec<self_test::Outcome>> {
+    output::talk("built without wgpu: the mutants in WGSL were not run");
+    Ok(Vec::new())
+}
+
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let outcomes = self_test::run();
+    let mut outcomes = self_test::run();
+    outcomes.extend(on_adapter()?);
     match args.format {
         Format::Json => output::json(&outcomes)?,
         Format::Text => {

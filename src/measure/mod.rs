@@ -15,6 +15,7 @@ mod executor;
 pub mod figure;
 pub mod interleave;
 pub mod log;
+pub mod mutants;
 pub mod physics;
 pub mod probe;
 pub mod record;

@@ -1,7 +1,9 @@
 //! What no figure can be above: a measured roofline, a peak from a data sheet. A figure above it is INVALID
 //! with the bound named; it is never clamped.
 
-use super::record::Reason;
+use super::probe::ProbeRecord;
+use super::record::{AdapterIdentity, Reason, Verdict};
+use crate::error::{Error, Kind, Result};
 use crate::kernel::{Case, Precision};
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +70,51 @@ fn work(limit: Limit, case: &Case) -> Option<f64> {
     }
 }
 
+/// Bounds on arithmetic out of a measured roofline: per precision the upper end of the best probe's interval.
+///
+/// # Errors
+/// Exit code 12 for a roofline of another adapter, with the field's name; 2 for one that bounds nothing.
+pub fn of_roofline(probes: &[ProbeRecord], adapter: &AdapterIdentity, name: &str) -> Result<Vec<Bound>> {
+    let mut bounds: Vec<Bound> = Vec::new();
+    for probe in probes {
+        if probe.adapter != *adapter {
+            let (there, here) = (&probe.adapter.name, &adapter.name);
+            return Err(Error::new(
+                Kind::NotComparable,
+                format!("{name}: the roofline is of another adapter or driver: `{there}` there, `{here}` here"),
+            )
+            .hint("`flopcast measure --suite roofline --out FILE.jsonl` makes one of this adapter"));
+        }
+        let trusted = matches!(probe.verdict, Verdict::Measured | Verdict::Software);
+        let Some((precision, rate)) = probe.case.kind().precision().zip(probe.headline()).filter(|_| trusted) else {
+            continue;
+        };
+        let source = format!("roofline {name}, `{}`", probe.case.id());
+        let bound = Bound { limit: Limit::Arithmetic(precision), rate: rate.hi, source };
+        match bounds.iter_mut().find(|known| known.limit == bound.limit) {
+            Some(known) if known.rate < bound.rate => *known = bound,
+            Some(_) => {}
+            None => bounds.push(bound),
+        }
+    }
+    if bounds.is_empty() {
+        return Err(Error::usage(format!("{name}: no arithmetic probe with a figure that can be trusted"))
+            .hint("`flopcast measure --suite roofline --out FILE.jsonl` makes one"));
+    }
+    Ok(bounds)
+}
+
+/// The catalogue entry that an adapter's name means: the one with the most words, all of which are in it.
+/// `NVIDIA H100 PCIe` is `h100`, `AMD Instinct MI300X` is `mi300x`; a name that fits none means none.
+pub fn meant<'a>(adapter: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let words = |text: &str| -> Vec<String> {
+        text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_lowercase).collect()
+    };
+    let there = words(adapter);
+    let fits = |name: &&str| words(name).iter().all(|word| there.contains(word));
+    known.into_iter().filter(fits).max_by_key(|name| (words(name).len(), std::cmp::Reverse(*name)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +141,23 @@ mod tests {
         let case = measured(1e-3, 0.0).case;
         assert_eq!(check(&[bound(Limit::Arithmetic(Precision::F16), 1.0)], &case, 1e-3), None);
         assert!(check(&[bound(Limit::Arithmetic(Precision::F32), f64::NAN)], &case, 1e-3).is_some());
+    }
+
+    #[test]
+    fn an_adapter_means_the_entry_whose_words_are_all_in_its_name() {
+        let known = ["a100", "h100", "h100-pcie-80gb", "h200", "rtx-4090", "mi300x", "mi300a", "apple-m1-max-24-core"];
+        for (adapter, entry) in [
+            ("NVIDIA H100 80GB HBM3", Some("h100")),
+            ("NVIDIA H100 PCIe 80GB", Some("h100-pcie-80gb")),
+            ("NVIDIA GeForce RTX 4090", Some("rtx-4090")),
+            ("NVIDIA GeForce RTX 409", None),
+            ("AMD Instinct MI300X", Some("mi300x")),
+            ("Apple M1 Max", None),
+            ("llvmpipe (LLVM 15.0.6, 256 bits)", None),
+            ("", None),
+        ] {
+            assert_eq!(meant(adapter, known), entry, "{adapter}");
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The tool's own mutation suite: devices that lie, each of which has to be caught.
 
+use super::compare::{Threshold, compare};
 use super::effort::Effort;
 use super::engine::{Pace, measure};
+use super::physics::{Bound, Limit};
 use super::record::{Record, TimingMethod, Verdict};
 use super::scripted::{DeviceClock, HostClock, KernelFault, Script, ScriptedExecutor};
 use super::suite::{DEFAULT_SEED, Request};
@@ -16,6 +18,8 @@ enum Expect {
     NoFigure,
     /// The right figure, by the clock that is still right, or at least no MEASURED.
     RightOrDoubted,
+    /// A figure that is doubted, or none: never MEASURED.
+    Doubted,
     /// The right figure as MEASURED: the control that shows that the suite can tell.
     Right,
 }
@@ -39,7 +43,61 @@ struct Mutant {
 
 /// Runs every mutant. Deterministic: scripted devices on scripted clocks.
 pub fn run() -> Vec<Outcome> {
-    mutants().into_iter().map(judge).collect()
+    let mut outcomes: Vec<Outcome> = mutants().into_iter().map(judge).collect();
+    outcomes.extend([0.95, 0.90].map(slower));
+    outcomes.push(too_fast());
+    outcomes
+}
+
+/// A hundredth of noise, the same in every run: a hash of the submission.
+fn noise(submission: u64) -> f64 {
+    let hash = (submission + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    0.99 + 0.02 * (hash >> 11) as f64 / (1u64 << 53) as f64
+}
+
+/// How the kernel's time goes, by submission and by seconds since the start; the warm-up ends after 0.75 s.
+fn courses() -> Vec<(&'static str, super::scripted::Pace)> {
+    vec![
+        ("throttles in mid-run", Box::new(|s, t| noise(s) * if t > 1.2 { 1.25 } else { 1.0 })),
+        ("drifts by a tenth", Box::new(|s, t| noise(s) * (1.0 + 0.06 * t))),
+        ("goes up and down like a saw", Box::new(|s, t| noise(s) * (1.0 + 0.2 * (t / 0.35).fract()))),
+        ("jumps between two speeds", Box::new(|s, t| noise(s) * if (t / 0.09) as u64 % 3 == 0 { 1.15 } else { 1.0 })),
+    ]
+}
+
+/// The gate on an adapter that got slower.
+fn slower(rate: f64) -> Outcome {
+    let run = |rate: f64| {
+        let script = Script { flop_per_s: 1e12 * rate, pace: Box::new(|s, _| noise(s)), ..Script::honest() };
+        measured(ScriptedExecutor::new(script), Vec::new())
+    };
+    let threshold = Threshold::new(0.05).expect("5 % is a threshold");
+    let comparison = compare(&[run(1.0)], &[run(rate)], threshold);
+    Outcome {
+        mutant: format!("an adapter {:.0} % slower, before the gate", 100.0 * (1.0 - rate)),
+        caught: matches!(
+            comparison.outcome,
+            super::compare::Outcome::Regressed | super::compare::Outcome::Inconclusive
+        ),
+        saw: format!("{}: {}", comparison.outcome.as_str(), comparison.cases.first().map_or("", |c| c.detail.as_str())),
+    }
+}
+
+/// An adapter that is faster than is possible.
+fn too_fast() -> Outcome {
+    let bound = Bound { limit: Limit::Arithmetic(Precision::F32), rate: 0.5e12, source: "a data sheet".into() };
+    let record = measured(ScriptedExecutor::new(Script::honest()), vec![bound]);
+    let named = record.reasons.iter().any(|r| r.code == "above-physics" && r.detail.contains("a data sheet"));
+    Outcome {
+        mutant: "an adapter twice as fast as its peak".into(),
+        caught: record.figure.is_none() && named,
+        saw: saw(&record),
+    }
+}
+
+fn measured(mut executor: ScriptedExecutor, bounds: Vec<Bound>) -> Record {
+    let request = Request { bounds, ..request() };
+    measure(&mut executor, &request, &Effort::quick(), &mut Pace::default(), &mut unwatched).expect("nobody ends it")
 }
 
 fn mutants() -> Vec<Mutant> {
@@ -85,6 +143,16 @@ fn mutants() -> Vec<Mutant> {
         let name = format!("device clock {name}, host clock in steps of 100 µs");
         all.push(Mutant { name, script, expect: Expect::RightOrDoubted });
     }
+    for (name, pace) in courses() {
+        let script = Script { pace, ..Script::honest() };
+        all.push(Mutant { name: format!("device {name}"), script, expect: Expect::Doubted });
+    }
+    for step in [65_536, 100_000] {
+        let host_clock = HostClock::Quantised(step);
+        let script = Script { host_clock, device_clock: DeviceClock::Missing, ..Script::honest() };
+        let name = format!("host clock moves in steps of {step} ns, no timestamps");
+        all.push(Mutant { name, script, expect: Expect::RightOrDoubted });
+    }
     for (name, device_clock) in [("", DeviceClock::Honest), (", no timestamps", DeviceClock::Missing)] {
         let script = Script { host_clock: HostClock::ReturnsEarly, device_clock, ..Script::honest() };
         let name = format!("queue returns before completion{name}");
@@ -95,13 +163,12 @@ fn mutants() -> Vec<Mutant> {
 
 fn judge(mutant: Mutant) -> Outcome {
     let true_rate = mutant.script.flop_per_s * 1e-9;
-    let mut executor = ScriptedExecutor::new(mutant.script);
-    let record = measure(&mut executor, &request(), &Effort::quick(), &mut Pace::default(), &mut unwatched)
-        .expect("nobody ends it");
+    let record = measured(ScriptedExecutor::new(mutant.script), Vec::new());
     let right = record.figure.as_ref().is_some_and(|f| (f.gflop_per_s.median / true_rate - 1.0).abs() < 0.01);
     let caught = match mutant.expect {
         Expect::NoFigure => record.figure.is_none(),
         Expect::RightOrDoubted => right || record.verdict != Verdict::Measured,
+        Expect::Doubted => record.verdict != Verdict::Measured,
         Expect::Right => right && record.verdict == Verdict::Measured,
     };
     Outcome { mutant: mutant.name, caught, saw: saw(&record) }
@@ -124,7 +191,7 @@ fn request() -> Request {
     }
 }
 
-fn saw(record: &Record) -> String {
+pub(super) fn saw(record: &Record) -> String {
     let figure = match &record.figure {
         None => "no figure".to_string(),
         Some(f) => {
@@ -145,6 +212,6 @@ mod tests {
         let outcomes = run();
         let missed: Vec<_> = outcomes.iter().filter(|o| !o.caught).collect();
         assert!(missed.is_empty(), "{missed:#?}");
-        assert!(outcomes.len() > 30);
+        assert!(outcomes.len() > 40);
     }
 }

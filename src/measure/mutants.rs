@@ -1,0 +1,87 @@
+//! Kernels that cheat, in WGSL on a real adapter: each has to be caught by the path that measures.
+//!
+//! What WGSL cannot do within one prepared case (be right once only, find the answer already there) is
+//! scripted in [`super::self_test`].
+
+use super::Executor;
+use super::effort::Effort;
+use super::engine::{Pace, measure};
+use super::self_test::{Outcome, saw};
+use super::suite::{DEFAULT_SEED, Request};
+use super::timing::unwatched;
+use crate::kernel::{DataClass, Family, Kernel, Precision, Settings, Shape, hex_sha256};
+
+/// A change of the simplest kernel's text.
+type Mutation = (&'static str, &'static str, &'static str);
+
+/// Where the simplest kernel stores an element.
+const STORE: &str = "c[row * dims.ldc + col] = Result(sum);";
+
+/// What is replaced by what.
+const MUTATIONS: [Mutation; 6] = [
+    ("does nothing", STORE, "if dims.m == 0u { c[0] = Result(sum); }"),
+    ("returns early in half of the workgroups", "if row >= dims.m", "if group.x % 2u == 1u || row >= dims.m"),
+    ("sums half of k", "i < dims.k;", "i < dims.k / 2u;"),
+    ("transposes b", "b_at(i, col)", "b_at(col, i)"),
+    ("writes NaN", STORE, "c[row * dims.ldc + col] = Result(sum) * bitcast<f32>(0x7fc00000u | dims.m);"),
+    ("raises a validation error", STORE, "c[row * dims.ldc + col] = 1u + Result(sum);"),
+];
+
+/// Measures the simplest kernel as it is, which has to give a figure, and each of its mutants, none of which
+/// may.
+pub fn on_adapter(executor: &mut dyn Executor) -> Vec<Outcome> {
+    let kernel = Kernel::compose(Family::Naive, Family::Naive.tilings()[0], Precision::F32)
+        .expect("the simplest kernel composes; a test composes them all");
+    let mut outcomes = vec![tried(executor, "control: the kernel as it is", kernel.clone(), true)];
+    for (name, from, to) in MUTATIONS {
+        let name = format!("kernel {name}");
+        match mutated(&kernel, from, to) {
+            Some(mutant) => outcomes.push(tried(executor, &name, mutant, false)),
+            None => outcomes.push(Outcome { mutant: on(&name), caught: false, saw: format!("`{from}` is not in it") }),
+        }
+    }
+    outcomes
+}
+
+fn on(name: &str) -> String {
+    format!("{name}, on the adapter")
+}
+
+fn mutated(kernel: &Kernel, from: &str, to: &str) -> Option<Kernel> {
+    let wgsl = kernel.wgsl.replace(from, to);
+    (wgsl != kernel.wgsl).then(|| Kernel { sha256: hex_sha256(&wgsl), wgsl, ..kernel.clone() })
+}
+
+fn tried(executor: &mut dyn Executor, name: &str, kernel: Kernel, honest: bool) -> Outcome {
+    let request = Request {
+        kernel,
+        // A square, so that a transposed B is read within its range; more than one workgroup each way.
+        shape: Shape::square(96),
+        settings: Settings::default(),
+        data: DataClass::Normal,
+        seed: DEFAULT_SEED,
+        tuned: None,
+        bounds: Vec::new(),
+    };
+    let record =
+        measure(executor, &request, &Effort::smoke(), &mut Pace::default(), &mut unwatched).expect("nobody ends it");
+    Outcome { mutant: on(name), caught: record.figure.is_some() == honest, saw: saw(&record) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mutation_still_applies_to_the_kernel_and_only_the_invalid_one_is_invalid() {
+        let kernel = Kernel::compose(Family::Naive, Family::Naive.tilings()[0], Precision::F32).unwrap();
+        for (name, from, to) in MUTATIONS {
+            let mutant = mutated(&kernel, from, to).unwrap_or_else(|| panic!("{name}: `{from}` is not in it"));
+            let valid = naga::front::wgsl::parse_str(&mutant.wgsl).is_ok_and(|module| {
+                let flags = naga::valid::ValidationFlags::all();
+                naga::valid::Validator::new(flags, naga::valid::Capabilities::all()).validate(&module).is_ok()
+            });
+            assert_eq!(valid, name != "raises a validation error", "{name}");
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Ctrl-C, kill and going on, as a user meets them. Needs an adapter; a software one is enough.
+#![cfg(all(feature = "cli", feature = "gpu", unix))]
+
+mod support;
+
+use flopcast::gpu;
+use flopcast::measure::wire;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use support::{flopcast, folder, run};
+
+/// One test at a time on the adapter.
+static ADAPTER: Mutex<()> = Mutex::new(());
+
+fn on_adapter(test: impl FnOnce()) {
+    let _alone = ADAPTER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    match gpu::choose(None) {
+        Ok(_) => test(),
+        Err(error) if std::env::var_os("FLOPCAST_REQUIRE_ADAPTER").is_some_and(|v| v == "1") => {
+            panic!("an adapter is required: {error}")
+        }
+        Err(error) => eprintln!("skipped: {error}"),
+    }
+}
+
+/// Six cases, 0.3 s each.
+const CASES: [&str; 7] =
+    ["measure", "--suite", "smoke", "--shapes", "16x16x16,24x24x24,32x32x32", "--kernels", "naive,register_tiled"];
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([name, &child.id().to_string()]).status().expect("kill is there");
+    assert!(sent.success());
+}
+
+/// Waits until the file holds so many lines; the run itself ends the wait where it never does.
+fn until_lines(child: &mut Child, file: &Path, lines: usize) {
+    loop {
+        let there = std::fs::File::open(file).map_or(0, |f| BufReader::new(f).lines().count());
+        if there >= lines || child.try_wait().expect("the child is ours").is_some() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+fn begun(file: &Path) -> Child {
+    let mut command = flopcast(&CASES);
+    command.args(["--format", "json", "--out"]).arg(file).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().expect("the binary starts")
+}
+
+fn ids(file: &Path) -> Vec<String> {
+    wire::read(file).unwrap().records.iter().map(|r| r.case.id()).collect()
+}
+
+#[test]
+fn ctrl_c_prints_what_there_is_with_exit_130_and_resume_repeats_nothing() {
+    on_adapter(|| {
+        let file = folder("ctrl-c").join("record.jsonl");
+        let mut child = begun(&file);
+        until_lines(&mut child, &file, 2);
+        signal(&child, "-INT");
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+        let rows: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let before = ids(&file);
+        assert!((2..6).contains(&before.len()), "{before:?}");
+        assert_eq!(rows.as_array().unwrap().len(), before.len(), "every row in the file is printed");
+        let stood = std::fs::read_to_string(&file).unwrap();
+
+        let ended = run(flopcast(&CASES).args(["--format", "json", "--resume"]).arg(&file));
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        assert_eq!(ended.json().as_array().unwrap().len(), 6);
+        let mut after = ids(&file);
+        assert_eq!(after[..before.len()], before);
+        assert!(std::fs::read_to_string(&file).unwrap().starts_with(&stood), "what stood there stands");
+        after.sort();
+        after.dedup();
+        assert_eq!(after.len(), 6, "nothing twice");
+    });
+}
+
+#[test]
+fn a_kill_loses_at_most_the_case_under_way_and_a_cut_line_is_repaired() {
+    on_adapter(|| {
+        let file = folder("kill").join("record.jsonl");
+        let mut child = begun(&file);
+        until_lines(&mut child, &file, 2);
+        signal(&child, "-KILL");
+        child.wait().unwrap();
+        let before = ids(&file);
+        assert!(before.len() >= 2, "{before:?}");
+        // The worst moment: in the middle of a line.
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes.truncate(bytes.len() - 30);
+        std::fs::write(&file, bytes).unwrap();
+        let ended = run(flopcast(&CASES).arg("--resume").arg(&file));
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        assert_eq!(ids(&file).len(), 6);
+        assert!(wire::read(&file).unwrap().cut.is_none());
+    });
+}
+
+#[test]
+fn a_record_of_another_driver_or_method_is_not_gone_on_with() {
+    on_adapter(|| {
+        let file = folder("resume-foreign").join("record.jsonl");
+        let one = ["measure", "--suite", "smoke", "--shapes", "8x8x8", "--kernels", "naive"];
+        assert_eq!(run(flopcast(&one).arg("--out").arg(&file)).code, Some(0));
+        let text = std::fs::read_to_string(&file).unwrap();
+        for (from, to, field) in [
+            ("\"driver\":\"", "\"driver\":\"old ", "`adapter.driver`"),
+            ("\"method\":", "\"method\":9", "`tool.method`"),
+            ("\"binding_bytes\":", "\"binding_bytes\":1", "`adapter.capabilities.binding_bytes`"),
+        ] {
+            let other = text.replacen(from, to, 1);
+            assert_ne!(other, text);
+            std::fs::write(&file, &other).unwrap();
+            run(flopcast(&one).arg("--resume").arg(&file)).refused(12, field);
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), other, "left as it was");
+        }
+        run(flopcast(&one).arg("--resume").arg(file.with_extension("nowhere"))).refused(2, "nowhere");
+        run(flopcast(&one).args(["--out", "x", "--resume", "y"])).refused(2, "--resume");
+    });
+}
+
+#[test]
+fn a_budget_that_fits_nothing_is_rows_and_an_error_and_an_unusable_one_is_exit_2() {
+    on_adapter(|| {
+        let ended = run(flopcast(&CASES).args(["--time-budget", "1ms", "--format", "json"]));
+        ended.refused(1, "no case has a figure");
+        assert!(ended.stderr.contains("--time-budget"), "{ended:#?}");
+        let rows = ended.json();
+        assert_eq!(rows.as_array().unwrap().len(), 6);
+        assert!(rows.as_array().unwrap().iter().all(|row| row["missing"] == "skipped"), "{rows}");
+        for (budget, part) in [("0s", "measures nothing"), ("soon", "`soon`"), ("-3s", "-3")] {
+            run(flopcast(&CASES).arg(format!("--time-budget={budget}"))).refused(2, part);
+        }
+    });
+}

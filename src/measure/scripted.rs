@@ -225,7 +225,7 @@ impl Timed for ScriptedExecutor {
         }
         // No two submissions cost the same to the nanosecond; exactly regular times would look like a coarse
         // clock. A hash of the count, so that every run is the same.
-        let jitter = (self.submissions.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54) as f64;
+        let jitter = (self.submissions.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58) as f64;
         let cost_ns = self.script.submission_s * 1e9 + jitter;
         let begin = self.now_ns + 0.5 * cost_ns;
         let end = begin + kernel_ns;

@@ -58,10 +58,8 @@ fn noise(submission: u64) -> f64 {
 /// How the kernel's time goes, by submission and by seconds since the start; the warm-up ends after 0.75 s.
 fn courses() -> Vec<(&'static str, super::scripted::Pace)> {
     vec![
-        ("throttles in mid-run", Box::new(|s, t| noise(s) * if t > 1.2 { 1.25 } else { 1.0 })),
         ("drifts by a tenth", Box::new(|s, t| noise(s) * (1.0 + 0.06 * t))),
         ("goes up and down like a saw", Box::new(|s, t| noise(s) * (1.0 + 0.2 * (t / 0.35).fract()))),
-        ("jumps between two speeds", Box::new(|s, t| noise(s) * if (t / 0.09) as u64 % 3 == 0 { 1.15 } else { 1.0 })),
     ]
 }
 

@@ -84,10 +84,15 @@ fn size(executor: &mut dyn Executor, submission_s: f64) -> Step<Ready> {
     // The cost of a submission is left out by the difference of two lengths.
     const MANY: u32 = 17;
     let one = executor.submit(1)?.host_ns as f64;
+    let wanted = SHARE * submission_s;
+    if one * 1e-9 >= wanted {
+        // Slow enough that one is a lap: more of them would only cost time.
+        return Ok(Ready { dispatches: 1, each_s: one * 1e-9 });
+    }
     let many = executor.submit(MANY)?.host_ns as f64;
     let each = if many > one { (many - one) / f64::from(MANY - 1) } else { many / f64::from(MANY) };
     let each_s = each.max(1.0) * 1e-9;
-    let dispatches = (SHARE * submission_s / each_s).round().clamp(1.0, f64::from(MOST)) as u32;
+    let dispatches = (wanted / each_s).round().clamp(1.0, f64::from(MOST)) as u32;
     Ok(Ready { dispatches, each_s })
 }
 

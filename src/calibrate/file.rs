@@ -3,6 +3,7 @@
 use super::curve::{Curve, Point};
 use crate::error::{Context, Error, Result};
 use crate::kernel::{Precision, Shape};
+use crate::measure::host::HOST;
 use crate::measure::record::{AdapterIdentity, Figure, Interval, Record, TimingMethod, Tool, Verdict};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -69,10 +70,12 @@ impl Calibration {
     /// Only rows with verdict MEASURED or SOFTWARE go in. Errors: rows of several adapters, or no
     /// usable row.
     pub fn from_records(records: &[Record], name: &str) -> Result<Self> {
-        let Some(first) = records.first() else {
+        // The host beside an adapter is none, and calibrates nothing.
+        let adapters: Vec<&Record> = records.iter().filter(|r| r.adapter.backend != HOST).collect();
+        let Some(&first) = adapters.first() else {
             return Err(Error::usage(format!("`{name}`: no measurement in it")));
         };
-        if let Some(other) = records.iter().find(|r| r.adapter != first.adapter) {
+        if let Some(other) = adapters.iter().find(|r| r.adapter != first.adapter) {
             return Err(Error::usage(format!(
                 "`{name}`: measurements of two adapters, `{}` ({}) and `{}` ({})",
                 first.adapter.name, first.adapter.backend, other.adapter.name, other.adapter.backend
@@ -81,7 +84,7 @@ impl Calibration {
         }
         let mut rows_left_out = BTreeMap::new();
         let mut used: Vec<(&Record, &Figure)> = Vec::new();
-        for record in records {
+        for record in adapters {
             match (record.verdict, &record.figure) {
                 // A curve is over the extents of one product.
                 (_, Some(_)) if record.case.shape.batch > 1 => *rows_left_out.entry("batched".into()).or_insert(0) += 1,

@@ -2,12 +2,13 @@
 
 use super::output::{self, Format};
 use super::progress::Progress;
-use super::{stop, tuned};
+use super::{portability, stop, tuned};
 use crate::cluster::Format as NumberFormat;
 use crate::error::{Error, Kind, Result};
 use crate::gpu::{self, GpuExecutor};
 use crate::kernel::{Class, DataClass, Family, Precision, Settings, Shape, Tiling};
 use crate::measure::effort::Effort;
+use crate::measure::host::{HostExecutor, measure_host};
 use crate::measure::log::remaining;
 use crate::measure::physics::{self, Bound, Limit};
 use crate::measure::probe;
@@ -16,9 +17,10 @@ use crate::measure::row::Row;
 use crate::measure::suite::{DEFAULT_SEED, Request, Selection, Suite};
 use crate::measure::tune::cache::Tuned;
 use crate::measure::{Executor, Log, replay, sweep_within, wire};
-use crate::project::Catalog;
+use crate::project::{Catalog, Slice, products};
 use crate::report;
 use clap::ValueEnum;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -36,18 +38,38 @@ use std::time::{Duration, Instant};
   flopcast measure --suite quick --out measurements.jsonl
   flopcast measure --shapes 512x512x512,1000x37x1300 --kernels register_tiled
   flopcast measure --resume measurements.jsonl --time-budget 60s
+  flopcast measure --suite portability
+  flopcast measure --job grok-1 --tp 8 --ep 8 --sequence 2048
   flopcast measure --replay measurements.jsonl
   flopcast measure --adapter vulkan --suite smoke --format json")]
 pub struct Args {
     /// An adapter's index, a part of its name, `vulkan|gl|metal|dx12`, or `backend:name`.
     #[arg(long)]
     adapter: Option<String>,
-    /// Shapes and effort: smoke, quick or full.
+    /// Shapes and effort: smoke, quick, full; or portability, what settings and features cost.
     #[arg(long, default_value = "quick")]
     suite: Suite,
     /// Shapes m×n×k instead of the suite's, comma-separated.
     #[arg(long, value_delimiter = ',')]
     shapes: Vec<Shape>,
+    /// The matrix products of a layer of this job of the catalogue, forward and both gradients.
+    #[arg(long, conflicts_with = "shapes")]
+    job: Option<String>,
+    /// Ranks that share each matrix of the job (tensor parallelism).
+    #[arg(long, default_value_t = 1, requires = "job")]
+    tp: u32,
+    /// Ranks that share the experts of a layer of the job; a rank's experts are a batch.
+    #[arg(long, default_value_t = 1, requires = "job")]
+    ep: u32,
+    /// Sequences per microbatch of the job.
+    #[arg(long, default_value_t = 1, requires = "job")]
+    micro_batch: u32,
+    /// Tokens per sequence of the job; its own where absent.
+    #[arg(long, requires = "job")]
+    sequence: Option<u32>,
+    /// The host's own product beside it, on all cores, as rows called `host`.
+    #[arg(long)]
+    host: bool,
     /// Kernel families, comma-separated; by default all that know the precision, in the quick suite the usual three.
     #[arg(long, value_delimiter = ',', value_parser = Family::by_name)]
     kernels: Vec<Family>,
@@ -128,6 +150,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if let Some(file) = &args.replay {
         return replayed(file, args.format);
     }
+    let shapes = shapes(args)?;
     let mut log = args.out.as_deref().map(Log::create).transpose()?;
     let mut records = Vec::new();
     if let Some(file) = &args.resume {
@@ -136,9 +159,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let selection = gpu::choose(args.adapter.as_deref())?;
     let mut executor = GpuExecutor::open(&selection)?;
+    if args.suite == Suite::Portability {
+        return portability::run(&mut executor, &shapes.unwrap_or_default(), args.seed, args.format);
+    }
     let tuned = tuned::look_up(&executor, args.precision, !args.no_cache);
     let wanted = Selection {
-        shapes: if args.shapes.is_empty() { args.suite.shapes() } else { args.shapes.clone() },
+        shapes: shapes.unwrap_or_else(|| args.suite.shapes()),
         families: families(args, executor.class(), tuned.as_ref()),
         tiling: args.tiling,
         precision: args.precision,
@@ -153,7 +179,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let requests = remaining(&records, requests, executor.adapter(), &executor.tool())
         .map_err(|e| args.resume.as_ref().map_or(e.clone(), |file| e.context(format!("`{}`", file.display()))))?;
     let seconds = args.time_budget.map(|budget| left(budget, started));
-    records.extend(measured(&mut executor, &requests, &effort(args.suite), seconds, &mut log, !args.no_progress)?);
+    let effort = effort(args.suite);
+    records.extend(measured(&mut executor, &requests, &effort, seconds, &mut log, !args.no_progress)?);
+    if args.host {
+        records.extend(host(&wanted, &effort, &mut log)?);
+    }
     let rows: Vec<Row> = records.iter().map(Row::from).collect();
     match args.format {
         Format::Json => output::json(&rows)?,
@@ -163,6 +193,33 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
     }
     verdict(&records)
+}
+
+/// The shapes asked for, or those of a job; `None` where neither was.
+fn shapes(args: &Args) -> Result<Option<Vec<Shape>>> {
+    let Some(name) = &args.job else {
+        return Ok((!args.shapes.is_empty()).then(|| args.shapes.clone()));
+    };
+    let catalog = Catalog::built_in()?;
+    let job = catalog.job(name)?;
+    let sequence = args.sequence.unwrap_or(job.sequence);
+    let slice = Slice { tensor: args.tp, expert: args.ep, micro_batch: args.micro_batch, sequence };
+    let products = products(name, job, slice)?;
+    Ok(Some(products.into_iter().map(|(shape, _)| shape).collect()))
+}
+
+/// The host on the same shapes, by the same rules.
+fn host(wanted: &Selection, effort: &Effort, log: &mut Option<Log>) -> Result<Vec<Record>> {
+    let mut executor = HostExecutor::default();
+    let mut records = Vec::new();
+    for &shape in &wanted.shapes {
+        let mut watch = |_| if stop::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        let (what, data) = ((shape, wanted.precision), (wanted.data, wanted.seed));
+        let Some(record) = measure_host(&mut executor, what, data, effort, &mut watch)? else { break };
+        log.as_mut().map_or(Ok(()), |log| log.write(&record))?;
+        records.push(record);
+    }
+    Ok(records)
 }
 
 /// What was asked for; else everything that knows the precision, or in little time what says most.
@@ -201,6 +258,8 @@ pub fn effort(suite: Suite) -> Effort {
         Suite::Smoke => Effort::smoke(),
         Suite::Quick => Effort::quick(),
         Suite::Full => Effort::full(),
+        // Pairs have rounds of their own.
+        Suite::Portability => Effort::quick(),
     }
 }
 

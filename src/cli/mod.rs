@@ -24,6 +24,8 @@ mod measure;
 mod new;
 mod output;
 #[cfg(feature = "gpu")]
+mod portability;
+#[cfg(feature = "gpu")]
 mod progress;
 mod project;
 #[cfg(feature = "gpu")]

@@ -42,7 +42,7 @@ impl Effort {
     /// What the main job takes.
     pub fn quick() -> Self {
         Effort {
-            case_s: 3.0,
+            case_s: 2.0,
             warmup_share: 0.25,
             min_rounds: crate::stats::interval::MIN_SAMPLES_95 as u32,
             max_rounds: 100,

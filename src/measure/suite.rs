@@ -15,11 +15,13 @@ pub enum Suite {
     Quick,
     /// More shapes, more rounds.
     Full,
+    /// What settings and optional features cost, as ratios of interleaved pairs.
+    Portability,
 }
 
 impl Suite {
     /// Every suite.
-    pub const ALL: [Suite; 3] = [Suite::Smoke, Suite::Quick, Suite::Full];
+    pub const ALL: [Suite; 4] = [Suite::Smoke, Suite::Quick, Suite::Full, Suite::Portability];
 
     /// The name as typed.
     pub fn as_str(self) -> &'static str {
@@ -27,6 +29,7 @@ impl Suite {
             Suite::Smoke => "smoke",
             Suite::Quick => "quick",
             Suite::Full => "full",
+            Suite::Portability => "portability",
         }
     }
 
@@ -35,6 +38,7 @@ impl Suite {
         let texts: &[&str] = match self {
             Suite::Smoke => &["64x64x64", "1x257x127", "127x1x64", "97x101x103", "33x300x5"],
             Suite::Quick => &["256x256x256", "512x512x512", "1024x1024x1024", "64x1024x1024", "1000x37x1300"],
+            Suite::Portability => &["512x512x512"],
             Suite::Full => &[
                 "128x128x128",
                 "256x256x256",
@@ -43,6 +47,10 @@ impl Suite {
                 "2048x2048x2048",
                 "4096x4096x4096",
                 "8192x8192x8192",
+                "384x384x384",
+                "768x768x768",
+                "1536x1536x1536",
+                "3072x3072x3072",
                 "64x1024x1024",
                 "64x4096x4096",
                 "1024x4096x1024",
@@ -51,6 +59,9 @@ impl Suite {
                 "1000x37x1300",
                 "1x4096x4096",
                 "4096x1x4096",
+                "4096x4096x64",
+                "128x128x64@32",
+                "512x64x512@16",
             ],
         };
         texts.iter().map(|text| text.parse().expect("the suites' own shapes parse; a test reads them all")).collect()
@@ -61,10 +72,9 @@ impl FromStr for Suite {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        Suite::ALL
-            .into_iter()
-            .find(|s| s.as_str() == text)
-            .ok_or_else(|| Error::usage(format!("unknown suite `{text}`")).hint("one of smoke, quick, full"))
+        Suite::ALL.into_iter().find(|s| s.as_str() == text).ok_or_else(|| {
+            Error::usage(format!("unknown suite `{text}`")).hint("one of smoke, quick, full, portability")
+        })
     }
 }
 

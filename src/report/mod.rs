@@ -12,6 +12,7 @@ pub mod matmul;
 pub mod measurement;
 pub mod overview;
 pub mod page;
+pub mod portability;
 pub mod projection;
 pub mod scaling;
 pub mod search;

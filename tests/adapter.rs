@@ -405,3 +405,62 @@ fn tuning_is_stored_used_by_measure_and_ignored_where_it_does_not_hold() {
         below.refused(2, "cannot be written");
     });
 }
+
+#[test]
+fn settings_of_the_command_line_are_part_of_the_identity() {
+    on_adapter(|_| {
+        let file = folder("settings").join("record.jsonl");
+        let args = ["measure", "--suite", "smoke", "--shapes", "32x32x32", "--kernels", "workgroup_tiled"];
+        let ended = run(flopcast(&args).args(["--bounds-checks", "on", "--zero-fill", "on", "--out"]).arg(&file));
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        let record: Record = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        assert_eq!(record.case.settings, Settings { bounds_checks: true, zero_fill: true });
+        run(&mut flopcast(&["measure", "--bounds-checks", "perhaps"])).refused(2, "--bounds-checks");
+    });
+}
+
+#[test]
+fn portability_is_told_in_ratios_with_intervals_or_what_is_lacking() {
+    on_adapter(|_| {
+        let ended =
+            run(&mut flopcast(&["measure", "--suite", "portability", "--shapes", "64x64x64", "--format", "json"]));
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        let costs = ended.json();
+        let costs = costs.as_array().unwrap();
+        assert!(costs.iter().filter(|c| c["ratio"].is_number()).count() >= 3, "{costs:#?}");
+        for cost in costs {
+            match cost["ratio"].as_f64() {
+                Some(ratio) => {
+                    let (lo, hi) = (cost["lo"].as_f64().unwrap(), cost["hi"].as_f64().unwrap());
+                    assert!(0.0 < lo && lo <= ratio && ratio <= hi, "{cost}");
+                }
+                None => assert!(cost["missing"] == "unsupported" && cost["why"].is_string(), "{cost}"),
+            }
+        }
+    });
+}
+
+#[test]
+fn the_host_and_a_jobs_products_are_measured_beside_an_adapter() {
+    on_adapter(|_| {
+        let file = folder("job").join("record.jsonl");
+        let job = ["--job", "qwen3-30b-a3b", "--tp", "32", "--ep", "128", "--sequence", "4"];
+        let args = ["measure", "--suite", "smoke", "--kernels", "naive", "--format", "json", "--out"];
+        let ended = run(flopcast(&args).arg(&file).args(job));
+        let rows = ended.json();
+        assert!(rows.as_array().unwrap().len() >= 9, "{ended:#?}");
+        assert!(rows.as_array().unwrap().iter().any(|r| r["k"] == 4), "weight gradients sum over tokens: {rows}");
+
+        let ended = run(flopcast(&args).arg(&file).args(["--shapes", "48x32x40@3", "--host"]));
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        let rows = ended.json();
+        assert_eq!((&rows[0]["batch"], &rows[1]["kernel"]), (&3.into(), &"host".into()), "{rows}");
+        assert!(rows[1]["gflop_per_s"]["median"].as_f64().unwrap() > 0.0);
+        // The host is no adapter: it calibrates nothing, and stands in no way.
+        let calibrated = run(flopcast(&["calibrate", "--format", "json"]).arg(&file));
+        assert!(!calibrated.stdout.contains("\"host\""), "{calibrated:#?}");
+        run(&mut flopcast(&["measure", "--job", "grok-1", "--tp", "7"])).refused(2, "does not divide");
+        run(&mut flopcast(&["measure", "--job", "no-such"])).refused(2, "no-such");
+        run(&mut flopcast(&["measure", "--tp", "8"])).refused(2, "--job");
+    });
+}

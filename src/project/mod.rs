@@ -30,7 +30,6 @@ pub use linpack::{LinpackRow, Linpacks, linpacks};
 pub use machine::Machine;
 pub use matmul::{GiantMatmul, giant_matmul, linpack_seconds};
 pub use plan::{Amount, Asked, Choice, Place, Plan, Ranged, Robust, Target, plan};
-pub use plan::{Asked, Choice, Place, Plan, Ranged, Robust, Target, plan};
 pub use products::{Slice, products};
 pub use projection::{
     Assumption, Options, Projection, Quantity, Samples, Sensitivity, Simulation, SourceRef, Transfer, run, run_sampled,

@@ -3,7 +3,7 @@
 
 use super::effort::Effort;
 use super::engine::{Pace, measure};
-use super::record::{AdapterIdentity, METHOD, Missing, Record, Tool};
+use super::record::{AdapterIdentity, Capabilities, METHOD, Missing, Record, Tool};
 use super::suite::Request;
 use super::timing::Watch;
 use super::{Executor, Lap, Slots, Step, Timed};
@@ -48,6 +48,8 @@ impl Default for HostExecutor {
             vendor: 0,
             device: 0,
             software: true,
+            // No adapter, so no limits or features of one.
+            capabilities: Capabilities::default(),
         };
         HostExecutor { identity, opened: Instant::now(), threads, jobs: Slots::default() }
     }
@@ -63,7 +65,7 @@ pub fn measure_host(
 ) -> crate::error::Result<Option<Record>> {
     // The engine wants a kernel; the host multiplies in its own way, and the record says so.
     let kernel = Kernel::compose(Family::Naive, Family::Naive.tilings()[0], precision)?;
-    let request = Request { kernel, shape, settings: Settings::default(), data, seed, tuned: None };
+    let request = Request { kernel, shape, settings: Settings::default(), data, seed, tuned: None, bounds: Vec::new() };
     let record = measure(executor, &request, effort, &mut Pace::default(), watch);
     Ok(record.map(|mut record| {
         record.case.kernel = HOST.into();
@@ -119,6 +121,10 @@ impl Executor for HostExecutor {
 
     fn select(&mut self, slot: usize) {
         self.jobs.select(slot);
+    }
+
+    fn holds(&self) -> bool {
+        self.jobs.get().is_ok()
     }
 
     fn prepare(&mut self, kernel: &Kernel, shape: Shape, _settings: Settings) -> Step<()> {

@@ -1,7 +1,7 @@
 //! The matrix products that one accelerator runs for a layer of a job, as shapes to measure.
 
 use crate::error::{Error, Result};
-use crate::job::{Layout, Pass, Recompute, Run, Stack, Transformer, Work};
+use crate::job::{Layout, Pass, Run, Stack, Transformer, Work};
 use crate::kernel::Shape;
 use std::collections::BTreeMap;
 
@@ -30,17 +30,11 @@ pub fn products(name: &str, job: &Transformer, slice: Slice) -> Result<Vec<(Shap
     }
     let layout = Layout {
         tensor: slice.tensor,
-        pipeline: 1,
         // Replicas enough that the experts' ranks divide them.
         data: slice.expert.max(1),
-        context: 1,
         expert: slice.expert,
-        expert_tensor: 1,
-        virtual_stages: 1,
         micro_batch: slice.micro_batch,
-        recompute: Recompute::None,
-        zero: 1,
-        sequence_parallel: true,
+        ..Layout::default()
     };
     let run = Run {
         sequence: f64::from(slice.sequence),

@@ -464,3 +464,35 @@ fn the_host_and_a_jobs_products_are_measured_beside_an_adapter() {
         run(&mut flopcast(&["measure", "--tp", "8"])).refused(2, "--job");
     });
 }
+
+#[test]
+fn every_probe_leaves_behind_what_its_twin_says_and_poison_does_not() {
+    use flopcast::measure::Timed;
+    use flopcast::measure::probe::kind::Scale;
+    use flopcast::measure::probe::{Prober, suite};
+    on_adapter(|selection| {
+        let mut prober = gpu::GpuProber::open(selection).unwrap();
+        let scale = Scale { groups: 8, bytes: 1 << 17, turns: 3 };
+        let mut proved = 0;
+        for probe in suite::every_kind(scale) {
+            let id = probe.id();
+            if let Err(missing) = prober.set_up(&probe, &probe.compose().unwrap()) {
+                assert_eq!(missing.status(), "unsupported", "{id}: {missing:?}");
+                continue;
+            }
+            for repeats in [1, 5] {
+                prober.poison().unwrap();
+                prober.submit(repeats).unwrap();
+                let output = prober.output().unwrap();
+                let checked = probe.check(&output.bytes, output.repeats, output.set);
+                assert!(checked.passed && checked.values > 0, "{id}: {checked:?}");
+            }
+            prober.poison().unwrap();
+            let output = prober.output().unwrap();
+            assert!(!probe.check(&output.bytes, output.repeats, output.set).passed, "{id}");
+            proved += 1;
+        }
+        // Arithmetic of f32 and bytes, memory, launches and transfers need no feature.
+        assert!(proved >= 22, "{proved}");
+    });
+}

@@ -2,6 +2,7 @@
 
 mod curve;
 mod file;
+pub mod roofline;
 
 pub use curve::{Curve, Point};
 pub use file::{Calibration, Ceiling, PrecisionCurve, SCHEMA};

@@ -2,7 +2,7 @@
 
 use super::output::{self, Format};
 use super::progress::Progress;
-use super::{portability, stop, tuned};
+use super::{portability, roofline, stop, tuned};
 use crate::cluster::Format as NumberFormat;
 use crate::error::{Error, Kind, Result};
 use crate::gpu::{self, GpuExecutor};
@@ -41,12 +41,14 @@ use std::time::{Duration, Instant};
   flopcast measure --suite portability
   flopcast measure --job grok-1 --tp 8 --ep 8 --sequence 2048
   flopcast measure --replay measurements.jsonl
+  flopcast measure --suite roofline --out roofline.jsonl
   flopcast measure --adapter vulkan --suite smoke --format json")]
 pub struct Args {
     /// An adapter's index, a part of its name, `vulkan|gl|metal|dx12`, or `backend:name`.
     #[arg(long)]
     adapter: Option<String>,
-    /// Shapes and effort: smoke, quick, full; or portability, what settings and features cost.
+    /// Shapes and effort: smoke, quick or full; portability, what settings and features cost; roofline, probes of
+    /// arithmetic, memory, launches and transfers.
     #[arg(long, default_value = "quick")]
     suite: Suite,
     /// Shapes m×n×k instead of the suite's, comma-separated.
@@ -150,6 +152,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if let Some(file) = &args.replay {
         return replayed(file, args.format);
     }
+    if args.suite == Suite::Roofline && args.resume.is_some() {
+        return Err(Error::usage("`--resume` does not go with `--suite roofline`")
+            .hint("its probes depend on each other: measure it whole"));
+    }
     let shapes = shapes(args)?;
     let mut log = args.out.as_deref().map(Log::create).transpose()?;
     let mut records = Vec::new();
@@ -174,6 +180,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         seed: args.seed,
     };
     let mut requests = wanted.requests(executor.class())?;
+    if args.suite == Suite::Roofline {
+        drop(executor);
+        let (format, progress) = (args.format, !args.no_progress);
+        let wanted = roofline::Wanted { products: &requests, budget: args.time_budget, format, progress };
+        return roofline::measure(&selection, &wanted, &mut log);
+    }
     let bounds = bounds(args.roofline.as_deref(), executor.adapter())?;
     requests.iter_mut().for_each(|request| request.bounds.clone_from(&bounds));
     let requests = remaining(&records, requests, executor.adapter(), &executor.tool())
@@ -225,7 +237,7 @@ fn host(wanted: &Selection, effort: &Effort, log: &mut Option<Log>) -> Result<Ve
 /// What was asked for; else everything that knows the precision, or in little time what says most.
 fn families(args: &Args, class: Class, tuned: Option<&Tuned>) -> Vec<Family> {
     match (&args.kernels[..], args.suite) {
-        ([], Suite::Quick) => tuned::usual(tuned, Family::usual(class, args.precision)),
+        ([], Suite::Quick | Suite::Roofline) => tuned::usual(tuned, Family::usual(class, args.precision)),
         ([], _) => Family::of(args.precision),
         (asked, _) => asked.to_vec(),
     }
@@ -256,7 +268,7 @@ fn replayed(file: &Path, format: Format) -> Result<ExitCode> {
 pub fn effort(suite: Suite) -> Effort {
     match suite {
         Suite::Smoke => Effort::smoke(),
-        Suite::Quick => Effort::quick(),
+        Suite::Quick | Suite::Roofline => Effort::quick(),
         Suite::Full => Effort::full(),
         // Pairs have rounds of their own.
         Suite::Portability => Effort::quick(),

@@ -28,6 +28,7 @@ mod portability;
 #[cfg(feature = "gpu")]
 mod progress;
 mod project;
+mod roofline;
 #[cfg(feature = "gpu")]
 mod run;
 mod scale;
@@ -86,6 +87,7 @@ enum Verb {
     Equivalents(equivalents::Args),
     New(new::Args),
     Explain(explain::Args),
+    Roofline(roofline::Args),
     Search(search::Args),
     SelfTest(self_test::Args),
     #[cfg(feature = "gpu")]
@@ -153,6 +155,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Verb::New(args)) => new::run(&args),
         Some(Verb::Explain(args)) => explain::run(&args),
         Some(Verb::Schema(args)) => schema::run(&args),
+        Some(Verb::Roofline(args)) => roofline::run(&args),
         Some(Verb::Search(args)) => search::run(&args),
         Some(Verb::SelfTest(args)) => self_test::run(&args),
         #[cfg(feature = "gpu")]

@@ -53,6 +53,12 @@ impl Log {
     pub fn write(&mut self, record: &Record) -> Result<()> {
         let shown = self.path.display();
         let line = wire::line(record).map_err(|e| e.context(format!("`{shown}`")))?;
+        self.append(&line)
+    }
+
+    /// Writes one line, line break included, of another kind of record.
+    pub fn append(&mut self, line: &str) -> Result<()> {
+        let shown = self.path.display();
         self.file.write_all(line.as_bytes()).and_then(|()| self.file.flush()).or_failed(format!("`{shown}`"))
     }
 }

@@ -17,11 +17,13 @@ pub enum Suite {
     Full,
     /// What settings and optional features cost, as ratios of interleaved pairs.
     Portability,
+    /// Probes of arithmetic, memory, launches and transfers, and a few products under the roof.
+    Roofline,
 }
 
 impl Suite {
     /// Every suite.
-    pub const ALL: [Suite; 4] = [Suite::Smoke, Suite::Quick, Suite::Full, Suite::Portability];
+    pub const ALL: [Suite; 5] = [Suite::Smoke, Suite::Quick, Suite::Full, Suite::Portability, Suite::Roofline];
 
     /// The name as typed.
     pub fn as_str(self) -> &'static str {
@@ -30,6 +32,7 @@ impl Suite {
             Suite::Quick => "quick",
             Suite::Full => "full",
             Suite::Portability => "portability",
+            Suite::Roofline => "roofline",
         }
     }
 
@@ -39,6 +42,7 @@ impl Suite {
             Suite::Smoke => &["64x64x64", "1x257x127", "127x1x64", "97x101x103", "33x300x5"],
             Suite::Quick => &["256x256x256", "512x512x512", "1024x1024x1024", "64x1024x1024", "1000x37x1300"],
             Suite::Portability => &["512x512x512"],
+            Suite::Roofline => &["256x256x256", "512x512x512", "1024x1024x1024", "64x1024x1024"],
             Suite::Full => &[
                 "128x128x128",
                 "256x256x256",
@@ -73,7 +77,7 @@ impl FromStr for Suite {
 
     fn from_str(text: &str) -> Result<Self> {
         Suite::ALL.into_iter().find(|s| s.as_str() == text).ok_or_else(|| {
-            Error::usage(format!("unknown suite `{text}`")).hint("one of smoke, quick, full, portability")
+            Error::usage(format!("unknown suite `{text}`")).hint("one of smoke, quick, full, portability, roofline")
         })
     }
 }

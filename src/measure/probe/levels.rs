@@ -22,7 +22,8 @@ pub struct Level {
 /// plateau as a fall does: small sets can be slowed by overheads.
 pub fn levels(curve: &[(u64, f64)]) -> Vec<Level> {
     let mut found: Vec<Vec<(u64, f64)>> = Vec::new();
-    for &point in curve.iter().filter(|(_, rate)| rate.is_finite() && *rate > 0.0) {
+    let usable: Vec<(u64, f64)> = curve.iter().copied().filter(|(_, rate)| rate.is_finite() && *rate > 0.0).collect();
+    for point in smooth(&usable) {
         match found.last_mut() {
             Some(level) if (point.1 / middle(level)).ln().abs() <= (1.0 + SAME).ln() => level.push(point),
             _ => found.push(vec![point]),
@@ -38,6 +39,17 @@ pub fn levels(curve: &[(u64, f64)]) -> Vec<Level> {
 pub fn last_cache(levels: &[Level]) -> Option<u64> {
     let memory = levels.last()?;
     levels[..levels.len() - 1].iter().rev().find(|level| level.bytes_per_s > memory.bytes_per_s).map(|level| level.to)
+}
+
+/// Each inner rate as the median of itself and its neighbours: one disturbed measurement is no cache, and a
+/// step from level to level stays where it is.
+fn smooth(curve: &[(u64, f64)]) -> Vec<(u64, f64)> {
+    let mut smooth = curve.to_vec();
+    for (at, three) in curve.windows(3).enumerate() {
+        let [a, b, c] = [three[0].1, three[1].1, three[2].1];
+        smooth[at + 1].1 = a.max(b).min(a.min(b).max(c));
+    }
+    smooth
 }
 
 fn middle(level: &[(u64, f64)]) -> f64 {
@@ -68,6 +80,13 @@ mod tests {
         let found = levels(&sets(&[10.0, 11.0, 9.5, 10.5, 9.0, 10.2]));
         assert_eq!(found.len(), 1);
         assert_eq!(last_cache(&found), None);
+    }
+
+    #[test]
+    fn one_disturbed_measurement_is_no_cache() {
+        let found = levels(&sets(&[10.0, 10.0, 4.0, 10.0, 10.0, 2.0, 2.0]));
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert_eq!(last_cache(&found), Some(1 << 18));
     }
 
     #[test]

@@ -25,7 +25,7 @@ const COLD_OVER_CACHE: f64 = 2.5;
 
 /// What the suite gives each probe.
 pub fn effort() -> Effort {
-    Effort { case_s: 0.6, submission_s: 2e-3, precision: 0.02, max_rounds: 40, ..Effort::quick() }
+    Effort { case_s: 1.0, submission_s: 2e-3, precision: 0.02, max_rounds: 40, ..Effort::quick() }
 }
 
 /// Who watches a run.

@@ -1,0 +1,247 @@
+//! The roofline of one adapter out of its probes, and products placed under it (Williams, Waterman and
+//! Patterson 2009). Pure.
+
+use crate::error::{Error, Result};
+use crate::kernel::Precision;
+use crate::measure::physics::{Bound, Limit};
+use crate::measure::probe::levels::{Level, last_cache, levels};
+use crate::measure::probe::wire::Lines;
+use crate::measure::probe::{Kind, ProbeRecord};
+use crate::measure::record::{AdapterIdentity, Interval, Record, Verdict};
+use serde::{Deserialize, Serialize};
+
+/// Schema id of a roofline.
+pub const SCHEMA: &str = "flopcast.roofline/1";
+
+/// What one adapter does at best.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Roofline {
+    /// Always [`SCHEMA`].
+    pub schema: String,
+    /// What it was measured on.
+    pub adapter: AdapterIdentity,
+    /// When the last probe ended, UTC, RFC 3339.
+    pub at: String,
+    /// Arithmetic, one per precision and unit, each the best width measured a second time.
+    pub arithmetic: Vec<Peak>,
+    /// Memory by kind and working set.
+    pub memory: Vec<Bandwidth>,
+    /// Plateaus of the warm read curve; the last is memory.
+    pub levels: Vec<Level>,
+    /// Largest working set that still was faster than memory, bytes.
+    pub last_cache: Option<u64>,
+    /// Workgroup memory, byte/s.
+    pub workgroup: Option<Trusted>,
+    /// Seconds of one more dispatch in a submission.
+    pub launch_s: Option<Trusted>,
+    /// Host seconds of a submission beyond its dispatches, as the launch probe saw it.
+    pub submission_s: Option<f64>,
+    /// Between host and device.
+    pub transfers: Vec<Bandwidth>,
+    /// What has no figure, and why.
+    pub missing: Vec<Lack>,
+    /// Products under the roof.
+    pub products: Vec<Placed>,
+}
+
+/// A figure and how far it can be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trusted {
+    /// Value with its 95 % interval.
+    pub value: Interval,
+    /// How far it can be trusted.
+    pub verdict: Verdict,
+}
+
+/// Peak of one arithmetic.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Peak {
+    /// Arithmetic.
+    pub precision: Precision,
+    /// Whether matrix units did it.
+    pub matrix: bool,
+    /// Independent chains, or sums per subgroup, at which it was best.
+    pub chains: u32,
+    /// Flop/s (bytes: operations), of the second measurement.
+    pub flop_per_s: Trusted,
+    /// The highest upper end of an interval over all widths and both measurements, SUSPECT ones left out:
+    /// what a figure may be held against.
+    pub most: Option<f64>,
+}
+
+/// Bandwidth of one way over one working set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bandwidth {
+    /// `read`, `write`, `copy`, `triad`, `upload` or `download`.
+    pub kind: String,
+    /// Bytes of the working set.
+    pub working_set: u64,
+    /// Whether so many sets were visited in turn that none was cached.
+    pub cold: bool,
+    /// Bytes/s.
+    pub bytes_per_s: Trusted,
+}
+
+/// A probe without a figure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lack {
+    /// Which.
+    pub probe: String,
+    /// Why.
+    pub why: String,
+}
+
+/// A product under the roof.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Placed {
+    /// `kernel[tiling]/precision/shape`.
+    pub case: String,
+    /// Flop per byte, where each of A, B and C is moved once.
+    pub intensity: f64,
+    /// Flop/s.
+    pub flop_per_s: Trusted,
+    /// The roof at that intensity, flop/s.
+    pub bound: f64,
+    /// Rate over bound, as it came out: a product whose operands stay in a cache can be above the roof of
+    /// memory.
+    pub fraction: f64,
+}
+
+impl Roofline {
+    /// Out of a record's lines.
+    ///
+    /// # Errors
+    /// Exit code 2: the lines are of more than one adapter.
+    pub fn of(lines: &Lines) -> Result<Roofline> {
+        let Some(last) = lines.probes.last() else { return Err(Error::usage("no probe")) };
+        let adapters = lines.probes.iter().map(|p| &p.adapter).chain(lines.products.iter().map(|p| &p.adapter));
+        if let Some(other) = adapters.into_iter().find(|&a| *a != last.adapter) {
+            return Err(Error::usage(format!(
+                "probes of `{}` and of `{}` in one record",
+                last.adapter.name, other.name
+            ))
+            .hint("a roofline is of one adapter"));
+        }
+        let of = |wanted: fn(&Kind) -> bool| lines.probes.iter().filter(move |p| wanted(&p.case.kind()));
+        let curve: Vec<(u64, f64)> = of(|k| *k == Kind::Read)
+            .filter(|p| p.case.sets == 1)
+            .filter_map(|p| Some((p.case.working_set(), p.headline()?.median)))
+            .collect();
+        let levels = levels(&curve);
+        let launch = of(|k| *k == Kind::Launch).find(|p| p.figure.is_some());
+        let mut roofline = Roofline {
+            schema: SCHEMA.into(),
+            adapter: last.adapter.clone(),
+            at: last.at.clone(),
+            arithmetic: lines.probes.iter().filter_map(|p| peak(p, &lines.probes)).collect(),
+            memory: of(|k| matches!(k, Kind::Read | Kind::Write | Kind::Copy | Kind::Triad))
+                .filter_map(bandwidth)
+                .collect(),
+            last_cache: last_cache(&levels),
+            levels,
+            workgroup: of(|k| *k == Kind::Workgroup).find_map(trusted),
+            launch_s: launch.and_then(|p| Some(Trusted { value: p.figure.as_ref()?.seconds, verdict: p.verdict })),
+            submission_s: launch.and_then(|p| p.figure.as_ref()?.submission_s),
+            transfers: of(|k| k.is_transfer()).filter_map(bandwidth).collect(),
+            missing: lines.probes.iter().filter_map(lack).collect(),
+            products: Vec::new(),
+        };
+        roofline.products = lines.products.iter().filter_map(|product| roofline.placed(product)).collect();
+        Ok(roofline)
+    }
+
+    /// The peak that bounds a product of this precision, flop/s: the better of vector and matrix units. Sums
+    /// of f32 over operands of f16 run on vectors as f32.
+    pub fn peak(&self, precision: Precision) -> Option<Trusted> {
+        let peaks = self.arithmetic.iter().filter(|p| bounds_precision(p, precision)).map(|peak| peak.flop_per_s);
+        peaks.max_by(|a, b| a.value.median.total_cmp(&b.value.median))
+    }
+
+    /// Bandwidth of memory, byte/s: the best that was reached where nothing is cached.
+    pub fn memory_bandwidth(&self) -> Option<Trusted> {
+        let cold = self.memory.iter().filter(|b| b.cold).map(|b| b.bytes_per_s);
+        cold.max_by(|a, b| a.value.median.total_cmp(&b.value.median))
+    }
+
+    /// Flop per byte above which arithmetic bounds, not memory.
+    pub fn ridge(&self, precision: Precision) -> Option<f64> {
+        Some(self.peak(precision)?.value.median / self.memory_bandwidth()?.value.median)
+    }
+
+    /// What no figure of this adapter should be above: arithmetic by precision, and memory for what is more
+    /// than twice as large as the last cache. SUSPECT figures bound nothing.
+    pub fn bounds(&self) -> Vec<Bound> {
+        let source = |what: &str| format!("{what} probed on this adapter, {}", self.at);
+        let arithmetic = |precision| {
+            let counts = |peak: &&Peak| bounds_precision(peak, precision);
+            let rate = self.arithmetic.iter().filter(counts).filter_map(|peak| peak.most).max_by(f64::total_cmp)?;
+            Some(Bound { limit: Limit::Arithmetic(precision), rate, source: source("arithmetic") })
+        };
+        let mut bounds: Vec<Bound> = Precision::ALL.into_iter().filter_map(arithmetic).collect();
+        let sound = self.memory_bandwidth().filter(|m| m.verdict <= Verdict::Software);
+        if let (Some(memory), Some(cache)) = (sound, self.last_cache) {
+            let limit = Limit::Memory { from_bytes: 2 * cache };
+            bounds.push(Bound { limit, rate: memory.value.hi, source: source("memory") });
+        }
+        bounds
+    }
+
+    fn placed(&self, product: &Record) -> Option<Placed> {
+        let (case, figure) = (&product.case, product.figure.as_ref()?);
+        let [a, b, c] = case.shape.elements().map(|elements| elements as f64);
+        let precision = case.precision;
+        let bytes = (a + b) * f64::from(precision.operand_bytes()) + c * f64::from(precision.result_bytes());
+        let intensity = case.shape.flop() / bytes;
+        let bound = self.peak(precision)?.value.median.min(intensity * self.memory_bandwidth()?.value.median);
+        let Interval { median, lo, hi } = figure.gflop_per_s;
+        let value = Interval { median: median * 1e9, lo: lo * 1e9, hi: hi * 1e9 };
+        let flop_per_s = Trusted { value, verdict: product.verdict };
+        Some(Placed { case: case.id(), intensity, flop_per_s, bound, fraction: value.median / bound })
+    }
+}
+
+fn trusted(record: &ProbeRecord) -> Option<Trusted> {
+    Some(Trusted { value: record.headline()?, verdict: record.verdict })
+}
+
+/// Whether products of a precision run on this arithmetic: those with operands of f16 and sums of f32 do on
+/// vectors of f32.
+fn bounds_precision(peak: &Peak, precision: Precision) -> bool {
+    peak.precision == precision
+        || (precision == Precision::F16AccF32 && !peak.matrix && peak.precision == Precision::F32)
+}
+
+fn peak(record: &ProbeRecord, all: &[ProbeRecord]) -> Option<Peak> {
+    let (precision, matrix, chains) = match record.case.kind() {
+        Kind::Arithmetic { precision, chains } => (precision, false, chains),
+        Kind::Matrix { precision, chains, .. } => (precision, true, chains),
+        _ => return None,
+    };
+    let flop_per_s = trusted(record).filter(|_| record.again)?;
+    let same = |p: &&ProbeRecord| {
+        p.case.kind().precision() == Some(precision) && matches!(p.case.kind(), Kind::Matrix { .. }) == matrix
+    };
+    let sound = all.iter().filter(same).filter(|p| p.verdict <= Verdict::Software);
+    let most = sound.filter_map(|p| Some(p.headline()?.hi)).max_by(f64::total_cmp);
+    Some(Peak { precision, matrix, chains, flop_per_s, most })
+}
+
+fn bandwidth(record: &ProbeRecord) -> Option<Bandwidth> {
+    Some(Bandwidth {
+        kind: record.case.kind().name().into(),
+        working_set: record.case.working_set(),
+        cold: record.case.sets > 1,
+        bytes_per_s: trusted(record)?,
+    })
+}
+
+fn lack(record: &ProbeRecord) -> Option<Lack> {
+    let why = record.reasons.first().filter(|_| record.figure.is_none())?;
+    Some(Lack { probe: record.case.id(), why: format!("{}: {}", why.code, why.detail) })
+}

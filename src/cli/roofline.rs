@@ -1,0 +1,150 @@
+//! `flopcast roofline`: what an adapter does at best, measured (`measure --suite roofline`) or from a record.
+
+use super::output::{self, Format};
+use crate::calibrate::roofline::Roofline;
+use crate::error::{Error, Kind, Result};
+use crate::measure::probe::{ProbeRecord, wire};
+use crate::report;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Show the roofline in a record: peaks of arithmetic, memory by working set, launches, transfers, and the
+/// products placed under the roof. Needs no adapter.
+///
+/// `flopcast measure --suite roofline --out FILE.jsonl` measures one. Every figure is derived again from its
+/// raw samples; a record that says otherwise is refused.
+///
+/// Exit codes: 0 shown; 2 the record cannot be used.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  flopcast roofline roofline.jsonl
+  flopcast roofline roofline.jsonl --format json")]
+pub struct Args {
+    /// Record of a roofline.
+    #[arg(value_name = "FILE.jsonl")]
+    record: PathBuf,
+    /// How to print.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let lines = wire::read(&args.record)?;
+    show(&Roofline::of(&lines)?, args.format)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(roofline: &Roofline, format: Format) -> Result<()> {
+    match format {
+        Format::Json => output::json(roofline),
+        Format::Text => output::data(&report::roofline::text(roofline)),
+    }
+}
+
+/// The first probe that went wrong, as an error; what the adapter lacks is none.
+fn verdict(probes: &[ProbeRecord]) -> Result<ExitCode> {
+    use crate::measure::record::{Missing, Verdict};
+    if super::stop::asked() {
+        return Err(Error::new(Kind::Interrupted, format!("interrupted, with {} probes done", probes.len())));
+    }
+    let wrong = |r: &&ProbeRecord| match r.missing {
+        Some(Missing::Failed { .. }) => true,
+        Some(_) => false,
+        None => r.verdict == Verdict::Invalid,
+    };
+    let Some(first) = probes.iter().find(wrong) else { return Ok(ExitCode::SUCCESS) };
+    let why = first.reasons.first().map_or(String::new(), |r| format!(": {}: {}", r.code, r.detail));
+    let count = probes.iter().filter(wrong).count();
+    Err(Error::failed(format!("{count} of {} probes failed; first `{}`{why}", probes.len(), first.case.id()))
+        .hint("the record (`--out`) holds every reason"))
+}
+
+#[cfg(feature = "gpu")]
+pub use measured::{Wanted, measure};
+
+#[cfg(feature = "gpu")]
+mod measured {
+    use super::*;
+    use crate::gpu::{GpuExecutor, GpuProber, Selection};
+    use crate::measure::effort::Effort;
+    use crate::measure::probe::suite::{self, Watcher};
+    use crate::measure::probe::wire::Lines;
+    use crate::measure::suite::Request;
+    use crate::measure::timing::Stage;
+    use crate::measure::{Log, sweep};
+    use indicatif::{ProgressBar, ProgressDrawTarget};
+    use std::time::Duration;
+
+    /// Probes and products of a run, at most: what a budget is divided by.
+    const CASES: f64 = 80.0;
+
+    /// Below this a case has no time for a warm-up and six rounds.
+    const LEAST_CASE_S: f64 = 0.1;
+
+    /// What a run is to do.
+    pub struct Wanted<'a> {
+        /// Products to place under the roof.
+        pub products: &'a [Request],
+        /// Time for everything.
+        pub budget: Option<Duration>,
+        /// How to print.
+        pub format: Format,
+        /// Whether to show progress.
+        pub progress: bool,
+    }
+
+    /// Measures probes, then products, and prints the roofline.
+    pub fn measure(selection: &Selection, wanted: &Wanted, log: &mut Option<Log>) -> Result<ExitCode> {
+        let (probing, products) = efforts(wanted.budget)?;
+        super::super::stop::watch()?;
+        let target = if wanted.progress { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        let mut lines = Lines::default();
+        let mut prober = GpuProber::open(selection)?;
+        lines.probes = suite::run(
+            &mut prober,
+            &probing,
+            &mut Watcher {
+                next: &mut |probe| bar.set_message(probe.id()),
+                stop: &super::super::stop::asked,
+                done: &mut |record| {
+                    bar.inc(1);
+                    log.as_mut().map_or(Ok(()), |log| log.append(&wire::line(record)?))
+                },
+            },
+        )?;
+        drop(prober);
+        if !super::super::stop::asked() {
+            let mut executor = GpuExecutor::open(selection)?;
+            // What was just probed is what no product can be above.
+            let bounds = Roofline::of(&lines).map(|roofline| roofline.bounds()).unwrap_or_default();
+            let bounded = |request: &Request| Request { bounds: bounds.clone(), ..request.clone() };
+            let requests: Vec<Request> = wanted.products.iter().map(bounded).collect();
+            let mut next = |_: usize, _: Stage| bar.tick();
+            lines.products =
+                sweep(&mut executor, &requests, &products, &mut next, &super::super::stop::asked, &mut |record| {
+                    log.as_mut().map_or(Ok(()), |log| log.write(record))
+                })?;
+        }
+        bar.finish_and_clear();
+        if !lines.probes.is_empty() {
+            show(&Roofline::of(&lines)?, wanted.format)?;
+        }
+        verdict(&lines.probes)
+    }
+
+    /// Of the suite itself, or what a budget leaves for each case.
+    fn efforts(budget: Option<Duration>) -> Result<(Effort, Effort)> {
+        let (probing, products) = (suite::effort(), Effort { case_s: 1.5, ..Effort::quick() });
+        let Some(budget) = budget else { return Ok((probing, products)) };
+        // Half of the time goes into compiling, filling and proving.
+        let each = 0.5 * budget.as_secs_f64() / CASES;
+        if each < LEAST_CASE_S {
+            let least = 2.0 * LEAST_CASE_S * CASES;
+            return Err(Error::usage(format!("a time budget of {budget:?} is too small for a roofline"))
+                .hint(format!("give it {least:.0}s or more, or leave `--time-budget` out")));
+        }
+        let within = |effort: Effort| Effort { case_s: effort.case_s.min(each), ..effort };
+        Ok((within(probing), within(products)))
+    }
+}

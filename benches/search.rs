@@ -2,7 +2,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use flopcast::cluster::Format;
-use flopcast::project::{Asked, Catalog, Options, Place, Rules, Space, Target, run};
+use flopcast::project::{Asked, Catalog, Options, Place, Rules, Space, Study, Target, run};
 use std::hint::black_box;
 
 fn search(c: &mut Criterion) {
@@ -33,6 +33,19 @@ fn projection(c: &mut Criterion) {
     group.bench_function("grok-1 on 300,000 b200, search and draws included", |b| {
         b.iter(|| black_box(run(&catalog, "xai-300k-b200", None, &Options::default())));
     });
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("one thread");
+    for name in ["xai-300k-b200", "xai-12k-h100-redirected"] {
+        let found = Study::new(&catalog, name, None, &Options::default()).expect("a scenario that can be");
+        let options = Options { layout: Some(*found.layout().0), ..Options::default() };
+        group.bench_function(format!("one strategy of {name}, 4,096 draws with sensitivities, one thread"), |b| {
+            b.iter(|| {
+                pool.install(|| {
+                    let study = Study::new(&catalog, name, None, &options).expect("the same again");
+                    black_box(study.sensitivities())
+                })
+            });
+        });
+    }
     group.finish();
 }
 

@@ -246,6 +246,9 @@ impl<'de, D: Dimension> Deserialize<'de> for Value<D> {
                 if !(low.is_finite() && high.is_finite() && 0.0 <= low && low <= value && value <= high && low < high) {
                     return Err(fail("`low`, `value` and `high` are not in order, or not finite".to_string()));
                 }
+                if high > D::MAX {
+                    return Err(fail(format!("`high` of {high:e} is beyond any machine (at most {:e})", D::MAX)));
+                }
                 Spread::Range { low, high }
             }
             _ => return Err(fail("give `low` and `high`, or `sd_log`, or none of them".to_string())),
@@ -400,6 +403,7 @@ mod tests {
             ("tier", "level", "unknown field `level`"),
             ("tier =", "low = 90, high = 100, tier =", "not in order"),
             ("tier =", "low = 10, tier =", "give `low` and `high`"),
+            ("tier =", "low = 10, high = 1e200, tier =", "beyond"),
         ] {
             let error = read::<File>(&FULL.replacen(from, to, 1), "x.toml").unwrap_err();
             assert!(error.message().starts_with("`x.toml`: `memory"), "{error}");

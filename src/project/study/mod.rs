@@ -70,6 +70,7 @@ pub struct Study<'a> {
     central: Outcome,
     first: Draws,
     outcomes: Vec<Outcome>,
+    kept: Vec<Stages>,
     /// By input, which quantities it moves, a bit each.
     moved: Vec<u64>,
     touched: Vec<Touched>,
@@ -87,7 +88,8 @@ impl<'a> Study<'a> {
         let mut study = Self::at_medians_alone(catalog, name, calibration, options)?;
         study.progresses().map_err(|e| e.context(format!("scenario `{name}`")))?;
         study.first = Draws::new(&study.inputs, 0);
-        study.outcomes = (0..DRAWS).map(|i| study.outcome(study.first.row(i), &study.drawn, &study.shape)).collect();
+        let drawn = (0..DRAWS).map(|i| study.evaluate(study.first.row(i), &study.drawn, &study.shape));
+        (study.outcomes, study.kept) = drawn.unzip();
         study.probe();
         Ok(study)
     }
@@ -136,6 +138,7 @@ impl<'a> Study<'a> {
             central: [f64::NAN; Output::COUNT],
             first: Draws::new(&[], 0),
             outcomes: Vec::new(),
+            kept: Vec::new(),
             moved: Vec::new(),
             touched: Vec::new(),
         };
@@ -465,5 +468,9 @@ fn stands(layout: &Layout, forecast: &Forecast) -> Result<()> {
     Ok(())
 }
 
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod power;
 #[cfg(test)]
 mod tests;

@@ -89,8 +89,7 @@ impl Study<'_> {
     /// all assumed inputs together; and what measuring the largest few would narrow.
     pub fn sensitivities(&self) -> (Vec<Sensitivity>, f64, Vec<MeasureNext>) {
         let second = Draws::new(&self.inputs, 1);
-        let kept: Vec<Stages> =
-            (0..DRAWS).map(|i| self.evaluate(self.first.row(i), &self.drawn, &self.shape).1).collect();
+        let kept = &self.kept;
         let a: Vec<f64> = (0..DRAWS).map(|i| self.log_days(self.first.row(i), kept[i].step, kept[i].lost)).collect();
         let everything = Touched { layer: true, step: true, lost: true };
         let b: Vec<f64> = (0..DRAWS)
@@ -138,15 +137,15 @@ impl Study<'_> {
             })
             .collect();
         let assumed_share = Share::new(&a, &b, &mixed).first.clamp(0.0, 1.0);
-        let next = all.iter().take(3).map(|(place, s)| self.measure_next(*place, s.total, &kept)).collect();
+        let next = all.iter().take(3).map(|(place, s)| self.measure_next(*place, s.total)).collect();
         (all.into_iter().map(|(_, s)| s).collect(), assumed_share, next)
     }
 
     /// Ranges with one input at its median.
-    fn measure_next(&self, place: usize, share: f64, kept: &[Stages]) -> MeasureNext {
+    fn measure_next(&self, place: usize, share: f64) -> MeasureNext {
         let mut row = vec![0.0; self.inputs.len()];
         let (mut days, mut mfu) = (Vec::with_capacity(DRAWS), Vec::with_capacity(DRAWS));
-        for (i, kept) in kept.iter().enumerate() {
+        for (i, kept) in self.kept.iter().enumerate() {
             row.copy_from_slice(self.first.row(i));
             row[place] = self.medians[place];
             let (step, lost) = self.again(kept, &row, self.touched[place]);

@@ -146,3 +146,17 @@ fn a_roofline_record_that_cannot_be_used_is_refused_in_one_line() {
     }
     run(&mut flopcast(&["roofline", "/no/such/file"])).refused(2, "/no/such/file");
 }
+
+#[test]
+fn a_forecast_is_the_same_to_the_bit_however_many_threads_there_are() {
+    let on = |threads: &str| {
+        let args = ["project", "--scenario", "xai-300k-b200", "--simulate", "20", "--format", "json"];
+        let ended = run(flopcast(&args).env("RAYON_NUM_THREADS", threads));
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        ended.stdout
+    };
+    let one = on("1");
+    for threads in ["2", "7"] {
+        assert_eq!(one, on(threads), "{threads} threads");
+    }
+}

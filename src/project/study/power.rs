@@ -127,5 +127,6 @@ fn energy_is_power_times_time_and_cost_follows_it() {
     assert!((at(Output::Rent) / (100_000.0 * hours * rent / 1e6) - 1.0).abs() < 1e-12);
     // Colossus' 100,000 H100 are quoted at about 150 MW, all in: what the site is laid out for.
     let laid_out = at(Output::FacilityPeak);
+    println!("{laid_out} MW");
     assert!((laid_out / 150.0 - 1.0).abs() < 0.15, "{laid_out}");
 }

@@ -245,7 +245,10 @@ impl Catalog {
 
     /// The accelerator that goes by that name in a published table, with its own name.
     pub fn accelerator_called(&self, alias: &str) -> Result<(&str, &Accelerator)> {
-        let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
+        // What was no text is kept, so that a spoilt name does not become another.
+        let plain = |text: &str| {
+            text.chars().filter(|c| c.is_alphanumeric() || *c == '\u{fffd}').collect::<String>().to_lowercase()
+        };
         let wanted = plain(alias);
         let found = self
             .accelerators

@@ -77,7 +77,9 @@ fn every_number(scenario: &str, with: &[&str]) -> (usize, usize) {
     );
     put("operations", "usual", Value::try_from(catalog.operation("usual").unwrap()).unwrap());
     put("site", "usual", Value::try_from(catalog.site("usual").unwrap()).unwrap());
-    put("price", &cluster.accelerator, Value::try_from(catalog.price(&cluster.accelerator).unwrap()).unwrap());
+    if let Some(price) = catalog.price(&cluster.accelerator) {
+        put("price", &cluster.accelerator, Value::try_from(price).unwrap());
+    }
     let whole = Value::Table(file);
     let mut paths = Vec::new();
     numbers(&whole, &mut Vec::new(), &mut paths);

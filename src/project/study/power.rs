@@ -39,10 +39,11 @@ fn gpt_3(catalog: &Catalog) -> Phases {
         recompute: Recompute::None,
         zero: 1,
         sequence_parallel: true,
+        ..Layout::default()
     };
     let machine = Machine::new(
         catalog.accelerator("h100").unwrap(),
-        catalog.surface("h100"),
+        catalog.published("h100").unwrap(),
         catalog.node("hgx-h100").unwrap(),
         catalog.fabric("infiniband-ndr").unwrap(),
         Format::Fp8,

@@ -93,8 +93,7 @@ fn smoke_proves_everything_and_ends_in_the_plain_line() {
         assert!(xml.contains("failures=\"0\"") && xml.contains("<testcase"), "{xml}");
         let summary = std::fs::read_to_string(folder.join("summary.md")).unwrap();
         assert!(summary.contains(&last) && summary.starts_with("### flopcast smoke: passed"), "{summary}");
-        // A baseline says that every kernel was ten times quicker against the first one: all but it fail, or a
-        // busy machine is said.
+        // What it wrote reads back, and a field it does not know is refused by its name.
         let base = std::fs::read_to_string(folder.join("base.toml")).unwrap();
         assert!(base.contains("flopcast.smoke-baseline/1") && base.contains("naive"), "{base}");
         write(&folder, "bad.toml", &base.replace("threads", "cores"));

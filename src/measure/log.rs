@@ -168,7 +168,7 @@ mod tests {
         assert!(refused(|r| r.adapter.driver_info.push('x')).contains("`adapter.driver_info`"));
         assert!(refused(|r| r.tool.method += 1).contains("`tool.method`"));
         assert!(refused(|r| r.adapter.capabilities.features.push("X".into())).contains("capabilities.features"));
-        assert!(remaining(&[record.clone()], vec![], &record.adapter, &record.tool).unwrap().is_empty());
+        assert!(remaining(std::slice::from_ref(&record), vec![], &record.adapter, &record.tool).unwrap().is_empty());
     }
 
     #[test]

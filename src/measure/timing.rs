@@ -5,7 +5,7 @@ use super::clocks::{MIN_TICKS, gcd};
 use super::effort::Effort;
 use super::record::{Missing, Samples, Sentinel, SentinelLap, Submission};
 use super::steadiness::warmup::{MIN_SECONDS, WarmUp, WarmUpBudget, WarmUpState};
-use super::stopping::{First, StoppingRule};
+use super::stopping::{Budget, First, StoppingRule};
 use super::{Lap, Step, Timed};
 use crate::stats::slope::{Point, line};
 use std::ops::ControlFlow;
@@ -122,7 +122,12 @@ impl<'a> Timer<'a> {
         let each = self.warm_up(device, first, &mut samples, watch)?;
         let lengths = lengths(each, self.submission_s(device));
         let left = (effort.case_s - (seconds(device) - self.begin_s)).max(0.0);
-        let mut rule = First::usual(effort.precision, left, effort.max_rounds as usize);
+        let most = effort.max_rounds as usize;
+        // What was not seen to be steady gets all of its time: a short trace would hide what still moves.
+        let mut rule: Box<dyn StoppingRule> = match samples.warm {
+            true => Box::new(First::usual(effort.precision, left, most)),
+            false => Box::new(Budget::new(left, most)),
+        };
         let timing = seconds(device);
         for round in 0.. {
             let round_begin = seconds(device);

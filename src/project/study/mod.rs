@@ -55,6 +55,18 @@ struct Case {
     transfer: f64,
 }
 
+/// What power, energy and cost take from how the job is run.
+struct Operated {
+    /// Accelerators of the layout.
+    used: f64,
+    /// Accelerators switched on.
+    on: f64,
+    /// Seconds of the whole run.
+    seconds: f64,
+    /// Useful share of them.
+    goodput: f64,
+}
+
 /// A forecast with its draws.
 pub struct Study<'a> {
     forecast: Forecast<'a>,
@@ -322,7 +334,8 @@ impl<'a> Study<'a> {
             put(Output::PartsCost, step.total / even - 1.0);
         }
         let on = self.forecast.on * row[ACCELERATORS] / self.medians[ACCELERATORS];
-        self.economy(row, shape, case, step, lost, (used, on, seconds), &mut out);
+        let operated = Operated { used, on, seconds, goodput: lost.goodput };
+        self.economy(row, shape, case, step, &operated, &mut out);
         out
     }
 
@@ -333,10 +346,10 @@ impl<'a> Study<'a> {
         shape: &Shape,
         case: &Case,
         step: &Step,
-        lost: &Lost,
-        (used, on, seconds): (f64, f64, f64),
+        operated: &Operated,
         out: &mut Outcome,
     ) {
+        let &Operated { used, on, seconds, goodput } = operated;
         let mut put = |output: Output, value: f64| out[output as usize] = value;
         let site = Supply::from_row(&row[SITE..PRICE]);
         let price = Priced::from_row(&row[PRICE..HARDWARE]);
@@ -349,7 +362,7 @@ impl<'a> Study<'a> {
         let training = site.training(&phases);
         put(Output::NodePower, training * rated * case.machine.node / 1e3);
         // Time that is not useful is mostly spent waiting: for a restart, a replacement, a checkpoint.
-        let mean = lost.goodput * training + (1.0 - lost.goodput) * site.waiting;
+        let mean = goodput * training + (1.0 - goodput) * site.waiting;
         let watts = (used * mean + (on - used).max(0.0) * site.idle) * rated * site.overhead();
         put(Output::FacilityPower, watts / 1e6);
         put(Output::FacilityPeak, on * site.laid_out(rated) / 1e6);

@@ -142,10 +142,23 @@ mod tests {
         let committed: Figures = serde_json::from_str(include_str!("../../../data/validation/baseline.json")).unwrap();
         let worse = regressions(&committed, &figures);
         assert_eq!(worse, [], "after a refit that is better as a whole, see CONTRIBUTING.md");
+        // What was fitted to lies closer than what was left out, so only too few is a fault here.
         let coverage = figures.summary.coverage90.unwrap();
-        assert!((0.85..=0.95).contains(&coverage), "{coverage}");
+        assert!(coverage >= 0.85, "{coverage}");
         assert_eq!(rows.len(), lines.len());
         assert_eq!(figures.by["source_group"].values().map(|s| s.n).sum::<usize>(), figures.summary.n);
+    }
+
+    #[test]
+    fn nine_in_ten_bands_cover_85_to_95_percent_of_the_rows_left_out_at_every_scale() {
+        let text = include_str!("../../../data/validation/left_out.json");
+        let figures: serde_json::Value = serde_json::from_str(text).unwrap();
+        let scales = figures["left_out_coverage90"].as_object().unwrap();
+        assert!(scales.len() >= 6);
+        for (scale, covered) in scales {
+            let share = covered["inside"].as_f64().unwrap() / covered["rows"].as_f64().unwrap();
+            assert!((0.85..=0.95).contains(&share), "{scale}: {share}");
+        }
     }
 
     #[test]

@@ -12,6 +12,9 @@ use statrs::distribution::{Binomial, ContinuousCDF, DiscreteCDF, Normal};
 /// Fewest samples whose full range covers the median with 95 %: 1 − 2·(1/2)⁶ = 96.9 %.
 pub const MIN_SAMPLES_95: usize = 6;
 
+/// Steps of the weight between two ranks: 2³², far finer than any interval means, far coarser than rounding.
+const WEIGHT_STEPS: f64 = 4_294_967_296.0;
+
 /// A median with an interval and the confidence that the interval really has.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MedianInterval {
@@ -68,6 +71,9 @@ pub fn median_interval(samples: &[f64], confidence: f64) -> Result<MedianInterva
     let step = (above - wanted) / (above - below);
     let (nf, d) = (n as f64, has as f64);
     let weight = (nf - d) * step / (d + (nf - 2.0 * d) * step);
+    // The last bits of the special functions behind it depend on how they were compiled; a replay by another
+    // build has to give the same bits.
+    let weight = (weight * WEIGHT_STEPS).round() / WEIGHT_STEPS;
     let between = |outer: f64, inner: f64| outer + weight * (inner - outer);
     Ok(MedianInterval {
         median,

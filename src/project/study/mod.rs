@@ -340,15 +340,7 @@ impl<'a> Study<'a> {
     }
 
     /// Power, energy, carbon, cost.
-    fn economy(
-        &self,
-        row: &[f64],
-        shape: &Shape,
-        case: &Case,
-        step: &Step,
-        operated: &Operated,
-        out: &mut Outcome,
-    ) {
+    fn economy(&self, row: &[f64], shape: &Shape, case: &Case, step: &Step, operated: &Operated, out: &mut Outcome) {
         let &Operated { used, on, seconds, goodput } = operated;
         let mut put = |output: Output, value: f64| out[output as usize] = value;
         let site = Supply::from_row(&row[SITE..PRICE]);

@@ -66,12 +66,69 @@ pub enum Spread {
 impl Spread {
     /// The value at quantile `u` in (0, 1), for a median of `median`.
     pub fn at(self, median: f64, u: f64) -> f64 {
+        self.about(median).at(u)
+    }
+
+    /// This spread about a median, made ready for many quantiles.
+    pub fn about(self, median: f64) -> Quantiles {
         match self {
-            Spread::None => median,
-            Spread::Log(sd) => median * (sd * normal_quantile(u)).exp(),
-            Spread::Range { low, high } => {
-                let (from, to, share) = if u < 0.5 { (low, median, 2.0 * u) } else { (median, high, 2.0 * u - 1.0) };
-                if low > 0.0 { from * (to / from).powf(share) } else { from + (to - from) * share }
+            Spread::None => Quantiles::Exact(median),
+            Spread::Log(sd) => Quantiles::Log { median, sd },
+            Spread::Range { low, high } if low > 0.0 => {
+                Quantiles::EvenLog { low, median, logs: [(median / low).ln(), (high / median).ln()] }
+            }
+            Spread::Range { low, high } => Quantiles::Even { low, median, high },
+        }
+    }
+}
+
+/// The values of a [`Spread`] about a median by quantile.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Quantiles {
+    /// The same at each.
+    Exact(f64),
+    /// Lognormal.
+    Log {
+        /// Median.
+        median: f64,
+        /// Standard deviation of the logarithm.
+        sd: f64,
+    },
+    /// Even in the logarithm on either side of the median.
+    EvenLog {
+        /// Lowest.
+        low: f64,
+        /// Median.
+        median: f64,
+        /// ln(median/lowest), ln(highest/median).
+        logs: [f64; 2],
+    },
+    /// Even on either side of the median.
+    Even {
+        /// Lowest.
+        low: f64,
+        /// Median.
+        median: f64,
+        /// Highest.
+        high: f64,
+    },
+}
+
+impl Quantiles {
+    /// The value at quantile `u` in (0, 1).
+    pub fn at(&self, u: f64) -> f64 {
+        let below = u < 0.5;
+        let share = if below { 2.0 * u } else { 2.0 * u - 1.0 };
+        match *self {
+            Quantiles::Exact(value) => value,
+            Quantiles::Log { median, sd } => median * (sd * normal_quantile(u)).exp(),
+            Quantiles::EvenLog { low, median, logs } => {
+                let (from, log) = if below { (low, logs[0]) } else { (median, logs[1]) };
+                from * (share * log).exp()
+            }
+            Quantiles::Even { low, median, high } => {
+                let (from, to) = if below { (low, median) } else { (median, high) };
+                from + (to - from) * share
             }
         }
     }

@@ -34,10 +34,16 @@ impl Draws {
             values.extend_from_slice(&medians);
         }
         for (set, four) in inputs.chunks(4).enumerate().filter(|(_, four)| four.iter().any(Input::uncertain)) {
+            let drawn: Vec<_> = four
+                .iter()
+                .enumerate()
+                .filter(|(_, input)| input.uncertain())
+                .map(|(lane, input)| (lane, input.spread.about(input.median)))
+                .collect();
             for row in 0..DRAWS {
                 let points = sample_4d(row as u32, set as u32 + SETS * block, SEED);
-                for (lane, input) in four.iter().enumerate().filter(|(_, i)| i.uncertain()) {
-                    values[row * columns + 4 * set + lane] = input.spread.at(input.median, f64::from(points[lane]));
+                for (lane, quantiles) in &drawn {
+                    values[row * columns + 4 * set + lane] = quantiles.at(f64::from(points[*lane]));
                 }
             }
         }

@@ -10,7 +10,7 @@
 
 use super::LARGEST_VALIDATED;
 use super::constants::Constants;
-use super::machine::Machine;
+use super::machine::{Machine, cubic_max};
 use crate::calibrate::Curve;
 use crate::cluster::Fabric;
 use crate::cluster::collective::{Exchange, Group};
@@ -62,8 +62,11 @@ pub struct StepModel {
     layout: Layout,
     microbatches: f64,
     stack: Stack,
-    /// Efficiency of each product and pass over the best one, by the transferred curve; 1 without.
-    shape: [[f64; 3]; MAX_GEMMS],
+    /// Time of each product and pass over that at the rate of large ones: tiles that leave units idle,
+    /// and the transferred curve. No draw changes it.
+    stretch: [[f64; 3]; MAX_GEMMS],
+    /// The same of the output layer.
+    stretch_output: [f64; 3],
     held: memory::Held,
     /// Bytes of one layer's activations for one microbatch.
     activations: f64,
@@ -76,13 +79,16 @@ impl StepModel {
     /// its own, so extents scale with the cube root of the rates.
     pub fn new(job: &Transformer, run: &Run, layout: &Layout, machine: &Machine, curve: Option<(&Curve, f64)>) -> Self {
         let work = Work::new(job, run, layout);
-        let mut shape = [[1.0; 3]; MAX_GEMMS];
+        let mut stretch = [[1.0; 3]; MAX_GEMMS];
+        for (gemm, row) in work.gemms().iter().zip(&mut stretch) {
+            *row = Pass::ALL.map(|pass| machine.idle_units(&gemm.of(pass)));
+        }
         if let Some((curve, rate)) = curve {
             let scale = (rate / machine.achieved.unwrap_or(machine.peak)).cbrt();
-            for (gemm, row) in work.gemms().iter().zip(&mut shape) {
+            for (gemm, row) in work.gemms().iter().zip(&mut stretch) {
                 for (pass, cell) in Pass::ALL.into_iter().zip(row) {
                     let g = gemm.of(pass);
-                    *cell = curve.at(g.m * scale, g.n * scale, g.k * scale).min(1.0);
+                    *cell /= curve.at(g.m * scale, g.n * scale, g.k * scale).min(1.0);
                 }
             }
         }
@@ -91,7 +97,8 @@ impl StepModel {
             layout: *layout,
             microbatches: layout.microbatches(run),
             stack: run.stack,
-            shape,
+            stretch,
+            stretch_output: Pass::ALL.map(|pass| machine.idle_units(&work.logits.of(pass))),
             held: memory::held(job, run, layout),
             activations: memory::layer_activations(job, run, layout),
         }
@@ -131,8 +138,13 @@ impl StepModel {
     /// One layer under one draw of the constants: all that does not depend on stages, replicas,
     /// recomputation and sharding.
     pub fn layer(&self, machine: &Machine, fabric: &Fabric, c: &Constants, transfer: f64) -> Layer {
+        let computing = self.computing(machine, c, transfer);
+        self.layer_of(computing, fabric, c)
+    }
+
+    /// What of a layer no network changes.
+    pub fn computing(&self, machine: &Machine, c: &Constants, transfer: f64) -> Computing {
         let (w, l) = (&self.work, &self.layout);
-        let cp = f64::from(l.context);
         let recent = matches!(self.stack, Stack::Eager | Stack::Compiled) && machine.peak16 > ASYNCHRONOUS;
         let kernels = transfer * if recent { c.eager_recent } else { 1.0 };
         let rate = machine.rate(c) * kernels;
@@ -145,14 +157,12 @@ impl StepModel {
         };
         let bandwidth = machine.memory_bandwidth * efficiency;
         let (mut forward, mut data, mut weights) = (0.0, 0.0, 0.0);
-        for (gemm, shape) in w.gemms().iter().zip(&self.shape) {
+        for (gemm, stretch) in w.gemms().iter().zip(&self.stretch) {
             let routed = if gemm.routed { c.expert_rate / c.expert_imbalance } else { 1.0 };
-            let pass = |pass: Pass, shape: f64| {
-                gemm.times * machine.product(&gemm.of(pass), rate * shape * routed, machine.operand, c)
-            };
-            forward += pass(Pass::Forward, shape[0]);
-            data += pass(Pass::Data, shape[1]);
-            weights += pass(Pass::Weights, shape[2]);
+            let [f, d, g] = machine.products(gemm, stretch, rate * routed, machine.operand, c);
+            forward += gemm.times * f;
+            data += gemm.times * d;
+            weights += gemm.times * g;
         }
         let stored = w.scores * c.score_bytes / (machine.memory_bandwidth * c.score_efficiency);
         let scores = w.attention_flop / (rate16 * attention) + stored;
@@ -172,6 +182,24 @@ impl StepModel {
             Stack::Eager | Stack::Compiled => c.launch_eager,
             Stack::Fused => c.launch,
         };
+        let loss = LOSS_BYTES * w.logits.m * w.logits.n / bandwidth;
+        let output = machine.products(&w.logits, &self.stretch_output, rate16, 2.0, c);
+        Computing {
+            forward: forward + scores + elementwise,
+            backward: data + weights + scores_back * scores + 2.0 * elementwise,
+            weights,
+            scores,
+            kernels: KERNELS * launch,
+            output: output.iter().sum::<f64>() + loss,
+            bandwidth,
+            host_link: machine.host_link.unwrap_or(c.host_link),
+        }
+    }
+
+    /// The layer of a computation that is at hand, which [`StepModel::computing`] gave for the same draw.
+    pub fn layer_of(&self, computing: Computing, fabric: &Fabric, c: &Constants) -> Layer {
+        let (w, l) = (&self.work, &self.layout);
+        let cp = f64::from(l.context);
         let (tensor, expert_tensor) = (f64::from(l.tensor), f64::from(l.expert_tensor));
         let exchange = fabric.exchange_tokens(
             Group { size: f64::from(l.expert), stride: expert_tensor },
@@ -187,7 +215,7 @@ impl StepModel {
             // Each hop starts anew; its bytes hide behind one block of attention; backward there are two.
             ContextExchange::Ring => {
                 let hop = fabric.send(tensor, 2.0 * w.context_elements / (cp - 1.0));
-                3.0 * (cp - 1.0) * (fabric.start() + (hop - scores / cp).max(0.0))
+                3.0 * (cp - 1.0) * (fabric.start() + (hop - computing.scores / cp).max(0.0))
             }
             // Queries, keys and values there, the result back, and the same backward: nothing to hide behind.
             ContextExchange::AllToAll => {
@@ -195,35 +223,25 @@ impl StepModel {
                 4.0 * fabric.all_to_all(group, w.context_elements)
             }
         };
-        let loss = LOSS_BYTES * w.logits.m * w.logits.n / bandwidth;
         Layer {
             stack: self.stack,
-            forward: forward + scores + elementwise,
-            backward: data + weights + scores_back * scores + 2.0 * elementwise,
-            weights,
-            scores,
-            kernels: KERNELS * launch,
+            computing,
             gather: fabric.all_gather(Group { size: tensor, stride: 1.0 }, 2.0 * w.tensor_elements)
                 * w.tensor_times
                 * if self.stack == Stack::Fused { c.tensor_exposed } else { 1.0 },
             // There and back, forward and backward; as many gathers as scatters between the ranks of one.
             expert: w.expert_times * 2.0 * exchange + 4.0 * shared,
             context,
-            output: Pass::ALL.iter().map(|pass| machine.product(&w.logits.of(*pass), rate16, 2.0, c)).sum::<f64>()
-                + loss,
             further: w.further,
             boundary_bytes: 2.0 * w.boundary_elements,
             tied_bytes: 2.0 * w.tied_elements,
-            bandwidth,
-            host_link: machine.host_link.unwrap_or(c.host_link),
         }
     }
 }
 
-/// Seconds of one layer and one microbatch on one accelerator.
+/// Seconds that one accelerator computes for one layer and one microbatch, and what bounds it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Layer {
-    stack: Stack,
+pub struct Computing {
     forward: f64,
     backward: f64,
     /// The gradients of the weights in `backward`: what a schedule may put off.
@@ -232,22 +250,29 @@ pub struct Layer {
     scores: f64,
     /// Host time of the forward kernels.
     kernels: f64,
+    /// The output layer, all passes.
+    output: f64,
+    /// Bytes per second of memory-bound operations.
+    bandwidth: f64,
+    /// Bytes per second to the host.
+    host_link: f64,
+}
+
+/// Seconds of one layer and one microbatch on one accelerator.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Layer {
+    stack: Stack,
+    computing: Computing,
     /// One gather or scatter over the tensor ranks, for each of the two blocks, as far as it waits.
     gather: f64,
     /// Exchanges with experts, both ways and passes.
     expert: f64,
     /// Exchanges of the context ranks that wait.
     context: f64,
-    /// The output layer, all passes.
-    output: f64,
     /// Layers beyond the job's own, each with an output layer.
     further: f64,
     boundary_bytes: f64,
     tied_bytes: f64,
-    /// Bytes per second of memory-bound operations.
-    bandwidth: f64,
-    /// Bytes per second to the host.
-    host_link: f64,
 }
 
 /// What the most loaded stage has.
@@ -268,6 +293,22 @@ pub struct Stage {
 }
 
 impl Layer {
+    /// What of it no network changes.
+    pub fn computing(&self) -> &Computing {
+        &self.computing
+    }
+
+    /// The same communication beside another computation.
+    #[must_use]
+    pub fn with(self, computing: Computing) -> Layer {
+        Layer { computing, ..self }
+    }
+
+    /// Whether another layer communicates as long.
+    pub fn communicates_like(&self, other: &Layer) -> bool {
+        other.with(self.computing) == *self
+    }
+
     /// The step of a layout that this layer was made for, with any stages, replicas, recomputation and
     /// sharding; `scale` is [`scale_cost`].
     pub fn step(
@@ -287,7 +328,7 @@ impl Layer {
             Recompute::Full => 1.0,
         };
         let scores_again = if self.stack == Stack::Early && l.recompute == Recompute::Selective { 1.0 } else { 0.0 };
-        let backward = self.backward + again * self.forward + scores_again * self.scores;
+        let backward = self.computing.backward + again * self.computing.forward + scores_again * self.computing.scores;
         // Gathers and scatters forward, the same backward; what sequence parallelism scattered is
         // gathered once more, what is recomputed communicates again.
         let regather = if l.sequence_parallel { 1.0 } else { 0.0 };
@@ -295,22 +336,22 @@ impl Layer {
         let kappa = c.overlap_slowdown - 1.0;
         let expert = if l.schedule == Schedule::DualPipe {
             // A forward and a backward pass of two microbatches run beside each other's exchanges.
-            let beside = self.forward + backward;
+            let beside = self.computing.forward + backward;
             (self.expert - beside).max(0.0) + kappa * self.expert.min(beside)
         } else {
             c.expert_exposed * self.expert
         };
         // What the host keeps goes out behind the forward pass and comes back behind the backward one.
-        let travel = if l.offload.activations() { stage.activations / self.host_link } else { 0.0 };
-        let fetched = (travel - self.forward).max(0.0) + (travel - backward).max(0.0);
+        let travel = if l.offload.activations() { stage.activations / self.computing.host_link } else { 0.0 };
+        let fetched = (travel - self.computing.forward).max(0.0) + (travel - backward).max(0.0);
         let moved = tensor + expert + self.context + fetched;
         // Where the host cannot issue kernels as fast as they run, it is what one waits for.
         // Neither is the quicker all the time, so that the sum of cubes stands for the larger.
-        let issue = ((3.0 + again) * self.kernels - moved).max(0.0);
-        let layer = ((self.forward + backward).powi(3) + issue.powi(3)).cbrt();
+        let issue = ((3.0 + again) * self.computing.kernels - moved).max(0.0);
+        let layer = cubic_max(self.computing.forward + backward, issue);
         // The last stage has the output layer, and perhaps fewer layers.
         let whole = layer + moved;
-        let ends = self.further * whole + (1.0 + self.further) * self.output;
+        let ends = self.further * whole + (1.0 + self.further) * self.computing.output;
         let last = stage.end_layers * whole + ends;
         let per_microbatch = if p > 1.0 { last.max(layers * whole) } else { last };
         let waits = moved * per_microbatch / whole.max(f64::MIN_POSITIVE);
@@ -320,12 +361,12 @@ impl Layer {
         let m = if l.virtual_stages > 1 { (microbatches / p).ceil() * p } else { microbatches };
         let boundary = if p > 1.0 { fabric.send(t * l.replicas(), self.boundary_bytes) } else { 0.0 };
         let others = (stage.all_layers * whole + ends - per_microbatch).max(0.0);
-        let put_off = layers * self.weights;
+        let put_off = layers * self.computing.weights;
         let waiting = match l.schedule {
             Schedule::Alternating => others / v,
             Schedule::ZeroBubble => (others - 2.0 * (p - 1.0) * put_off).max(0.0),
             Schedule::DualPipe => {
-                let (f, b) = (layers * self.forward, layers * backward);
+                let (f, b) = (layers * self.computing.forward, layers * backward);
                 (0.5 * p - 1.0).max(0.0) * (f + 2.0 * b - 3.0 * put_off).max(0.0)
             }
         };
@@ -389,7 +430,7 @@ impl Layer {
                 // Gradients that are sharded are reduced after every microbatch.
                 let times = if l.zero == 2 { m } else { 1.0 };
                 times * hidden(reduce, backward * window, reduce / layers)
-                    + hidden(gather, self.forward * window, gather / layers)
+                    + hidden(gather, self.computing.forward * window, gather / layers)
                     + hidden(copies, backward * window, copies / layers)
             }
         };
@@ -404,9 +445,9 @@ impl Layer {
         let params = shard(stage.dense_params, sharded) + shard(stage.expert_params, sharded_experts);
         let updated = if l.offload.optimizer() {
             // 16-bit gradients out, 16-bit parameters back, the update in the host's own memory.
-            params * (4.0 / self.host_link + c.optimizer_bytes / c.host_memory)
+            params * (4.0 / self.computing.host_link + c.optimizer_bytes / c.host_memory)
         } else {
-            c.optimizer_bytes * params / self.bandwidth
+            c.optimizer_bytes * params / self.computing.bandwidth
         };
         let optimizer = updated + c.step_fixed;
         let data = data + tied;
@@ -436,5 +477,5 @@ pub(super) fn scale_cost(c: &Constants, accelerators: f64, node: f64) -> f64 {
     let reach = ((accelerators / node).log2() / full).clamp(0.0, 1.0);
     let regime = 1.0 + WIDENING * (accelerators / 100.0).log10().clamp(0.0, 1.0);
     let doublings = (accelerators / LARGEST_VALIDATED).log2().max(0.0);
-    c.scale_factor.powf(reach) * c.multi_node.powf(regime) * c.beyond_validated.powf(doublings)
+    (reach * c.scale_factor.ln() + regime * c.multi_node.ln() + doublings * c.beyond_validated.ln()).exp()
 }

@@ -37,7 +37,9 @@ pub struct Narrowed {
 /// Which stages of the computation an input reaches.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Touched {
-    layer: bool,
+    fabric: bool,
+    computing: bool,
+    communication: bool,
     step: bool,
     lost: bool,
 }
@@ -54,8 +56,10 @@ pub(super) struct Stages {
 impl Touched {
     /// Notes what differs between two draws that differ in one input.
     pub(super) fn note(&mut self, a: &Stages, b: &Stages) {
-        self.layer |= a.layer != b.layer;
-        self.step |= a.step.to_bits() != b.step.to_bits() || a.fabric != b.fabric;
+        self.fabric |= a.fabric != b.fabric;
+        self.computing |= a.layer.computing() != b.layer.computing();
+        self.communication |= !a.layer.communicates_like(&b.layer);
+        self.step |= a.step.to_bits() != b.step.to_bits();
         self.lost |= a.lost.to_bits() != b.lost.to_bits();
     }
 }
@@ -63,11 +67,18 @@ impl Touched {
 impl Study<'_> {
     /// Step and useful share of a row that differs from the one of `kept` in what `touched` says.
     pub(super) fn again(&self, kept: &Stages, row: &[f64], touched: Touched) -> (f64, f64) {
-        let step = if touched.layer || touched.step {
+        let step = if touched.fabric || touched.computing || touched.communication || touched.step {
             let Case { machine, constants, transfer } = self.case(row, &self.drawn);
-            let fabric = machine.fabric(&constants);
+            let fabric = if touched.fabric { machine.fabric(&constants) } else { kept.fabric };
             let model = &self.shape.model;
-            let layer = if touched.layer { model.layer(&machine, &fabric, &constants, transfer) } else { kept.layer };
+            let computing = match touched.computing {
+                true => model.computing(&machine, &constants, transfer),
+                false => *kept.layer.computing(),
+            };
+            let layer = match touched.communication {
+                true => model.layer_of(computing, &fabric, &constants),
+                false => kept.layer.with(computing),
+            };
             model.assemble(&layer, &machine, &fabric, &constants).total
         } else {
             kept.step
@@ -82,7 +93,7 @@ impl Study<'_> {
 
     /// ln(run time) but for what is the same in every draw.
     fn log_days(&self, row: &[f64], step: f64, lost: f64) -> f64 {
-        (row[inputs::TOKENS] / self.shape.tokens).ceil().ln() + (step / lost).ln()
+        ((row[inputs::TOKENS] / self.shape.tokens).ceil() * step / lost).ln()
     }
 
     /// Shares of all inputs in the variance of ln(`run_days`), largest first; the first-order share of
@@ -91,7 +102,7 @@ impl Study<'_> {
         let second = Draws::new(&self.inputs, 1);
         let kept = &self.kept;
         let a: Vec<f64> = (0..DRAWS).map(|i| self.log_days(self.first.row(i), kept[i].step, kept[i].lost)).collect();
-        let everything = Touched { layer: true, step: true, lost: true };
+        let everything = Touched { fabric: true, computing: true, communication: true, step: true, lost: true };
         let b: Vec<f64> = (0..DRAWS)
             .map(|i| {
                 let (step, lost) = self.again(&kept[i], second.row(i), everything);

@@ -10,7 +10,7 @@ use std::hint::black_box;
 fn compose(c: &mut Criterion) {
     let mut group = c.benchmark_group("compose");
     group.sample_size(10);
-    let class = Class { software: false, subgroup: Some(32) };
+    let class = Class { software: false, subgroup: Some(32), ..Default::default() };
     for family in [Family::Naive, Family::RegisterTiled] {
         let tiling = family.default_tiling(class, Precision::F32);
         let kernel = || Kernel::compose(family, tiling, Precision::F32).expect("the defaults compose");

@@ -496,3 +496,77 @@ fn every_probe_leaves_behind_what_its_twin_says_and_poison_does_not() {
         assert!(proved >= 22, "{proved}");
     });
 }
+
+/// The body of `cooperative_matrix` with fragments by other means, so that an adapter without matrix units runs
+/// everything else of it: tiles, edges, rounds of subgroups, what is stored where. A fragment of A or B is its
+/// place in the tile; one of C is spread over the `lanes` lanes of a subgroup, element after element.
+/// `workgroup` invocations instead of the kernel's own make more, or fewer, subgroups than there are patches.
+fn cooperative_without_matrix_units(kernel: &Kernel, workgroup: u32, lanes: u32) -> String {
+    let (header, _) = kernel.wgsl.split_once("// What every matmul kernel sees").expect("the composer's header");
+    let header: String = header
+        .lines()
+        .filter(|line| !line.starts_with("enable wgpu_cooperative_matrix"))
+        .map(|line| match line.split_once(" = coop_mat") {
+            Some((alias, _)) if alias.ends_with('C') => format!("{alias} = array<Sum, FRAGMENT * FRAGMENT / LANES>;\n"),
+            Some((alias, _)) => format!("{alias} = vec2<u32>;\n"),
+            None if line.starts_with("const WORKGROUP") => format!("const WORKGROUP = {workgroup}u;\n"),
+            None => format!("{line}\n"),
+        })
+        .collect();
+    let body = include_str!("../shaders/matmul/cooperative_matrix.wgsl")
+        .replace("coopLoadT<FragmentA>(&tile_a[", "FragmentA(")
+        .replace("coopLoadT<FragmentB>(&tile_b[", "FragmentB(")
+        .replace("], ROW_A)", ", ROW_A)")
+        .replace("], ROW_B)", ", ROW_B)")
+        .replace("coopMultiplyAdd(", "multiply_add(lane, ")
+        .replace("coopStoreT(", "store_fragment(lane, ")
+        .replace(", &tile_c[scratch], FRAGMENT)", ", scratch, FRAGMENT)");
+    assert!(!body.contains("coop"), "{body}");
+    let rest = "fn multiply_add(lane: u32, a: FragmentA, b: FragmentB, c: FragmentC) -> FragmentC {
+        var z = c;
+        for (var i = 0u; i < FRAGMENT * FRAGMENT / LANES; i += 1u) {
+            let at = i * LANES + lane;
+            for (var k = 0u; k < FRAGMENT; k += 1u) {
+                z[i] += Sum(tile_a[a.x + (at / FRAGMENT) * a.y + k]) * Sum(tile_b[b.x + k * b.y + at % FRAGMENT]);
+            }
+        }
+        return z;
+    }
+    fn store_fragment(lane: u32, c: FragmentC, place: u32, row: u32) {
+        var z = c;
+        for (var i = 0u; i < FRAGMENT * FRAGMENT / LANES; i += 1u) {
+            let at = i * LANES + lane;
+            tile_c[place + (at / FRAGMENT) * row + at % FRAGMENT] = z[i];
+        }
+    }
+    ";
+    let (dims, vectors) = (include_str!("../shaders/shared/dims.wgsl"), include_str!("../shaders/shared/vectors.wgsl"));
+    format!("{header}const LANES = {lanes}u;\n{dims}{vectors}{rest}{body}")
+}
+
+#[test]
+fn the_matrix_kernel_is_right_but_for_its_fragments_however_large_subgroups_are() {
+    on_adapter(|selection| {
+        let mut executor = GpuExecutor::open(selection).unwrap();
+        let lanes = match executor.class().subgroup {
+            Some(lanes) if lanes <= 32 => lanes,
+            other => return eprintln!("skipped: subgroups of {other:?}"),
+        };
+        let mut proved_all = true;
+        for (tiling, precision) in [
+            ("32x32x16/16x16/16x16", Precision::F16AccF32),
+            ("32x32x32/16x16/8x8", Precision::F32),
+            ("32x16x16/16x8/8x8", Precision::F16),
+        ] {
+            let kernel = Kernel::compose(Family::CooperativeMatrix, tiling.parse().unwrap(), precision).unwrap();
+            // A subgroup for each of the four patches, more of them than patches, and two rounds with fewer.
+            for workgroup in [4 * lanes, 8 * lanes, 3 * lanes] {
+                let text = cooperative_without_matrix_units(&kernel, workgroup, lanes);
+                let custom = Kernel::from_wgsl(&text, "emulated", precision, None).unwrap();
+                let shapes = ["1x1x1", "65x63x17", "33x300x5", "5x5x100"];
+                proved_all &= proved(&mut executor, &custom, Settings::default(), &shapes);
+            }
+        }
+        assert!(proved_all || !selection.report.features.iter().any(|f| f == "SHADER_F16"));
+    });
+}

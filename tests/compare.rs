@@ -26,7 +26,7 @@ fn records(flop_per_s: f64) -> Vec<Record> {
         data: DataClass::Normal,
         seed: 1,
     };
-    let class = Class { software: false, subgroup: None };
+    let class = Class::default();
     let requests = wanted.requests(class).expect("the selection can be composed");
     sweep(&mut executor, &requests, &Effort::smoke(), &mut |_, _| {}, &|| false, &mut |_| Ok(())).expect("it measures")
 }

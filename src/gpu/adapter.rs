@@ -2,6 +2,7 @@
 
 use super::device::wanted;
 use crate::error::{Error, Result};
+use crate::kernel::Cooperative;
 use crate::measure::record::{AdapterIdentity, Capabilities};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -20,8 +21,8 @@ pub struct AdapterReport {
     pub limits: BTreeMap<String, u64>,
     /// Smallest and largest subgroup it reports.
     pub subgroup_size: [u32; 2],
-    /// Matrix shapes and types of its cooperative matrices, `16x16x16 f16 -> f32`.
-    pub cooperative_matrix: Vec<String>,
+    /// Configurations of its cooperative matrices, printed as `16x16x16 f16 -> f32`.
+    pub cooperative_matrix: Vec<Cooperative>,
 }
 
 /// An adapter together with what is known of it.
@@ -161,9 +162,14 @@ fn report(index: usize, adapter: &wgpu::Adapter) -> AdapterReport {
     }
 }
 
-fn cooperative(p: &wgpu::CooperativeMatrixProperties) -> String {
+fn cooperative(p: &wgpu::CooperativeMatrixProperties) -> Cooperative {
     let name = |t: wgpu::CooperativeScalarType| format!("{t:?}").to_lowercase();
-    format!("{}x{}x{} {} -> {}", p.m_size, p.n_size, p.k_size, name(p.ab_type), name(p.cr_type))
+    Cooperative {
+        extents: [p.m_size, p.n_size, p.k_size],
+        operand: name(p.ab_type),
+        sum: name(p.cr_type),
+        saturating: p.saturating_accumulation,
+    }
 }
 
 fn capabilities(info: &wgpu::AdapterInfo, adapter: &wgpu::Adapter) -> Capabilities {

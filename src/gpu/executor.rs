@@ -10,7 +10,7 @@ use super::parts::Parts;
 use super::pipeline::{self, Pipelines};
 use super::windows::{Layout, Window};
 use crate::error::Result;
-use crate::kernel::{Class, Feed, Kernel, Matrix, Operands, Precision, Settings, Shape};
+use crate::kernel::{Class, Feed, Fragments, Kernel, Matrix, Operands, Precision, Settings, Shape};
 use crate::measure::record::{AdapterIdentity, Tool};
 use crate::measure::{Executor, Lap, Slots, Step, Timed};
 use std::time::Instant;
@@ -151,7 +151,11 @@ impl Executor for GpuExecutor {
     fn class(&self) -> Class {
         let [least, most] = self.report.subgroup_size;
         let has = self.report.features.iter().any(|f| f == "SUBGROUP");
-        Class { software: self.report.identity.software, subgroup: (has && least == most).then_some(least) }
+        Class {
+            software: self.report.identity.software,
+            subgroup: (has && least == most).then_some(least),
+            fragments: Fragments::reported(&self.report.cooperative_matrix),
+        }
     }
 
     fn tool(&self) -> Tool {

@@ -2,7 +2,7 @@
 
 use super::adapter::AdapterReport;
 use super::device::Device;
-use crate::kernel::{Feed, Kernel, Settings};
+use crate::kernel::{Cooperative, Feed, Kernel, Settings};
 use crate::measure::Step;
 use crate::measure::record::Missing;
 use std::collections::HashMap;
@@ -14,33 +14,42 @@ pub(super) fn fits(report: &AdapterReport, limits: &wgpu::Limits, kernel: &Kerne
     if needs.software && !report.identity.software {
         return lacks("a CPU-type adapter".into());
     }
-    if let Some(feature) = needs.features.iter().find(|&&name| !report.features.iter().any(|f| f == name)) {
-        return lacks(format!("the feature {feature}"));
-    }
+    has(report, &needs.features, needs.cooperative_matrix.as_ref())?;
     if let Some(size) = needs.subgroup
         && report.subgroup_size != [size, size]
     {
         let [least, most] = report.subgroup_size;
         return lacks(format!("subgroups of exactly {size} invocations; the adapter has {least} to {most}"));
     }
-    if let Some(configuration) = &needs.cooperative_matrix
-        && !report.cooperative_matrix.contains(configuration)
-    {
-        let has = match report.cooperative_matrix.join(", ") {
-            none if none.is_empty() => "none".into(),
-            some => some,
-        };
-        return lacks(format!("a cooperative matrix {configuration}; the adapter has {has}"));
-    }
     let (invocations, most) = (kernel.workgroup(), limits.max_compute_invocations_per_workgroup);
     if invocations > most.min(limits.max_compute_workgroup_size_x) {
         return lacks(format!("{invocations} invocations per workgroup; the adapter allows {most}"));
+    }
+    let largest = report.subgroup_size[1].max(1);
+    if needs.whole_subgroups && !invocations.is_multiple_of(largest) {
+        return lacks(format!("whole subgroups; of {invocations} invocations none are with {largest} to a subgroup"));
     }
     let (bytes, most) = (kernel.workgroup_bytes(), limits.max_compute_workgroup_storage_size);
     if bytes > most {
         return lacks(format!("{bytes} bytes of workgroup memory; the adapter allows {most}"));
     }
     Ok(())
+}
+
+/// Refuses a feature, or a configuration of cooperative matrices, that the adapter does not report.
+pub(super) fn has(report: &AdapterReport, features: &[&str], matrix: Option<&Cooperative>) -> Step<()> {
+    let lacks = |needs: String| Err(Missing::Unsupported { needs });
+    if let Some(feature) = features.iter().find(|&&name| !report.features.iter().any(|f| f == name)) {
+        return lacks(format!("the feature {feature}"));
+    }
+    let Some(wanted) = matrix.filter(|&wanted| !report.cooperative_matrix.contains(wanted)) else { return Ok(()) };
+    let reported = report.cooperative_matrix.iter().map(|has| match has.fragments() {
+        Ok(_) => has.to_string(),
+        Err(why) => format!("{has} ({why})"),
+    });
+    let reported: Vec<String> = reported.collect();
+    let reported = if reported.is_empty() { "none".into() } else { reported.join(", ") };
+    lacks(format!("a cooperative matrix {wanted}; the adapter reports {reported}"))
 }
 
 /// Pipelines by what they were made of: a kernel is compiled once in a run, however many shapes it sees.

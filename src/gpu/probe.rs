@@ -3,7 +3,9 @@
 use super::adapter::{AdapterReport, Selection};
 use super::clock::{self, Timestamps};
 use super::device::Device;
+use super::pipeline;
 use crate::error::Result;
+use crate::kernel::Cooperative;
 use crate::measure::probe::engine::Output;
 use crate::measure::probe::{Kind, Probe, Prober};
 use crate::measure::record::{AdapterIdentity, Missing, Tool};
@@ -94,18 +96,7 @@ impl GpuProber {
     fn fits(&self, probe: &Probe) -> Step<()> {
         let lacks = |needs: String| Err(Missing::Unsupported { needs });
         let (features, matrix) = probe.needs();
-        if let Some(name) = features.into_iter().find(|&name| !self.report.features.iter().any(|f| f == name)) {
-            return lacks(format!("the feature {name}"));
-        }
-        if let Some(configuration) = matrix {
-            if !self.report.cooperative_matrix.contains(&configuration) {
-                return lacks(format!("a cooperative matrix {configuration}"));
-            }
-            if self.report.subgroup_size != [32, 32] {
-                let [least, most] = self.report.subgroup_size;
-                return lacks(format!("subgroups of exactly 32 invocations; the adapter has {least} to {most}"));
-            }
-        }
+        pipeline::has(&self.report, &features, matrix.as_ref())?;
         let (bytes, most) = (probe.output_bytes().max(probe.working_set() * u64::from(probe.sets)), self.most_bytes());
         if bytes > most {
             return lacks(format!("a storage binding of {bytes} bytes; the adapter allows {most}"));
@@ -295,8 +286,8 @@ impl Prober for GpuProber {
         limits.max_storage_buffer_binding_size.min(limits.max_buffer_size)
     }
 
-    fn matrices(&self) -> Vec<String> {
-        self.report.cooperative_matrix.clone()
+    fn matrices(&self) -> &[Cooperative] {
+        &self.report.cooperative_matrix
     }
 
     fn set_up(&mut self, probe: &Probe, wgsl: &str) -> Step<()> {
@@ -332,5 +323,80 @@ impl Prober for GpuProber {
         encoder.copy_buffer_to_buffer(&job.out, 0, &job.readable, 0, job.out.size());
         self.gpu.run(encoder.finish(), "read back")?;
         Ok(Output { bytes: self.gpu.map(&job.readable, "read back")?, repeats, set })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::Precision;
+
+    /// The matrix probe with fragments by other means, for adapters without matrix units: what remains of it is
+    /// run as it stands. A fragment of A or B is its place in the buffer; one of C is spread over the lanes of a
+    /// subgroup.
+    fn without_matrix_units(wgsl: &str, lanes: u32) -> String {
+        let text: String = wgsl
+            .lines()
+            .filter(|line| !line.starts_with("enable wgpu_cooperative_matrix"))
+            .map(|line| match line.split_once(" = coop_mat") {
+                Some((alias, _)) if alias.ends_with('C') => {
+                    format!("{alias} = array<Sum, FRAGMENT * FRAGMENT / {lanes}u>;\n")
+                }
+                Some((alias, _)) => format!("{alias} = u32;\n"),
+                None => format!("{line}\n"),
+            })
+            .collect();
+        let text = text
+            .replace("coopLoadT<FragmentA>(&a[0], FRAGMENT)", "0u")
+            .replace("coopLoadT<FragmentB>(&b[0], FRAGMENT)", "0u")
+            .replace("coopLoadT<FragmentB>(&b[ELEMENTS], FRAGMENT)", "ELEMENTS")
+            .replace("coopMultiplyAdd(", "multiply_add(local, ")
+            .replace("coopStoreT(", "store(local, ")
+            .replace(", &out[", ", (")
+            .replace("* ELEMENTS], FRAGMENT)", "* ELEMENTS))");
+        assert!(!text.contains("coop"), "{text}");
+        let rest = "
+            fn multiply_add(local: u32, left: FragmentA, right: FragmentB, c: FragmentC) -> FragmentC {
+                var z = c;
+                for (var i = 0u; i < ELEMENTS / LANES; i += 1u) {
+                    let at = i * LANES + local % LANES;
+                    for (var k = 0u; k < FRAGMENT; k += 1u) {
+                        z[i] += Sum(a[left + (at / FRAGMENT) * FRAGMENT + k] * b[right + k * FRAGMENT + at % FRAGMENT]);
+                    }
+                }
+                return z;
+            }
+            fn store(local: u32, c: FragmentC, place: u32) {
+                var z = c;
+                for (var i = 0u; i < ELEMENTS / LANES; i += 1u) { out[place + i * LANES + local % LANES] = z[i]; }
+            }";
+        format!("{text}\nconst LANES = {lanes}u;{rest}")
+    }
+
+    #[test]
+    fn the_matrix_probe_does_what_its_twin_says_but_for_the_fragments() {
+        let Ok(selection) = crate::gpu::choose(None) else { return eprintln!("skipped: no adapter") };
+        let mut prober = GpuProber::open(&selection).unwrap();
+        let [least, most] = selection.report.subgroup_size;
+        if least != most || most > 16 || !selection.report.features.iter().any(|f| f == "SUBGROUP") {
+            return eprintln!("skipped: subgroups of {least} to {most}");
+        }
+        // One subgroup to a workgroup; and a range of which the adapter's size is in the middle.
+        for subgroup in [[most, most], [most / 2, most * 2]] {
+            let kind = Kind::Matrix { precision: Precision::F32, fragment: 8, chains: 2, subgroup };
+            let scale = crate::measure::probe::kind::Scale { groups: 8, bytes: 0, turns: 1 };
+            let probe = Probe { steps: 3, ..Probe::compute(kind, scale) };
+            let wgsl = without_matrix_units(&probe.compose().unwrap(), most);
+            let size = probe.output_bytes();
+            let out = prober.gpu.buffer("out", size, U::STORAGE | U::COPY_DST | U::COPY_SRC).unwrap();
+            let readable = prober.gpu.buffer("read-back", size, U::COPY_DST | U::MAP_READ).unwrap();
+            let work = prober.dispatch(&probe, &wgsl, &out).unwrap();
+            prober.job = Some(Job { probe, work, out, readable, poison: POISON, repeats: 0, turns: 0 });
+            prober.poison().unwrap();
+            prober.submit(1).unwrap();
+            let output = prober.output().unwrap();
+            let checked = probe.check(&output.bytes, output.repeats, output.set);
+            assert!(checked.passed && checked.values > 0, "{subgroup:?}: {checked:?}");
+        }
     }
 }

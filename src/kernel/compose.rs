@@ -50,7 +50,8 @@ impl Kernel {
         Ok(Kernel { family, tiling, precision, wgsl, sha256, custom: None })
     }
 
-    /// Invocations of a subgroup that shares a cooperative matrix: what NVIDIA's and Apple's GPUs have.
+    /// Invocations for each patch of cooperative matrices: a subgroup of NVIDIA's and Apple's GPUs. Where
+    /// subgroups are larger each takes several patches, where they are smaller some have none.
     pub(super) const COOPERATIVE_SUBGROUP: u32 = 32;
 
     /// Invocations per workgroup: one for each patch, or a subgroup.
@@ -72,8 +73,9 @@ impl Kernel {
             Family::Dot4Packed => block_m * (block_k + 4) + block_k * block_n,
             Family::CooperativeMatrix => {
                 let gap = row_gap(self.precision);
-                let scratch = self.tiling.patches() * self.tiling.fragment().pow(2) * self.precision.result_bytes();
-                (block_m * (block_k + gap) + block_k * (block_n + gap)) * operand + scratch
+                let scratch = (self.tiling.patches() + 1) * self.tiling.fragment.pow(2) * self.precision.result_bytes();
+                // The tiles and the scratch start on whole 16 bytes; the count of subgroups is a word.
+                (block_m * (block_k + gap) + block_k * (block_n + gap)) * operand + scratch + 4
             }
         }
     }
@@ -105,7 +107,7 @@ fn header(family: Family, tiling: Tiling, precision: Precision) -> String {
         Precision::I8AccI32 => ("", "i32", "i32", "i32"),
         Precision::F64 => ("", "f64", "f64", "f64"),
     };
-    let Tiling { block_m, block_n, block_k, thread_m, thread_n } = tiling;
+    let Tiling { block_m, block_n, block_k, thread_m, thread_n, fragment } = tiling;
     let workgroup = workgroup(family, tiling);
     let mut header = format!(
         "{enable}alias Operand = {operand};\nalias Sum = {sum};\nalias Result = {result};\n\
@@ -113,12 +115,12 @@ fn header(family: Family, tiling: Tiling, precision: Precision) -> String {
          const THREAD_M = {thread_m}u;\nconst THREAD_N = {thread_n}u;\nconst WORKGROUP = {workgroup}u;\n"
     );
     if family == Family::CooperativeMatrix {
-        let (fragment, gap, lanes) = (tiling.fragment(), row_gap(precision), Kernel::COOPERATIVE_SUBGROUP);
+        let gap = row_gap(precision);
         header.insert_str(0, "enable wgpu_cooperative_matrix;\n");
         for (role, scalar) in [("A", operand), ("B", operand), ("C", sum)] {
             let _ = writeln!(header, "alias Fragment{role} = coop_mat{fragment}x{fragment}<{scalar}, {role}>;");
         }
-        let _ = writeln!(header, "const FRAGMENT = {fragment}u;\nconst ROW_GAP = {gap}u;\nconst SUBGROUP = {lanes}u;");
+        let _ = writeln!(header, "const FRAGMENT = {fragment}u;\nconst ROW_GAP = {gap}u;");
     }
     header
 }
@@ -172,6 +174,56 @@ mod tests {
             }
         }
         assert!(composed >= 40);
+    }
+
+    /// Every configuration that WGSL can say, as each back end writes it: SPIR-V for Vulkan, and for what Metal
+    /// reports (fragments of 8×8) its own language. A type or an extent that a back end has no word for fails.
+    #[test]
+    fn every_configuration_of_matrix_units_is_written_by_the_back_ends_that_report_it() {
+        use naga::valid::{Capabilities, ValidationFlags, Validator};
+        for (precision, fragment) in super::super::Fragments::all() {
+            let tilings = Family::CooperativeMatrix.tilings();
+            for tiling in tilings.into_iter().filter(|t| t.fragment == fragment) {
+                let what = format!("[{tiling}] {precision}");
+                let kernel = Kernel::compose(Family::CooperativeMatrix, tiling, precision).unwrap();
+                let module = parse(&kernel.wgsl).unwrap();
+                let info = Validator::new(ValidationFlags::all(), Capabilities::all()).validate(&module).unwrap();
+                let options = naga::back::spv::Options { lang_version: (1, 4), ..Default::default() };
+                let words = naga::back::spv::write_vec(&module, &info, &options, None)
+                    .unwrap_or_else(|e| panic!("{what}: {e}"));
+                // OpTypeCooperativeMatrixKHR 4456, OpCooperativeMatrixMulAddKHR 4459 (SPIR-V 1.6, revision 4).
+                let has = |op: u32| words[5..].iter().any(|word| word & 0xffff == op && word >> 16 > 1);
+                assert!(has(4456) && has(4459), "{what}");
+                if fragment == 8 {
+                    let options = naga::back::msl::Options {
+                        lang_version: (2, 4),
+                        fake_missing_bindings: true,
+                        ..Default::default()
+                    };
+                    let (text, _) = naga::back::msl::write_string(&module, &info, &options, &Default::default())
+                        .unwrap_or_else(|e| panic!("{what}: {e}"));
+                    assert!(text.contains("simdgroup_multiply_accumulate"), "{what}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn workgroup_memory_is_counted_as_the_text_declares_it() {
+        for family in [Family::CooperativeMatrix, Family::RegisterTiled, Family::WorkgroupTiled] {
+            for tiling in family.tilings() {
+                for &precision in family.precisions() {
+                    let kernel = Kernel::compose(family, tiling, precision).unwrap();
+                    let module = parse(&kernel.wgsl).unwrap();
+                    let variables = module.global_variables.iter().map(|(_, v)| v);
+                    let declared: u32 = variables
+                        .filter(|v| v.space == naga::AddressSpace::WorkGroup)
+                        .map(|v| module.types[v.ty].inner.size(module.to_ctx()))
+                        .sum();
+                    assert_eq!(kernel.workgroup_bytes(), declared, "{}[{tiling}] {precision}", family.name());
+                }
+            }
+        }
     }
 
     #[test]

@@ -73,7 +73,9 @@ impl Kernel {
             (Some(block), _) => {
                 return Err(bad(format!("`{block}` is no block: of a file only BLOCK_MxBLOCK_N can be said")));
             }
-            (None, Some((block_m, block_n))) => Tiling { block_m, block_n, block_k: 0, thread_m: 1, thread_n: 1 },
+            (None, Some((block_m, block_n))) => {
+                Tiling { block_m, block_n, block_k: 0, thread_m: 1, thread_n: 1, fragment: 0 }
+            }
             (None, None) => {
                 return Err(bad("nothing says which block of C a workgroup computes".into())
                     .hint("declare `const BLOCK_M = 64u;` and `const BLOCK_N = 64u;` in the file, or write `FILE.wgsl[64x64]`"));

@@ -3,7 +3,7 @@
 //! To add a family: a WGSL body in `shaders/matmul/`, a variant here, its name, its tilings, and in
 //! [`needs`](super::Needs) what an adapter must have for it.
 
-use super::{Class, Precision, Tiling};
+use super::{Class, Fragments, Precision, Tiling};
 use crate::error::{Error, Result};
 
 /// A way to multiply matrices, named by its mechanism.
@@ -78,9 +78,12 @@ impl Family {
     /// class of adapter.
     pub fn usual(class: Class, precision: Precision) -> Vec<Family> {
         let fastest = match class {
-            Class { software: true, subgroup: Some(_) } => [Family::TextureFed, Family::Subgroup],
-            Class { software: true, subgroup: None } => [Family::TextureDirect, Family::RegisterDirect],
-            Class { software: false, .. } => [Family::CooperativeMatrix, Family::RegisterTiled],
+            Class { software: true, subgroup: Some(_), .. } => [Family::TextureFed, Family::Subgroup],
+            Class { software: true, subgroup: None, .. } => [Family::TextureDirect, Family::RegisterDirect],
+            Class { software: false, fragments, .. } if fragments.of(precision).next().is_some() => {
+                [Family::CooperativeMatrix, Family::RegisterTiled]
+            }
+            Class { software: false, .. } => [Family::RegisterTiled, Family::RegisterTiled],
         };
         let has = |family: &Family| family.precisions().contains(&precision);
         let mut families = vec![Family::Naive, Family::RegisterTiled];
@@ -120,7 +123,10 @@ impl Family {
 
     /// Whether the body is written for such a tiling.
     pub fn takes(self, tiling: Tiling) -> bool {
-        let Tiling { block_k, thread_m, thread_n, .. } = tiling;
+        let Tiling { block_k, thread_m, thread_n, fragment, .. } = tiling;
+        if (fragment > 0) != (self == Family::CooperativeMatrix) {
+            return false;
+        }
         let patch = thread_m * thread_n > 1;
         let fours = |extents: &[u32]| extents.iter().all(|e| *e > 0 && e.is_multiple_of(4));
         match self {
@@ -137,8 +143,8 @@ impl Family {
                 block_k == 0 && thread_m == 16 && fours(&[thread_n]) && sizes
             }
             Family::CooperativeMatrix => {
-                let fragment = tiling.fragment();
-                block_k >= 8 && [block_k, thread_m, thread_n].iter().all(|e| e.is_multiple_of(fragment))
+                let whole = |extent: &u32| *extent > 0 && extent.is_multiple_of(fragment);
+                Fragments::EXTENTS.contains(&fragment) && [block_k, thread_m, thread_n].iter().all(whole)
             }
         }
     }
@@ -172,10 +178,30 @@ impl Family {
             // Tiles of the usual extent, twice as wide, are over the workgroup memory of most adapters.
             Family::RegisterTiled if precision == Precision::F64 => first(&|t| t.block_m * t.block_k <= 512),
             Family::Subgroup | Family::TextureFed => first(&|t| Some(t.lanes()) == class.subgroup),
-            // Where there are matrix units for f32 at all they are of 8×8 (Apple's).
-            Family::CooperativeMatrix if precision == Precision::F32 => first(&|t| t.fragment() == 8),
+            // Of the extents that the adapter reports the larger. Where it reports none of the precision the
+            // usual one stands for all that is lacking: 8×8 for f32 (Apple's), 16×16 for f16.
+            Family::CooperativeMatrix => {
+                let usual = if precision == Precision::F32 { 8 } else { 16 };
+                let fragment = class.fragments.of(precision).next().unwrap_or(usual);
+                first(&|t| t.fragment == fragment)
+            }
             _ => tilings[0],
         }
+    }
+
+    /// One default tiling for each configuration that counts as a case of its own: those of the adapter's matrix
+    /// units; elsewhere the one default.
+    pub fn default_tilings(self, class: Class, precision: Precision) -> Vec<Tiling> {
+        if self == Family::CooperativeMatrix {
+            let fragments: Vec<u32> = class.fragments.of(precision).collect();
+            let tilings = self.tilings();
+            let first = |extent: &u32| tilings.iter().find(|t| t.fragment == *extent).copied();
+            let reported: Vec<Tiling> = fragments.iter().filter_map(first).collect();
+            if !reported.is_empty() {
+                return reported;
+            }
+        }
+        vec![self.default_tiling(class, precision)]
     }
 
     /// Tilings worth trying, the default for GPUs first.
@@ -202,12 +228,14 @@ impl Family {
                 &["64x64/16x8", "128x64/16x8", "128x32/16x4", "64x128/16x16", "64x32/16x8", "64x16/16x4", "64x128/16x8"]
             }
             Family::CooperativeMatrix => &[
-                "64x64x32/32x32",
-                "128x128x32/64x32",
-                "128x128x16/64x64",
-                "32x32x16/16x16",
-                "64x64x8/32x32",
-                "32x32x8/16x16",
+                "64x64x32/32x32/16x16",
+                "128x128x32/64x32/16x16",
+                "128x128x16/64x64/16x16",
+                "32x32x16/16x16/16x16",
+                "64x64x16/32x32/8x8",
+                "64x64x32/32x32/8x8",
+                "64x64x8/32x32/8x8",
+                "32x32x32/16x16/8x8",
             ],
             Family::Dot4Packed => &["64x64x32/4x4", "128x128x32/8x8", "32x32x32/2x2"],
             Family::Custom => &["16x16"],
@@ -240,7 +268,8 @@ mod tests {
             for subgroup in [None, Some(4), Some(8), Some(32)] {
                 for family in Family::ALL {
                     for &precision in family.precisions() {
-                        let tiling = family.default_tiling(Class { software, subgroup }, precision);
+                        let tiling =
+                            family.default_tiling(Class { software, subgroup, ..Default::default() }, precision);
                         assert!(family.takes(tiling), "{}[{tiling}]", family.name());
                     }
                 }
@@ -253,7 +282,7 @@ mod tests {
         for software in [false, true] {
             for subgroup in [None, Some(8)] {
                 for precision in Precision::ALL {
-                    let usual = Family::usual(Class { software, subgroup }, precision);
+                    let usual = Family::usual(Class { software, subgroup, ..Default::default() }, precision);
                     assert!((2..=3).contains(&usual.len()), "{usual:?}");
                     assert!(usual.iter().all(|f| f.precisions().contains(&precision)), "{usual:?}");
                 }
@@ -264,7 +293,7 @@ mod tests {
     #[test]
     fn the_default_of_a_subgroup_family_follows_the_size_of_the_subgroups() {
         for lanes in [4, 8, 16, 32, 64] {
-            let class = Class { software: true, subgroup: Some(lanes) };
+            let class = Class { software: true, subgroup: Some(lanes), ..Default::default() };
             assert_eq!(Family::Subgroup.default_tiling(class, Precision::F32).lanes(), lanes);
             if lanes <= 16 {
                 assert_eq!(Family::TextureFed.default_tiling(class, Precision::F32).lanes(), lanes);

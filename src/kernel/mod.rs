@@ -4,6 +4,7 @@
 
 mod case;
 mod compose;
+mod cooperative;
 mod custom;
 mod element;
 mod family;
@@ -16,6 +17,8 @@ mod unroll;
 pub use case::{Case, DataClass, Precision, Settings, Shape};
 pub(crate) use compose::unrolled;
 pub use compose::{Kernel, hex_sha256, validate};
+pub(crate) use cooperative::types as cooperative_types;
+pub use cooperative::{Cooperative, Fragments};
 pub use custom::Custom;
 pub use family::Family;
 pub use matrix::{Matrix, Operands, padded};

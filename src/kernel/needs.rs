@@ -1,6 +1,6 @@
 //! What a kernel asks of an adapter beyond the core of WGSL, stated without wgpu.
 
-use super::{Family, Kernel, Precision};
+use super::{Cooperative, Family, Fragments, Kernel, Precision};
 
 /// What decides which tiling is tried first: a CPU runs the invocations of a workgroup in turn, a GPU
 /// side by side.
@@ -10,6 +10,8 @@ pub struct Class {
     pub software: bool,
     /// Invocations of every subgroup, where that is one number.
     pub subgroup: Option<u32>,
+    /// Cooperative matrices that it has and WGSL can say.
+    pub fragments: Fragments,
 }
 
 /// How a kernel gets A and B.
@@ -30,8 +32,10 @@ pub struct Needs {
     pub subgroup: Option<u32>,
     /// A CPU-type adapter: elsewhere the family's trick costs instead of gaining.
     pub software: bool,
-    /// A configuration of cooperative matrices, `16x16x16 f16 -> f32`.
-    pub cooperative_matrix: Option<String>,
+    /// A workgroup is a whole number of subgroups, whichever size the driver gives them.
+    pub whole_subgroups: bool,
+    /// A configuration of cooperative matrices.
+    pub cooperative_matrix: Option<Cooperative>,
 }
 
 impl Kernel {
@@ -66,14 +70,8 @@ impl Kernel {
             }
             Family::CooperativeMatrix => {
                 needs.features.extend(["SUBGROUP", "EXPERIMENTAL_COOPERATIVE_MATRIX"]);
-                needs.subgroup = Some(Kernel::COOPERATIVE_SUBGROUP);
-                let (operand, sum) = match self.precision {
-                    Precision::F16 => ("f16", "f16"),
-                    Precision::F16AccF32 => ("f16", "f32"),
-                    _ => ("f32", "f32"),
-                };
-                let extent = self.tiling.fragment();
-                needs.cooperative_matrix = Some(format!("{extent}x{extent}x{extent} {operand} -> {sum}"));
+                needs.whole_subgroups = true;
+                needs.cooperative_matrix = Cooperative::of(self.precision, self.tiling.fragment);
             }
             Family::TextureDirect => needs.software = true,
             Family::Naive

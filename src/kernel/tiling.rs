@@ -8,7 +8,8 @@ use std::str::FromStr;
 /// invocation sums a `thread_m`×`thread_n` patch of it.
 ///
 /// Written `64x64x16/4x4`; a family without steps along k leaves `block_k` out, one without patches
-/// the part behind the slash.
+/// the part behind the slash. Cooperative matrices have a third part, `64x64x32/32x32/16x16`: the fragments
+/// that a patch consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tiling {
     /// Rows of C per workgroup.
@@ -21,6 +22,8 @@ pub struct Tiling {
     pub thread_m: u32,
     /// Columns of C per invocation.
     pub thread_n: u32,
+    /// Rows and columns of a cooperative matrix; 0 where the family has none.
+    pub fragment: u32,
 }
 
 impl Tiling {
@@ -34,16 +37,12 @@ impl Tiling {
         self.block_n / self.thread_n
     }
 
-    /// Rows and columns of a cooperative matrix: 16 where the step along k allows it, else 8.
-    pub fn fragment(self) -> u32 {
-        if self.block_k > 0 && self.block_k.is_multiple_of(16) { 16 } else { 8 }
-    }
-
     /// Whether patches fill the block exactly and every extent is sensible.
     pub fn is_whole(self) -> bool {
         let extents = [self.block_m, self.block_n, self.thread_m, self.thread_n];
         extents.iter().all(|&e| (1..=1024).contains(&e))
             && self.block_k <= 1024
+            && self.fragment <= 1024
             && self.block_m.is_multiple_of(self.thread_m)
             && self.block_n.is_multiple_of(self.thread_n)
     }
@@ -58,6 +57,9 @@ impl fmt::Display for Tiling {
         if self.thread_m * self.thread_n > 1 {
             write!(f, "/{}x{}", self.thread_m, self.thread_n)?;
         }
+        if self.fragment > 0 {
+            write!(f, "/{0}x{0}", self.fragment)?;
+        }
         Ok(())
     }
 }
@@ -70,6 +72,13 @@ impl FromStr for Tiling {
         let numbers =
             |part: &str| -> Result<Vec<u32>> { part.split('x').map(|p| p.parse().map_err(|_| bad())).collect() };
         let (block, patch) = text.split_once('/').unwrap_or((text, "1x1"));
+        let (patch, fragment) = match patch.split_once('/') {
+            None => (patch, 0),
+            Some((patch, fragment)) => match numbers(fragment)?[..] {
+                [rows, columns] if rows == columns && rows > 0 => (patch, rows),
+                _ => return Err(bad()),
+            },
+        };
         let (block_m, block_n, block_k) = match numbers(block)?[..] {
             [m, n] => (m, n, 0),
             [m, n, k] if k > 0 => (m, n, k),
@@ -78,7 +87,7 @@ impl FromStr for Tiling {
         let [thread_m, thread_n] = numbers(patch)?[..] else {
             return Err(bad());
         };
-        let tiling = Tiling { block_m, block_n, block_k, thread_m, thread_n };
+        let tiling = Tiling { block_m, block_n, block_k, thread_m, thread_n, fragment };
         if tiling.is_whole() { Ok(tiling) } else { Err(bad()) }
     }
 }
@@ -89,14 +98,24 @@ mod tests {
 
     #[test]
     fn a_tiling_reads_as_it_prints() {
-        for text in ["16x16", "16x16x16", "64x64x16/4x4", "128x64x8/8x4"] {
+        for text in ["16x16", "16x16x16", "64x64x16/4x4", "128x64x8/8x4", "64x64x32/32x32/16x16"] {
             assert_eq!(text.parse::<Tiling>().unwrap().to_string(), text);
         }
     }
 
     #[test]
     fn a_tiling_whose_patches_do_not_fill_the_block_is_refused() {
-        for text in ["", "16", "0x16", "64x64x16/5x4", "64x64x0", "64x64x16/4", "4096x4096"] {
+        for text in [
+            "",
+            "16",
+            "0x16",
+            "64x64x16/5x4",
+            "64x64x0",
+            "64x64x16/4",
+            "4096x4096",
+            "64x64x8/8x8/8",
+            "64x64x8/8x8/8x16",
+        ] {
             assert!(text.parse::<Tiling>().is_err(), "{text}");
         }
     }

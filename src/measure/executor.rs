@@ -48,7 +48,7 @@ pub trait Executor: Timed {
 
     /// Its class, which decides on default tilings.
     fn class(&self) -> Class {
-        Class { software: self.adapter().software, subgroup: None }
+        Class { software: self.adapter().software, ..Default::default() }
     }
 
     /// What drives it.

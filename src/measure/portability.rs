@@ -186,9 +186,9 @@ mod tests {
     fn every_class_has_questions_whose_two_sides_differ() {
         for class in [
             Class::default(),
-            Class { software: true, subgroup: Some(8) },
-            Class { software: true, subgroup: None },
-            Class { software: false, subgroup: Some(32) },
+            Class { software: true, subgroup: Some(8), ..Default::default() },
+            Class { software: true, ..Default::default() },
+            Class { software: false, subgroup: Some(32), ..Default::default() },
         ] {
             let pairs = pairs(class).unwrap();
             assert!(pairs.len() >= 7);

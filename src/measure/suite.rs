@@ -153,22 +153,22 @@ impl Selection {
                 let asked = self.tiling.filter(|&tiling| family.takes(tiling) || only);
                 let tuned = self.tuned.as_ref().filter(|_| asked.is_none());
                 let choice = tuned.and_then(|tuned| Some((tuned, tuned.of(family)?)));
-                let tiling = match (asked, choice) {
-                    (Some(tiling), _) | (None, Some((_, (tiling, _)))) => tiling,
-                    (None, None) => family.default_tiling(class, self.precision),
+                let tilings = match (asked, choice) {
+                    (Some(tiling), _) | (None, Some((_, (tiling, _)))) => vec![tiling],
+                    (None, None) => family.default_tilings(class, self.precision),
                 };
-                let kernel = Kernel::compose(family, tiling, self.precision)?;
                 let settings = self.settings.or(choice.map(|(_, (_, settings))| settings)).unwrap_or_default();
-                let tuned = choice.map(|(tuned, _)| tuned.at.clone());
-                requests.push(Request {
-                    kernel,
-                    shape,
-                    settings,
-                    data: self.data,
-                    seed: self.seed,
-                    tuned,
-                    bounds: Vec::new(),
-                });
+                for tiling in tilings {
+                    requests.push(Request {
+                        kernel: Kernel::compose(family, tiling, self.precision)?,
+                        shape,
+                        settings,
+                        data: self.data,
+                        seed: self.seed,
+                        tuned: choice.map(|(tuned, _)| tuned.at.clone()),
+                        bounds: Vec::new(),
+                    });
+                }
             }
         }
         Ok(requests)
@@ -178,6 +178,32 @@ impl Selection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::Fragments;
+
+    #[test]
+    fn every_configuration_of_matrix_units_that_is_reported_is_a_case() {
+        let both = ["16x16x16 f16 -> f32", "8x8x8 f16 -> f32", "16x16x16 f16 -> f16"].map(|c| c.parse().unwrap());
+        let class = Class { fragments: Fragments::reported(&both), ..Class::default() };
+        let wanted = |precision, tiling| Selection {
+            shapes: vec![Shape::square(64)],
+            families: vec![Family::CooperativeMatrix],
+            tiling,
+            precision,
+            settings: None,
+            tuned: None,
+            data: DataClass::Normal,
+            seed: 1,
+        };
+        let fragments = |precision, tiling| -> Vec<u32> {
+            let requests = wanted(precision, tiling).requests(class).unwrap();
+            requests.iter().map(|r| r.kernel.tiling.fragment).collect()
+        };
+        assert_eq!(fragments(Precision::F16AccF32, None), [16, 8]);
+        assert_eq!(fragments(Precision::F16, None), [16]);
+        // None of f32: one stands for what is lacking.
+        assert_eq!(fragments(Precision::F32, None), [8]);
+        assert_eq!(fragments(Precision::F16AccF32, Some("64x64x8/32x32/8x8".parse().unwrap())), [8]);
+    }
 
     #[test]
     fn every_suite_has_shapes_and_only_smoke_has_none_large() {

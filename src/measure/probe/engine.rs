@@ -3,7 +3,7 @@
 use super::kind::Probe;
 use super::record::{ProbeRecord, SCHEMA};
 use super::twin::Checked;
-use crate::kernel::hex_sha256;
+use crate::kernel::{Cooperative, hex_sha256};
 use crate::measure::effort::Effort;
 use crate::measure::record::{AdapterIdentity, Missing, Samples, Tool, Verdict};
 use crate::measure::timing::{Halt, Stage, Watch, time};
@@ -20,8 +20,8 @@ pub trait Prober: Timed {
     /// Most bytes of one working set, or of all that are visited in turn.
     fn most_bytes(&self) -> u64;
 
-    /// Configurations of cooperative matrices, `16x16x16 f16 -> f32`.
-    fn matrices(&self) -> Vec<String>;
+    /// Configurations of cooperative matrices.
+    fn matrices(&self) -> &[Cooperative];
 
     /// Compiles, allocates and fills. Refuses as `unsupported` what the adapter lacks.
     fn set_up(&mut self, probe: &Probe, wgsl: &str) -> Step<()>;

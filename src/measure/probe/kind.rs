@@ -1,7 +1,7 @@
 //! What a probe does, on how much, and the WGSL that does it.
 
 use crate::error::Result;
-use crate::kernel::{Precision, unrolled};
+use crate::kernel::{Cooperative, Precision, cooperative_types, unrolled};
 use serde::{Deserialize, Serialize};
 
 /// Bytes of a `vec4<u32>`, the element of every memory probe.
@@ -20,7 +20,15 @@ pub enum Kind {
     /// Arithmetic of one precision in `chains` independent chains of vectors of four.
     Arithmetic { precision: Precision, chains: u32 },
     /// Matrix units, fragments of `fragment`² elements, `chains` sums per subgroup.
-    Matrix { precision: Precision, fragment: u32, chains: u32 },
+    Matrix {
+        precision: Precision,
+        fragment: u32,
+        chains: u32,
+        /// Smallest and largest subgroup of the adapter: a workgroup is one of the largest, and has work for
+        /// as many of the smallest as that could be.
+        #[serde(default = "usual_subgroup")]
+        subgroup: [u32; 2],
+    },
     /// Memory read.
     Read,
     /// Memory write.
@@ -37,6 +45,10 @@ pub enum Kind {
     Upload,
     /// From the device to the host.
     Download,
+}
+
+fn usual_subgroup() -> [u32; 2] {
+    [32; 2]
 }
 
 impl Kind {
@@ -122,7 +134,10 @@ impl Probe {
         match kind {
             Kind::Launch => Probe::new(kind, 1, 0, 0, 0),
             Kind::Workgroup => Probe::new(kind, scale.groups, 0, 64 * scale.turns, WORKGROUP + 8),
-            Kind::Matrix { .. } => Probe::new(kind, scale.groups, 0, 16 * scale.turns, 0),
+            Kind::Matrix { .. } => {
+                let probe = Probe::new(kind, scale.groups, 0, 16 * scale.turns, 0);
+                Probe { groups: (scale.groups / probe.parts()).max(1), ..probe }
+            }
             _ => Probe::new(kind, scale.groups, 0, scale.turns, 0),
         }
     }
@@ -162,8 +177,16 @@ impl Probe {
     pub fn workgroup(&self) -> u32 {
         match self.kind() {
             Kind::Launch => 1,
-            Kind::Matrix { .. } => 32,
+            Kind::Matrix { subgroup, .. } => subgroup[1],
             _ => WORKGROUP,
+        }
+    }
+
+    /// Subgroups that a workgroup has work for; 1 where it does not matter.
+    pub fn parts(&self) -> u32 {
+        match self.kind() {
+            Kind::Matrix { subgroup: [least, most], .. } => (most / least.max(1)).max(1),
+            _ => 1,
         }
     }
 
@@ -190,7 +213,8 @@ impl Probe {
             // Sixteen multiply-adds and one sum of four elements.
             Kind::Arithmetic { chains, .. } => invocations * turns * f64::from(chains) * 4.0 * 33.0,
             Kind::Matrix { fragment, chains, .. } => {
-                f64::from(self.groups) * turns * f64::from(chains) * 8.0 * 2.0 * f64::from(fragment).powi(3)
+                let subgroups = f64::from(self.groups) * f64::from(self.parts());
+                subgroups * turns * f64::from(chains) * 8.0 * 2.0 * f64::from(fragment).powi(3)
             }
             Kind::Triad => 2.0 * 4.0 * invocations * turns,
             _ => 0.0,
@@ -215,7 +239,7 @@ impl Probe {
         let name = self.kind().name();
         match self.kind() {
             Kind::Arithmetic { precision, chains } => format!("{name}/{precision}/{chains}"),
-            Kind::Matrix { precision, fragment, chains } => {
+            Kind::Matrix { precision, fragment, chains, .. } => {
                 format!("{name}/{precision}/{fragment}x{fragment}/{chains}")
             }
             Kind::Workgroup | Kind::Launch => name.into(),
@@ -261,8 +285,9 @@ impl Probe {
                     "{enable}alias Scalar = {scalar};\nalias Total = {total};\nconst CHAINS = {chains}u;\n{workgroup}"
                 )
             }
-            Kind::Matrix { precision, fragment, chains } => {
-                let (operand, sum) = matrix_types(precision);
+            Kind::Matrix { precision, fragment, chains, .. } => {
+                let (operand, sum) = cooperative_types(precision).unwrap_or(("f32", "f32"));
+                let parts = self.parts();
                 let half = if operand == "f16" { "enable f16;\n" } else { "" };
                 let fragments: String = [("A", operand), ("B", operand), ("C", sum)]
                     .map(|(role, scalar)| {
@@ -271,7 +296,7 @@ impl Probe {
                     .concat();
                 format!(
                     "enable wgpu_cooperative_matrix;\n{half}alias Operand = {operand};\nalias Sum = {sum};\n{fragments}\
-                     const FRAGMENT = {fragment}u;\nconst CHAINS = {chains}u;\n{workgroup}"
+                     const FRAGMENT = {fragment}u;\nconst CHAINS = {chains}u;\nconst PARTS = {parts}u;\n{workgroup}"
                 )
             }
             _ => workgroup,
@@ -279,7 +304,7 @@ impl Probe {
     }
 
     /// Features by wgpu's names, and a configuration of cooperative matrices.
-    pub fn needs(&self) -> (Vec<&'static str>, Option<String>) {
+    pub fn needs(&self) -> (Vec<&'static str>, Option<Cooperative>) {
         let scalar = match self.kind().precision() {
             Some(Precision::F16 | Precision::F16AccF32) => Some("SHADER_F16"),
             Some(Precision::F64) => Some("SHADER_F64"),
@@ -288,17 +313,7 @@ impl Probe {
         let mut features: Vec<&'static str> = scalar.into_iter().collect();
         let Kind::Matrix { precision, fragment, .. } = self.kind() else { return (features, None) };
         features.extend(["SUBGROUP", "EXPERIMENTAL_COOPERATIVE_MATRIX"]);
-        let (operand, sum) = matrix_types(precision);
-        (features, Some(format!("{fragment}x{fragment}x{fragment} {operand} -> {sum}")))
-    }
-}
-
-/// Types of operands and sums of matrix units.
-pub(super) fn matrix_types(precision: Precision) -> (&'static str, &'static str) {
-    match precision {
-        Precision::F16 => ("f16", "f16"),
-        Precision::F16AccF32 => ("f16", "f32"),
-        _ => ("f32", "f32"),
+        (features, Cooperative::of(precision, fragment))
     }
 }
 

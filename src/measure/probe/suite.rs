@@ -5,7 +5,7 @@ use super::kind::{Kind, Probe, Scale};
 use super::levels::{Level, last_cache, levels};
 use super::record::ProbeRecord;
 use crate::error::Result;
-use crate::kernel::Precision;
+use crate::kernel::{Cooperative, Fragments, Precision};
 use crate::measure::effort::Effort;
 use crate::measure::timing::Stage;
 use std::ops::ControlFlow;
@@ -69,8 +69,9 @@ impl Run<'_, '_> {
                 return Ok(None);
             }
         }
-        for (precision, fragment) in matrices(&self.device.matrices()) {
-            let widths = FRAGMENTS.map(|chains| single(Kind::Matrix { precision, fragment, chains }));
+        let subgroup = self.device.adapter().capabilities.subgroup;
+        for (precision, fragment) in matrices(self.device.matrices()) {
+            let widths = FRAGMENTS.map(|chains| single(Kind::Matrix { precision, fragment, chains, subgroup }));
             if self.best(&widths)?.is_none() {
                 return Ok(None);
             }
@@ -134,23 +135,18 @@ impl Run<'_, '_> {
     }
 }
 
-/// Configurations that a probe is written for; one that stands for all of them where there is none, so that
-/// the lack becomes a row.
-fn matrices(configurations: &[String]) -> Vec<(Precision, u32)> {
-    let mut known = Vec::new();
-    for (types, precision) in
-        [("f16 -> f16", Precision::F16), ("f16 -> f32", Precision::F16AccF32), ("f32 -> f32", Precision::F32)]
-    {
-        for fragment in [8, 16] {
-            if configurations.contains(&format!("{fragment}x{fragment}x{fragment} {types}")) {
-                known.push((precision, fragment));
-            }
+/// The fragments that an adapter reports; for a precision without any a usual one, so that the lack becomes a
+/// row.
+fn matrices(configurations: &[Cooperative]) -> Vec<(Precision, u32)> {
+    let reported = Fragments::reported(configurations);
+    let of = |precision: Precision| {
+        let mut extents: Vec<u32> = reported.of(precision).collect();
+        if extents.is_empty() {
+            extents.push(if precision == Precision::F32 { 8 } else { 16 });
         }
-    }
-    if known.is_empty() {
-        known.push((Precision::F16AccF32, 16));
-    }
-    known
+        extents.into_iter().map(move |extent| (precision, extent))
+    };
+    Fragments::PRECISIONS.into_iter().flat_map(of).collect()
 }
 
 /// Working sets of the curve, bytes: powers of two from 16 KiB to well beyond every cache.
@@ -174,8 +170,8 @@ pub fn every_kind(scale: Scale) -> Vec<Probe> {
         all.extend(CHAINS.map(|chains| Probe::compute(Kind::Arithmetic { precision, chains }, scale)));
     }
     for precision in [Precision::F16, Precision::F16AccF32, Precision::F32] {
-        for fragment in [8, 16] {
-            all.push(Probe::compute(Kind::Matrix { precision, fragment, chains: 4 }, scale));
+        for (fragment, subgroup) in [(8, [4, 64]), (16, [32, 32])] {
+            all.push(Probe::compute(Kind::Matrix { precision, fragment, chains: 4, subgroup }, scale));
         }
     }
     for kind in [Kind::Read, Kind::Write, Kind::Copy, Kind::Triad] {
@@ -184,4 +180,29 @@ pub fn every_kind(scale: Scale) -> Vec<Probe> {
     all.extend([Kind::Workgroup, Kind::Launch].map(|kind| Probe::compute(kind, scale)));
     all.extend([Kind::Upload, Kind::Download].map(|kind| Probe::transfer(kind, 1 << 16)));
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reported_configuration_is_probed_and_every_lack_becomes_a_row() {
+        use Precision::{F16, F16AccF32, F32};
+        let reported = |texts: &[&str]| matrices(&texts.iter().map(|t| t.parse().unwrap()).collect::<Vec<_>>());
+        assert_eq!(reported(&[]), [(F16AccF32, 16), (F16, 16), (F32, 8)]);
+        let many = ["16x16x16 f16 -> f32", "8x8x8 f16 -> f32", "16x8x16 f16 -> f16", "16x16x16 f32 -> f32"];
+        assert_eq!(reported(&many), [(F16AccF32, 16), (F16AccF32, 8), (F16, 16), (F32, 16)]);
+    }
+
+    #[test]
+    fn a_matrix_probe_has_work_for_every_size_of_subgroup_in_the_range() {
+        for (subgroup, parts) in [([32, 32], 1), ([4, 64], 16), ([32, 64], 2), ([8, 8], 1)] {
+            let kind = Kind::Matrix { precision: Precision::F16AccF32, fragment: 16, chains: 2, subgroup };
+            let probe = Probe::compute(kind, Scale { groups: 64, bytes: 0, turns: 1 });
+            assert_eq!((probe.parts(), probe.workgroup(), probe.groups), (parts, subgroup[1], 64 / parts));
+            // 64 subgroups, two sums, eight products a turn, sixteen turns.
+            assert_eq!(probe.flop(), 64.0 * 2.0 * 8.0 * 16.0 * 2.0 * 4096.0);
+        }
+    }
 }

@@ -55,8 +55,8 @@ impl Probe {
         match self.kind() {
             Kind::Arithmetic { precision: Precision::F64, .. } => u64::from(self.invocations()) * 32,
             Kind::Arithmetic { .. } | Kind::Read | Kind::Workgroup => u64::from(self.invocations()) * 16,
-            Kind::Matrix { precision, fragment, chains } => {
-                let sums = u64::from(self.groups * chains * fragment * fragment);
+            Kind::Matrix { precision, fragment, chains, .. } => {
+                let sums = u64::from(self.groups * self.parts() * chains * fragment * fragment);
                 sums * if precision == Precision::F16 { 2 } else { 4 }
             }
             Kind::Write | Kind::Copy | Kind::Triad => self.working_set() * u64::from(self.sets),
@@ -78,9 +78,9 @@ impl Probe {
                 exact(words(output), (0..self.invocations()).flat_map(|id| sets[(id & 255) as usize]))
             }
             Kind::Arithmetic { precision, chains } => self.recurrence(precision, chains, output),
-            Kind::Matrix { precision, fragment, chains } => {
+            Kind::Matrix { precision, fragment, chains, .. } => {
                 let sums = self.fragment_sums(fragment);
-                let all = (0..self.groups * chains).flat_map(|_| sums.iter().copied());
+                let all = (0..self.groups * self.parts() * chains).flat_map(|_| sums.iter().copied());
                 exact_numbers(precision.decode(output).into_iter(), all)
             }
             Kind::Read => exact(words(output), (0..self.invocations()).flat_map(|id| self.read_sum(id, base))),

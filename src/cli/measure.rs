@@ -152,10 +152,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if let Some(file) = &args.replay {
         return replayed(file, args.format);
     }
-    if args.suite == Suite::Roofline && args.resume.is_some() {
-        return Err(Error::usage("`--resume` does not go with `--suite roofline`")
-            .hint("its probes depend on each other: measure it whole"));
-    }
+    nothing_unused(args)?;
     let shapes = shapes(args)?;
     let mut log = args.out.as_deref().map(Log::create).transpose()?;
     let mut records = Vec::new();
@@ -166,7 +163,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let selection = gpu::choose(args.adapter.as_deref())?;
     let mut executor = GpuExecutor::open(&selection)?;
     if args.suite == Suite::Portability {
-        return portability::run(&mut executor, &shapes.unwrap_or_default(), args.seed, args.format);
+        return portability::run(&mut executor, &shapes.unwrap_or_default(), args.seed, args.time_budget, args.format);
     }
     let tuned = tuned::look_up(&executor, args.precision, !args.no_cache);
     let wanted = Selection {
@@ -195,6 +192,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     records.extend(measured(&mut executor, &requests, &effort, seconds, &mut log, !args.no_progress)?);
     if args.host {
         records.extend(host(&wanted, &effort, &mut log)?);
+        beside(&mut records);
     }
     let rows: Vec<Row> = records.iter().map(Row::from).collect();
     match args.format {
@@ -205,6 +203,34 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
     }
     verdict(&records)
+}
+
+/// Refuses what would have no effect: two suites measure other things than products of one's choice.
+fn nothing_unused(args: &Args) -> Result<()> {
+    let given = [
+        ("--resume", args.resume.is_some()),
+        ("--host", args.host),
+        ("--roofline", args.roofline.is_some()),
+        ("--out", args.out.is_some()),
+        ("--kernels", !args.kernels.is_empty()),
+        ("--tiling", args.tiling.is_some()),
+        ("--precision", args.precision != Precision::F32),
+        ("--data", args.data != DataClass::Normal),
+        ("--bounds-checks", args.bounds_checks.is_some()),
+        ("--zero-fill", args.zero_fill.is_some()),
+    ];
+    // The products under a roofline can be chosen, and its probes are written down.
+    let (refused, hint) = match args.suite {
+        Suite::Portability => (&given[..], "its pairs are fixed; the shapes, the seed and the time are not"),
+        Suite::Roofline => (&given[..3], "its probes depend on each other, and are the bound: measure it whole"),
+        _ => return Ok(()),
+    };
+    match refused.iter().find(|(_, given)| *given) {
+        Some((flag, _)) => {
+            Err(Error::usage(format!("`{flag}` does not go with `--suite {}`", args.suite.as_str())).hint(hint))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The shapes asked for, or those of a job; `None` where neither was.
@@ -221,7 +247,7 @@ fn shapes(args: &Args) -> Result<Option<Vec<Shape>>> {
 }
 
 /// The host on the same shapes, by the same rules.
-fn host(wanted: &Selection, effort: &Effort, log: &mut Option<Log>) -> Result<Vec<Record>> {
+pub fn host(wanted: &Selection, effort: &Effort, log: &mut Option<Log>) -> Result<Vec<Record>> {
     let mut executor = HostExecutor::default();
     let mut records = Vec::new();
     for &shape in &wanted.shapes {
@@ -232,6 +258,17 @@ fn host(wanted: &Selection, effort: &Effort, log: &mut Option<Log>) -> Result<Ve
         records.push(record);
     }
     Ok(records)
+}
+
+/// Puts the host's rows behind the adapter's of the same shape.
+pub fn beside(records: &mut [Record]) {
+    let mut shapes: Vec<Shape> = Vec::new();
+    for record in &*records {
+        if !shapes.contains(&record.case.shape) {
+            shapes.push(record.case.shape);
+        }
+    }
+    records.sort_by_key(|record| shapes.iter().position(|s| *s == record.case.shape));
 }
 
 /// What was asked for; else everything that knows the precision, or in little time what says most.

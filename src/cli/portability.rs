@@ -5,25 +5,45 @@ use super::stop;
 use crate::error::{Error, Kind, Result};
 use crate::kernel::Shape;
 use crate::measure::Executor;
-use crate::measure::portability::{cost, pairs};
+use crate::measure::portability::{cost, left_out, pairs};
 use crate::report;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 /// Seconds that a pair is timed for.
 const PAIR_S: f64 = 2.0;
 
-/// Measures every pair on every shape; by default on one that is large enough for the class of adapter.
-pub fn run(executor: &mut dyn Executor, shapes: &[Shape], seed: u64, format: Format) -> Result<ExitCode> {
+/// Below this a pair has no rounds.
+const LEAST_PAIR_S: f64 = 0.05;
+
+/// Measures every pair on every shape; by default on one that is large enough for the class of adapter. Within a
+/// budget each pair gets an equal share, and what it does not come to is a `skipped` row.
+pub fn run(
+    executor: &mut dyn Executor,
+    shapes: &[Shape],
+    seed: u64,
+    budget: Option<Duration>,
+    format: Format,
+) -> Result<ExitCode> {
     stop::watch()?;
+    let started = Instant::now();
     let usual = [Shape::square(if executor.adapter().software { 512 } else { 2048 })];
     let shapes = if shapes.is_empty() { &usual[..] } else { shapes };
     let mut costs = Vec::new();
-    for pair in pairs(executor.class())? {
+    let pairs = pairs(executor.class())?;
+    let all = pairs.len() * shapes.len();
+    for pair in &pairs {
         for &shape in shapes {
+            let left = budget.map(|budget| budget.saturating_sub(started.elapsed()).as_secs_f64());
+            let share = left.map_or(PAIR_S, |left| left / (all - costs.len()) as f64);
+            if share < LEAST_PAIR_S {
+                costs.push(left_out(pair, shape, format!("{:.2} s are left of the time budget", left.unwrap_or(0.0))));
+                continue;
+            }
             if stop::asked() {
                 return Err(Error::new(Kind::Interrupted, format!("interrupted, with {} pairs done", costs.len())));
             }
-            costs.push(cost(executor, &pair, shape, PAIR_S, seed));
+            costs.push(cost(executor, pair, shape, share.min(PAIR_S), seed));
         }
     }
     match format {
@@ -39,7 +59,11 @@ pub fn run(executor: &mut dyn Executor, shapes: &[Shape], seed: u64, format: For
             Err(Error::failed(format!("`{}` against `{}`: {why}", failed.variant, failed.base))
                 .hint("`flopcast doctor` examines the adapter"))
         }
-        None if costs.iter().all(|c| c.ratio.is_none()) => Err(Error::failed("no pair has a ratio")),
+        None if costs.iter().all(|c| c.ratio.is_none()) => {
+            let why = costs.first().and_then(|c| c.why.as_deref()).unwrap_or_default();
+            Err(Error::failed(format!("no pair has a ratio; first: {why}"))
+                .hint("more time with `--time-budget`, or another adapter with `--adapter`"))
+        }
         None => Ok(ExitCode::SUCCESS),
     }
 }

@@ -1,6 +1,6 @@
 //! `flopcast run`, the main job: measure this machine's adapter, forecast the announced clusters.
 
-use super::measure::{left, measured};
+use super::measure::{beside, host, left, measured};
 use super::output::{self, Format};
 use super::{stop, tuned};
 use crate::calibrate::Calibration;
@@ -23,7 +23,8 @@ const ANNOUNCED: [&str; 3] = ["xai-300k-b200", "tesla-85k-h100", "xai-12k-h100-r
 
 /// Measure this machine's best adapter and forecast the announced clusters: the main job.
 ///
-/// Measures the quick suite, calibrates, projects the default scenarios, prints one screen and writes
+/// Measures the quick suite, and beside it the host's own product on the same shapes (rows called `host`, which
+/// calibrate nothing), calibrates, projects the default scenarios, prints one screen and writes
 /// measurements.jsonl, calibration.json and projection.json.
 ///
 /// Exit codes: 0 done; 1 no measurement was fit to calibrate from (the forecast then rests on
@@ -51,6 +52,15 @@ pub struct Args {
     #[arg(long)]
     no_progress: bool,
 }
+
+/// Seconds for the host's own product on each shape: there to compare with, not to be known to a per cent.
+const HOST_CASE_S: f64 = 0.5;
+
+/// Below this there are no six rounds.
+const LEAST_HOST_CASE_S: f64 = 0.05;
+
+/// Share of a time budget that is kept for it.
+const HOST_SHARE: f64 = 0.1;
 
 /// What `--format json` prints.
 #[derive(Serialize)]
@@ -88,7 +98,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     let requests = wanted.requests(executor.class())?;
     let seconds = args.time_budget.map(|budget| left(budget, started));
-    let records = measured(&mut executor, &requests, &Effort::quick(), seconds, &mut log, !args.no_progress)?;
+    let adapters = seconds.map(|seconds| (1.0 - HOST_SHARE) * seconds);
+    let mut records = measured(&mut executor, &requests, &Effort::quick(), adapters, &mut log, !args.no_progress)?;
+    let left = args.time_budget.map_or(f64::INFINITY, |budget| left(budget, started));
+    let each = HOST_CASE_S.min(0.5 * left / wanted.shapes.len() as f64);
+    if each >= LEAST_HOST_CASE_S {
+        records.extend(host(&wanted, &Effort { case_s: each, ..Effort::quick() }, &mut log)?);
+        beside(&mut records);
+    }
     if stop::asked() {
         let measurements: Vec<Row> = records.iter().map(Row::from).collect();
         match args.format {

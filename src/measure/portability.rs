@@ -51,7 +51,7 @@ pub struct Cost {
     pub rounds: usize,
     /// Which clock.
     pub timing_method: Option<TimingMethod>,
-    /// `unsupported` or `failed`, where there is no ratio.
+    /// `unsupported`, `failed` or `skipped`, where there is no ratio.
     pub missing: Option<&'static str>,
     /// Why there is no ratio.
     pub why: Option<String>,
@@ -97,10 +97,14 @@ pub fn pairs(class: Class) -> Result<Vec<Pair>> {
     Ok(all)
 }
 
-/// Proves both kernels of a pair, then times them turn by turn for about `seconds`.
-pub fn cost(executor: &mut dyn Executor, pair: &Pair, shape: Shape, seconds: f64, seed: u64) -> Cost {
+/// The row of a pair that there was no time for.
+pub fn left_out(pair: &Pair, shape: Shape, why: String) -> Cost {
+    Cost { missing: Some("skipped"), why: Some(why), ..blank(pair, shape) }
+}
+
+fn blank(pair: &Pair, shape: Shape) -> Cost {
     let name = |c: &Candidate| format!("{} {}", c.name(), c.kernel.precision);
-    let mut cost = Cost {
+    Cost {
         what: pair.what.into(),
         base: name(&pair.base),
         variant: name(&pair.variant),
@@ -113,7 +117,12 @@ pub fn cost(executor: &mut dyn Executor, pair: &Pair, shape: Shape, seconds: f64
         timing_method: None,
         missing: None,
         why: None,
-    };
+    }
+}
+
+/// Proves both kernels of a pair, then times them turn by turn for about `seconds`.
+pub fn cost(executor: &mut dyn Executor, pair: &Pair, shape: Shape, seconds: f64, seed: u64) -> Cost {
+    let mut cost = blank(pair, shape);
     if let Err(missing) = attempt(executor, pair, shape, seconds, seed, &mut cost) {
         cost.missing = Some(missing.status());
         cost.why = Some(missing.reason().detail);

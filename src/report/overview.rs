@@ -3,6 +3,7 @@
 use super::measurement::{clock, headline, range, significant};
 use super::{measurement, projection};
 use crate::calibrate::Calibration;
+use crate::measure::host::HOST;
 use crate::measure::record::AdapterIdentity;
 use crate::measure::row::Row;
 use crate::project::{Equivalents, LARGEST_VALIDATED, Projection};
@@ -34,7 +35,7 @@ pub fn text(
 fn best(rows: &[Row]) -> String {
     let rate = |row: &&Row| row.gflop_per_s.map_or(0.0, |r| r.median);
     // A suspect figure is the headline only where there is no better one.
-    let usable = rows.iter().filter(|r| r.gflop_per_s.is_some());
+    let usable = rows.iter().filter(|r| r.gflop_per_s.is_some() && r.kernel != HOST);
     let Some(best) = usable.min_by(|a, b| a.verdict.cmp(&b.verdict).then(rate(b).total_cmp(&rate(a)))) else {
         return "\nno verified rate\n".into();
     };
@@ -52,6 +53,19 @@ fn best(rows: &[Row]) -> String {
         best.kernel,
         clock(method),
         best.verdict.as_str()
+    ) + &beside(best, rows)
+}
+
+/// What the host itself reaches on the shape of the best row: what a software adapter's rate is worth.
+fn beside(best: &Row, rows: &[Row]) -> String {
+    let same =
+        |row: &&Row| row.kernel == HOST && (row.m, row.n, row.k, row.batch) == (best.m, best.n, best.k, best.batch);
+    let host = rows.iter().find(same).and_then(|row| row.gflop_per_s);
+    let (Some(host), Some(own)) = (host, best.gflop_per_s) else { return String::new() };
+    format!(
+        "the host's own product on that shape (no adapter): {} GFLOP/s; the adapter reaches {} of it\n",
+        significant(host.median),
+        significant(own.median / host.median)
     )
 }
 

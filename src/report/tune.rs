@@ -91,7 +91,27 @@ pub struct ShapeJson {
     search_gflop_per_s: f64,
     regret: Option<f64>,
     tried: Vec<TriedShape>,
+    over_all: Overall,
     spent_s: f64,
+}
+
+/// What the shapes of a search come to together, by their rates in it, 1e9 flop/s: the best one alone says
+/// nothing of what others can expect.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Overall {
+    shapes: usize,
+    median_gflop_per_s: f64,
+    geometric_mean_gflop_per_s: f64,
+}
+
+fn overall(found: &BestShape) -> Overall {
+    let rates: Vec<f64> = found.tried.iter().map(|(_, rate)| *rate).collect();
+    let logarithms: f64 = rates.iter().map(|rate| rate.ln()).sum();
+    Overall {
+        shapes: rates.len(),
+        median_gflop_per_s: crate::stats::median::median(&rates).unwrap_or(f64::NAN),
+        geometric_mean_gflop_per_s: (logarithms / rates.len() as f64).exp(),
+    }
 }
 
 /// One shape of a search.
@@ -112,6 +132,7 @@ pub fn shape_json(found: &BestShape) -> ShapeJson {
         search_gflop_per_s: found.search_gflop_per_s,
         regret: found.regret,
         tried: found.tried.iter().map(tried).collect(),
+        over_all: overall(found),
         spent_s: found.spent_s,
     }
 }
@@ -124,7 +145,13 @@ pub fn shape_text(found: &BestShape) -> String {
     }
     let case = &found.record.case;
     let mut text = format!("{}\n\n{}\n", headline(&found.record.adapter), table.text());
-    text.push_str(&format!("{} shapes tried\n", found.tried.len()));
+    let over = overall(found);
+    text.push_str(&format!(
+        "{} shapes tried: median {} GFLOP/s, geometric mean {}\n",
+        found.tried.len(),
+        significant(over.median_gflop_per_s),
+        significant(over.geometric_mean_gflop_per_s)
+    ));
     let name = format!("{}[{}]", case.kernel, case.tiling);
     text.push_str(&again(&name, &Row::from(&found.record), found.search_gflop_per_s, found.regret));
     text.push_str(&format!("{:.1} s in all\n", found.spent_s));

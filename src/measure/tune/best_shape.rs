@@ -109,8 +109,12 @@ pub fn best_shape(
     tried.sort_by(|a, b| b.1.total_cmp(&a.1));
     let left = budget_s - (seconds(executor) - begin_s);
     if tried.is_empty() {
-        let why = refused.map_or(String::new(), |d| format!(": {} {}: {}", d.candidate, d.status, d.why));
-        return Err(Error::failed(format!("no shape runs{why}")).hint("try another kernel with `--kernels`"));
+        return Err(match refused {
+            Some(d) => Error::failed(format!("no shape runs: {} {}: {}", d.candidate, d.status, d.why))
+                .hint("try another kernel with `--kernels`"),
+            None => Error::usage(format!("a time budget of {budget_s} s is too small for one measurement"))
+                .hint("give more with `--time-budget 60s`"),
+        });
     }
     let needs = 40.0 * top.0.flop() / top.1;
     if needs > left {

@@ -14,14 +14,36 @@ const VECTORS = THREAD_N / 4u;
 // Vectors of A that a lane holds, one for each group of LANES rows.
 const GROUPS_A = (THREAD_M + LANES - 1u) / LANES;
 
+// Rows written out at a time. A power of two, so that a row keeps its lane from one group to the next.
+const ROWS = 16u;
+const ROW_GROUPS = THREAD_M / ROWS;
+
 var<private> sum: array<array<vec4<Sum>, VECTORS>, THREAD_M>;
 var<private> rows_a: array<vec4<Sum>, GROUPS_A>;
 var<private> rows_b: array<array<vec4<Sum>, VECTORS>, 4>;
 
-// Four products for one row of C. `x` and `y` are constants wherever this is called.
-fn add(y: u32, x: vec4<Sum>) {
+// Four products for each of two rows of C: `x` for row y, `z` for the next. Two at once, so that a vector
+// of B that comes back from the stack serves twice. `y`, `x` and `z` are constants wherever this is called.
+fn add(y: u32, x: vec4<Sum>, z: vec4<Sum>) {
+    var upper: array<vec4<Sum>, VECTORS>;
+    var lower: array<vec4<Sum>, VECTORS>;
     for (var t = 0u; t < VECTORS; t++) {
-        sum[y][t] += x.x * rows_b[0][t] + x.y * rows_b[1][t] + x.z * rows_b[2][t] + x.w * rows_b[3][t];
+        upper[t] = x[0] * rows_b[0][t];
+    }
+    for (var t = 0u; t < VECTORS; t++) {
+        lower[t] = z[0] * rows_b[0][t];
+    }
+    for (var q = 0u; q < 3u; q++) {
+        for (var t = 0u; t < VECTORS; t++) {
+            upper[t] += x[q + 1u] * rows_b[q + 1u][t];
+        }
+        for (var t = 0u; t < VECTORS; t++) {
+            lower[t] += z[q + 1u] * rows_b[q + 1u][t];
+        }
+    }
+    for (var t = 0u; t < VECTORS; t++) {
+        sum[y][t] += upper[t];
+        sum[y + 1u][t] += lower[t];
     }
 }
 
@@ -46,27 +68,55 @@ fn main(
                 rows_b[q][t] = vec4<Sum>(load_b4(k4 * 4u + q, vector0 + t * LANES));
             }
         }
-        // WGSL wants the lane of a broadcast as a constant, so the rows are written out.
-        add(0u, subgroupBroadcast(rows_a[0u / LANES], 0u % LANES));
-        add(1u, subgroupBroadcast(rows_a[1u / LANES], 1u % LANES));
-        add(2u, subgroupBroadcast(rows_a[2u / LANES], 2u % LANES));
-        add(3u, subgroupBroadcast(rows_a[3u / LANES], 3u % LANES));
-        add(4u, subgroupBroadcast(rows_a[4u / LANES], 4u % LANES));
-        add(5u, subgroupBroadcast(rows_a[5u / LANES], 5u % LANES));
-        add(6u, subgroupBroadcast(rows_a[6u / LANES], 6u % LANES));
-        add(7u, subgroupBroadcast(rows_a[7u / LANES], 7u % LANES));
-        add(8u, subgroupBroadcast(rows_a[8u / LANES], 8u % LANES));
-        add(9u, subgroupBroadcast(rows_a[9u / LANES], 9u % LANES));
-        add(10u, subgroupBroadcast(rows_a[10u / LANES], 10u % LANES));
-        add(11u, subgroupBroadcast(rows_a[11u / LANES], 11u % LANES));
-        add(12u, subgroupBroadcast(rows_a[12u / LANES], 12u % LANES));
-        add(13u, subgroupBroadcast(rows_a[13u / LANES], 13u % LANES));
-        add(14u, subgroupBroadcast(rows_a[14u / LANES], 14u % LANES));
-        add(15u, subgroupBroadcast(rows_a[15u / LANES], 15u % LANES));
+        for (var g = 0u; g < ROW_GROUPS; g++) {
+            // WGSL wants the lane of a broadcast as a constant, so the rows are written out.
+            add(
+                g * ROWS + 0u,
+                subgroupBroadcast(rows_a[(g * ROWS + 0u) / LANES], 0u % LANES),
+                subgroupBroadcast(rows_a[(g * ROWS + 1u) / LANES], 1u % LANES),
+            );
+            add(
+                g * ROWS + 2u,
+                subgroupBroadcast(rows_a[(g * ROWS + 2u) / LANES], 2u % LANES),
+                subgroupBroadcast(rows_a[(g * ROWS + 3u) / LANES], 3u % LANES),
+            );
+            add(
+                g * ROWS + 4u,
+                subgroupBroadcast(rows_a[(g * ROWS + 4u) / LANES], 4u % LANES),
+                subgroupBroadcast(rows_a[(g * ROWS + 5u) / LANES], 5u % LANES),
+            );
+            add(
+                g * ROWS + 6u,
+                subgroupBroadcast(rows_a[(g * ROWS + 6u) / LANES], 6u % LANES),
+                subgroupBroadcast(rows_a[(g * ROWS + 7u) / LANES], 7u % LANES),
+            );
+            add(
+                g * ROWS + 8u,
+                subgroupBroadcast(rows_a[(g * ROWS + 8u) / LANES], 8u % LANES),
+                subgroupBroadcast(rows_a[(g * ROWS + 9u) / LANES], 9u % LANES),
+            );
+            add(
+                g * ROWS + 10u,
+                subgroupBroadcast(rows_a[(g * ROWS + 10u) / LANES], 10u % LANES),
+                subgroupBroadcast(rows_a[(g * ROWS + 11u) / LANES], 11u % LANES),
+            );
+            add(
+                g * ROWS + 12u,
+                subgroupBroadcast(rows_a[(g * ROWS + 12u) / LANES], 12u % LANES),
+                subgroupBroadcast(rows_a[(g * ROWS + 13u) / LANES], 13u % LANES),
+            );
+            add(
+                g * ROWS + 14u,
+                subgroupBroadcast(rows_a[(g * ROWS + 14u) / LANES], 14u % LANES),
+                subgroupBroadcast(rows_a[(g * ROWS + 15u) / LANES], 15u % LANES),
+            );
+        }
     }
-    for (var y = 0u; y < THREAD_M; y++) {
-        for (var t = 0u; t < VECTORS; t++) {
-            store_c4(row0 + y, vector0 + t * LANES, sum[y][t]);
+    for (var g = 0u; g < ROW_GROUPS; g++) {
+        for (var y = 0u; y < ROWS; y++) {
+            for (var t = 0u; t < VECTORS; t++) {
+                store_c4(row0 + g * ROWS + y, vector0 + t * LANES, sum[g * ROWS + y][t]);
+            }
         }
     }
 }

@@ -136,11 +136,13 @@ impl Family {
             Family::RegisterDirect | Family::TextureDirect => block_k == 0 && fours(&[thread_n]),
             Family::Dot4Packed => fours(&[block_k, tiling.block_n]) && patch,
             Family::Custom => false,
-            // The body writes out sixteen rows; an invocation is one lane of a subgroup of four to 64.
+            // The body writes rows out sixteen at a time, each of which keeps its lane from one group to the
+            // next; an invocation is one lane of a subgroup of four to 64.
             Family::Subgroup | Family::TextureFed => {
                 let lanes = tiling.lanes();
                 let sizes = (4..=64).contains(&lanes) && lanes.is_power_of_two();
-                block_k == 0 && thread_m == 16 && fours(&[thread_n]) && sizes
+                let rows = thread_m == 16 || (thread_m == 32 && lanes <= 16);
+                block_k == 0 && rows && fours(&[thread_n]) && sizes
             }
             Family::CooperativeMatrix => {
                 let whole = |extent: &u32| *extent > 0 && extent.is_multiple_of(fragment);
@@ -225,7 +227,16 @@ impl Family {
                 &["64x256/16x8", "64x128/16x4", "64x64/16x8", "64x32/16x4", "64x32/16x8", "64x128/16x8", "64x512/16x8"]
             }
             Family::TextureFed => {
-                &["64x64/16x8", "128x64/16x8", "128x32/16x4", "64x128/16x16", "64x32/16x8", "64x16/16x4", "64x128/16x8"]
+                &[
+                    "128x64/32x8",
+                    "64x64/32x4",
+                    "64x64/16x8",
+                    "128x64/16x8",
+                    "128x32/32x4",
+                    "64x128/32x8",
+                    "64x32/16x8",
+                    "64x16/16x4",
+                ]
             }
             Family::CooperativeMatrix => &[
                 "64x64x32/32x32/16x16",

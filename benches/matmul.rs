@@ -1,6 +1,8 @@
 //! GPU time per family and shape, by the library's own clocks: the device's where the adapter has
 //! one, else the host's.
 
+mod support;
+
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use flopcast::gpu::{self, GpuExecutor};
 use flopcast::kernel::{DataClass, Family, Kernel, Operands, Precision, Settings, Shape, prove};
@@ -30,22 +32,7 @@ fn matmul(c: &mut Criterion) {
             assert!(prove(&operands, &output, Precision::F32, 1).passed, "a wrong kernel is not timed");
             group.throughput(Throughput::Elements(shape.flop() as u64));
             group.bench_function(BenchmarkId::new(family.name(), shape), |b| {
-                b.iter_custom(|repeats| {
-                    // Submissions of at most 64 products, to stay below every watchdog.
-                    let mut total = Duration::ZERO;
-                    let mut left = repeats;
-                    while left > 0 {
-                        let now = left.min(64) as u32;
-                        let lap = executor.submit(now).expect("the kernel runs");
-                        let ns = match (lap.device_ticks, executor.tick_ns()) {
-                            (Some([begin, end]), Some(tick_ns)) => (end - begin) as f64 * tick_ns,
-                            _ => lap.host_ns as f64,
-                        };
-                        total += Duration::from_nanos(ns as u64);
-                        left -= u64::from(now);
-                    }
-                    total
-                });
+                b.iter_custom(|repeats| support::time(&mut executor, repeats));
             });
         }
     }

@@ -1,5 +1,7 @@
 //! Probes by the library's own clocks: one of each kind, each checked before it is timed.
 
+mod support;
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use flopcast::gpu::{self, GpuProber};
 use flopcast::measure::Timed;
@@ -37,21 +39,7 @@ fn probes(c: &mut Criterion) {
             group.throughput(Throughput::Elements(work as u64));
         }
         group.bench_function(probe.id(), |b| {
-            b.iter_custom(|repeats| {
-                let mut total = Duration::ZERO;
-                let mut left = repeats;
-                while left > 0 {
-                    let now = left.min(64) as u32;
-                    let lap = prober.submit(now).expect("the probe runs");
-                    let ns = match (lap.device_ticks, prober.tick_ns()) {
-                        (Some([begin, end]), Some(tick_ns)) => (end - begin) as f64 * tick_ns,
-                        _ => lap.host_ns as f64,
-                    };
-                    total += Duration::from_nanos(ns as u64);
-                    left -= u64::from(now);
-                }
-                total
-            });
+            b.iter_custom(|repeats| support::time(&mut prober, repeats));
         });
     }
     group.finish();

@@ -4,27 +4,12 @@
 
 mod support;
 
-use flopcast::gpu::{self, GpuExecutor};
+use flopcast::gpu::{GpuExecutor, GpuProber};
 use flopcast::kernel::{DataClass, Family, Kernel, Operands, Precision, Settings, Shape, prove};
 use flopcast::measure::record::{Record, Verdict};
+use flopcast::measure::witness::prove_each;
 use flopcast::measure::{Executor, Timed};
-use std::sync::Mutex;
-use support::{flopcast, folder, run};
-
-/// One test at a time on the adapter: on a software one they would measure each other.
-static ADAPTER: Mutex<()> = Mutex::new(());
-
-/// Runs a test on the best adapter there is.
-fn on_adapter(test: impl FnOnce(&gpu::Selection)) {
-    let _alone = ADAPTER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    match gpu::choose(None) {
-        Ok(selection) => test(&selection),
-        Err(error) if std::env::var_os("FLOPCAST_REQUIRE_ADAPTER").is_some_and(|v| v == "1") => {
-            panic!("an adapter is required: {error}")
-        }
-        Err(error) => eprintln!("skipped: {error}"),
-    }
-}
+use support::{flopcast, folder, on_adapter, run};
 
 /// Shapes that hurt: no multiple of a tile, one row, one column, prime, thin, longer than a tile's step.
 const HOSTILE: [&str; 12] = [
@@ -52,17 +37,54 @@ fn proved(executor: &mut GpuExecutor, kernel: &Kernel, settings: Settings, shape
             assert_eq!(missing.status(), "unsupported", "{what}: {missing:?}");
             return false;
         }
-        for operands in
-            [Operands::exact(shape, precision, 5), Operands::of_class(shape, precision, DataClass::Normal, 5)]
-        {
-            executor.load(&operands).unwrap();
-            executor.poison().unwrap();
-            executor.submit(2).unwrap();
-            let proof = prove(&operands, &executor.read().unwrap(), precision, 5);
-            assert!(proof.passed, "{what}: {proof:?}");
-        }
+        right(executor, shape, precision, DataClass::Normal, 5, &what);
     }
     true
+}
+
+/// Proves what is prepared on exact operands and on a class of data, and every one of a few dispatches.
+fn right(executor: &mut GpuExecutor, shape: Shape, precision: Precision, data: DataClass, seed: u64, what: &str) {
+    let (exact, other) = (Operands::exact(shape, precision, seed), Operands::of_class(shape, precision, data, seed));
+    let mut proof = None;
+    for operands in [&exact, &other] {
+        executor.load(operands).unwrap();
+        executor.poison().unwrap();
+        executor.submit(2).unwrap();
+        let seen = prove(operands, &executor.read().unwrap(), precision, seed);
+        assert!(seen.passed, "{what}, seed {seed}: {seen:?}");
+        if proof.replace(seen).is_none() {
+            executor.keep_decoy().unwrap();
+        }
+    }
+    let each = prove_each(executor, &other, precision, seed, 3, proof.unwrap()).unwrap();
+    assert!(each.passed && each.dispatches == Some(3), "{what}, seed {seed}: {each:?}");
+}
+
+#[test]
+fn a_right_kernel_raises_no_alarm_over_seeds_precisions_and_data() {
+    on_adapter(|selection| {
+        let mut executor = GpuExecutor::open(selection).unwrap();
+        let mut proofs = 0;
+        for precision in Precision::ALL {
+            for family in Family::usual(executor.class(), precision) {
+                let tiling = family.default_tiling(executor.class(), precision);
+                let kernel = Kernel::compose(family, tiling, precision).unwrap();
+                for text in ["1x33x7", "33x1x64", "17x19x23", "9x3x130@2", "48x40x300"] {
+                    let shape: Shape = text.parse().unwrap();
+                    if executor.prepare(&kernel, shape, Settings::default()).is_err() {
+                        continue;
+                    }
+                    for seed in 100..120 {
+                        let data = DataClass::ALL[seed as usize % 4];
+                        right(&mut executor, shape, precision, data, seed, &format!("{family:?} {precision} {shape}"));
+                        proofs += 1;
+                    }
+                }
+            }
+        }
+        // f32 is in the core of WGSL: three families, five shapes, twenty seeds.
+        assert!(proofs >= 100, "{proofs}");
+    });
 }
 
 #[test]
@@ -471,7 +493,7 @@ fn every_probe_leaves_behind_what_its_twin_says_and_poison_does_not() {
     use flopcast::measure::probe::kind::Scale;
     use flopcast::measure::probe::{Prober, suite};
     on_adapter(|selection| {
-        let mut prober = gpu::GpuProber::open(selection).unwrap();
+        let mut prober = GpuProber::open(selection).unwrap();
         let scale = Scale { groups: 8, bytes: 1 << 17, turns: 3 };
         let mut proved = 0;
         for probe in suite::every_kind(scale) {

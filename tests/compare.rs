@@ -72,6 +72,16 @@ fn what_differs_is_named_with_exit_12() {
         ("\"naga\":\"none\"", "\"naga\":\"31\"", "tool.naga"),
         ("\"data\":\"normal\"", "\"data\":\"zeros\"", "case.data"),
         ("\"seed\":1,", "\"seed\":2,", "case.seed"),
+        ("\"n\":65", "\"n\":66", "case.shape"),
+        ("\"kernel\":\"naive\"", "\"kernel\":\"other\"", "case.kernel"),
+        ("\"zero_fill\":false", "\"zero_fill\":true", "case.settings.zero_fill"),
+        ("\"wgsl_sha256\":\"", "\"wgsl_sha256\":\"0", "case.wgsl_sha256"),
+        ("\"vendor\":0", "\"vendor\":4318", "adapter.vendor"),
+        ("\"device_type\":\"other\"", "\"device_type\":\"cpu\"", "adapter.device_type"),
+        ("\"binding_bytes\":0", "\"binding_bytes\":1", "adapter.capabilities.binding_bytes"),
+        ("\"method\":", "\"method\":9", "tool.method"),
+        ("\"wgpu\":\"none\"", "\"wgpu\":\"31\"", "tool.wgpu"),
+        ("host_slope", "device_slope", "figure.timing_method"),
     ] {
         let new = base.replace(from, to);
         assert_ne!(new, base, "{from}");
@@ -103,10 +113,61 @@ fn a_record_that_cannot_be_read_is_refused_and_never_passed() {
 }
 
 #[test]
+fn a_record_that_contradicts_itself_is_refused_by_the_field() {
+    let folder = folder("compare-contradictions");
+    let base = lines(&records(1e10));
+    for (from, to, field) in [
+        ("\"verdict\":\"MEASURED\"", "\"verdict\":\"INVALID\"", "`verdict`"),
+        ("\"passed\":true", "\"passed\":false", "`proof`"),
+        ("\"samples\":30", "\"samples\":0", "`figure.samples`"),
+        ("\"hi\":", "\"hi\":-", "`figure.seconds`"),
+    ] {
+        let new = base.replace(from, to);
+        assert_ne!(new, base, "{from}");
+        let ended = compare(&folder, &base, &new, &[]);
+        ended.refused(12, "not comparable");
+        assert!(ended.stdout.contains(field), "{field}: {ended:#?}");
+    }
+    // A software record in the place of a hardware one and the other way round, though nothing else differs.
+    let software = base
+        .replace("\"software\":false", "\"software\":true")
+        .replace("\"verdict\":\"MEASURED\"", "\"verdict\":\"SOFTWARE\"");
+    for (one, other) in [(&base, &software), (&software, &base)] {
+        let ended = compare(&folder, one, other, &[]);
+        ended.refused(12, "not comparable");
+        assert!(ended.stdout.contains("`adapter.software`"), "{ended:#?}");
+    }
+    // What is SUSPECT decides nothing: neither a pass nor a regression.
+    let suspect = base.replace("\"verdict\":\"MEASURED\"", "\"verdict\":\"SUSPECT\"");
+    let ended = compare(&folder, &base, &suspect, &[]);
+    assert_eq!(ended.code, Some(11), "{ended:#?}");
+    assert!(ended.stdout.contains("SUSPECT"), "{ended:#?}");
+}
+
+#[test]
+fn a_count_never_becomes_an_exit_code() {
+    // Regressed cases by the hundred: the code stays the one of the outcome, never their number modulo 256.
+    let folder = folder("compare-count");
+    let (base, new) = (records(1e10), records(0.5e10));
+    let many = |records: &[Record]| -> String {
+        let of = |seed| {
+            records.iter().cloned().map(move |mut r| {
+                r.case.seed = seed;
+                r
+            })
+        };
+        lines(&(0..128).flat_map(of).collect::<Vec<_>>())
+    };
+    let ended = compare(&folder, &many(&base), &many(&new), &[]);
+    assert_eq!(ended.code, Some(10), "{}", ended.stderr);
+    assert!(ended.stdout.contains("256 regressed"), "{}", ended.stdout);
+}
+
+#[test]
 fn an_unusable_threshold_is_exit_2() {
     let folder = folder("compare-threshold");
     let base = lines(&records(1e10));
-    for threshold in ["0%", "-5%", "101%", "NaN%", "0.05", "much"] {
+    for threshold in ["0%", "0", "-1", "-5%", "101", "101%", "NaN%", "inf%", "0.05", "", "much"] {
         compare(&folder, &base, &base, &["--threshold", threshold]).refused(2, "threshold");
     }
 }

@@ -4,25 +4,15 @@
 
 mod support;
 
-use flopcast::gpu;
+use flopcast::gpu::GpuExecutor;
+use flopcast::kernel::Precision;
+use flopcast::measure::Executor;
+use flopcast::measure::kept::{self, Bounds, Kept};
+use flopcast::measure::physics::{Bound, Limit};
+use flopcast::measure::probe::{ProbeRecord, wire as probe_wire};
 use std::path::Path;
 use std::process::Command;
-use std::sync::Mutex;
-use support::{flopcast, folder, run};
-
-/// One test at a time on the adapter: on a software one they would measure each other.
-static ADAPTER: Mutex<()> = Mutex::new(());
-
-fn on_adapter(test: impl FnOnce()) {
-    let _alone = ADAPTER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    match gpu::choose(None) {
-        Ok(_) => test(),
-        Err(error) if std::env::var_os("FLOPCAST_REQUIRE_ADAPTER").is_some_and(|v| v == "1") => {
-            panic!("an adapter is required: {error}")
-        }
-        Err(error) => eprintln!("skipped: {error}"),
-    }
-}
+use support::{flopcast, folder, on_adapter, run};
 
 /// Without any adapter, whatever the machine has.
 fn blind(args: &[&str]) -> Command {
@@ -46,7 +36,7 @@ fn a_machine_without_an_adapter_is_exit_3() {
 
 #[test]
 fn the_doctor_grades_every_check_and_lists_limits_and_features() {
-    on_adapter(|| {
+    on_adapter(|_| {
         let ended = run(&mut flopcast(&["doctor", "--format", "json"]));
         let found = ended.json();
         assert_eq!(found["schema"], "flopcast.doctor/1");
@@ -79,7 +69,7 @@ fn the_doctor_grades_every_check_and_lists_limits_and_features() {
 
 #[test]
 fn smoke_proves_everything_and_ends_in_the_plain_line() {
-    on_adapter(|| {
+    on_adapter(|_| {
         let folder = folder("smoke");
         let ended = run(flopcast(&["smoke", "--junit", "smoke.xml", "--write-baseline", "base.toml", "--no-progress"])
             .current_dir(&folder)
@@ -103,7 +93,7 @@ fn smoke_proves_everything_and_ends_in_the_plain_line() {
 
 #[test]
 fn ab_judges_records_and_replays() {
-    on_adapter(|| {
+    on_adapter(|_| {
         let folder = folder("ab");
         let args = ["ab", "naive", "register_direct", "--shape", "96x96x96", "--time-budget", "4s", "--format", "json"];
         let ended = run(flopcast(&args).args(["--out", "trial.jsonl"]).current_dir(&folder));
@@ -126,7 +116,7 @@ fn ab_judges_records_and_replays() {
 
 #[test]
 fn a_file_is_proved_like_everything_else() {
-    on_adapter(|| {
+    on_adapter(|_| {
         let folder = folder("ab-files");
         write(&folder, "right.wgsl", KERNEL);
         write(&folder, "half.wgsl", &KERNEL.replacen("i < dims.k", "i < dims.k / 2u", 1));
@@ -157,12 +147,106 @@ fn what_cannot_be_used_is_refused_in_one_line() {
     refuse(&["naive", "naive", "--shape", "0x1x1"], 2, "m is 0");
     refuse(&["--replay", "nowhere.jsonl"], 2, "`nowhere.jsonl`");
     refuse(&["naive", "naive", "--out", "nowhere/x.jsonl"], 2, "cannot be written");
-    on_adapter(|| {
+    on_adapter(|_| {
         refuse(&["naive", "broken.wgsl"], 2, "`broken.wgsl`: line 1: ");
         refuse(&["naive", "other.wgsl"], 2, "`other.wgsl`: @group(0) @binding(7) is none of the four");
         refuse(&["naive", "unnamed.wgsl"], 2, "`unnamed.wgsl`: nothing says which block");
         refuse(&["naive", "missing.wgsl"], 2, "`missing.wgsl`");
         refuse(&["naive", "naive[64x64x8/8x8]"], 2, "has no tiling 64x64x8/8x8");
+    });
+}
+
+/// The probes of the committed record as if of this adapter, with every time this many times as long.
+fn roofline(executor: &GpuExecutor, longer: u64) -> String {
+    let text = include_str!("../record/2026-11-24-lavapipe/roofline.jsonl");
+    let probes = text.lines().filter(|line| line.contains("\"flopcast.probe/"));
+    let stretched = |line: &str| {
+        let mut probe: ProbeRecord = serde_json::from_str(line).unwrap();
+        (probe.adapter, probe.tool) = (executor.adapter().clone(), executor.tool());
+        for submission in probe.samples.iter_mut().flat_map(|samples| &mut samples.submissions) {
+            submission.host_ns *= longer;
+            submission.device_ticks = submission.device_ticks.map(|ticks| ticks.map(|tick| tick * longer));
+        }
+        probe_wire::line(&probe.derived()).unwrap()
+    };
+    probes.map(stretched).collect()
+}
+
+#[test]
+fn a_figure_above_a_roofline_is_invalid_with_the_bound_named_and_the_cache_is_asked_by_default() {
+    on_adapter(|selection| {
+        let folder = folder("bounds");
+        let executor = GpuExecutor::open(selection).unwrap();
+        let cache = folder.join("cache");
+        let measure = |more: &[&str]| {
+            let args =
+                ["measure", "--suite", "smoke", "--shapes", "64x64x64", "--kernels", "naive", "--format", "json"];
+            run(flopcast(&args).args(more).current_dir(&folder).env("FLOPCAST_CACHE_DIR", &cache))
+        };
+        let invalid = |ended: &support::Ended, source: &str| {
+            ended.refused(1, "above");
+            let (row, rows) = (&ended.json()[0], &ended.stdout);
+            assert!(row["figure"].is_null() && row["gflop_per_s"].is_null() && row["verdict"] == "INVALID", "{rows}");
+            assert_eq!(row["reasons"][0]["code"], "above-physics", "{rows}");
+            assert!(row["reasons"][0]["detail"].as_str().unwrap().contains(source), "{source}: {rows}");
+        };
+        // A file of this adapter, far too slow to be true.
+        write(&folder, "slow.jsonl", &roofline(&executor, 10_000));
+        invalid(&measure(&["--roofline", "slow.jsonl"]), "`slow.jsonl`");
+        // One of another driver is refused, and so is one that is none.
+        let other = roofline(&executor, 1).replace("\"driver\":\"", "\"driver\":\"old ");
+        write(&folder, "other.jsonl", &other);
+        measure(&["--roofline", "other.jsonl"]).refused(12, "another adapter or driver");
+        write(&folder, "none.jsonl", "{}\n");
+        measure(&["--roofline", "none.jsonl"]).refused(2, "none.jsonl");
+        measure(&["--roofline", "nowhere.jsonl"]).refused(2, "nowhere.jsonl");
+        // What is kept of this adapter holds without being named: on arithmetic, and on memory for what no cache holds.
+        let limit = |limit, rate| Bounds {
+            schema: Bounds::SCHEMA.into(),
+            adapter: executor.adapter().clone(),
+            tool: executor.tool(),
+            at: "2026-11-24T00:00:00Z".into(),
+            bounds: vec![Bound { limit, rate, source: "a test of long ago".into() }],
+        };
+        for kind in [Limit::Arithmetic(Precision::F32), Limit::Memory { from_bytes: 4096 }] {
+            kept::write(&cache, &limit(kind, 1.0)).unwrap();
+            let ended = measure(&[]);
+            invalid(&ended, "a test of long ago");
+            assert!(ended.stderr.contains("bounds: the roofline of this adapter of 2026-11-24"), "{ended:#?}");
+            assert_eq!(measure(&["--no-cache"]).code, Some(0));
+        }
+        // Too small for the bound on memory; then one of another driver, which is said and not taken.
+        kept::write(&cache, &limit(Limit::Memory { from_bytes: 1 << 30 }, 1.0)).unwrap();
+        assert_eq!(measure(&[]).code, Some(0));
+        let mut old = limit(Limit::Arithmetic(Precision::F32), 1.0);
+        old.adapter.driver_info.push_str(" of old");
+        kept::write(&cache, &old).unwrap();
+        let ended = measure(&[]);
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        assert!(ended.stderr.contains("is ignored: it was made with driver"), "{ended:#?}");
+        // It is shown, and cleared.
+        let shown = run(flopcast(&["cache", "show"]).env("FLOPCAST_CACHE_DIR", &cache));
+        assert!(shown.stdout.contains("f32 arithmetic"), "{shown:#?}");
+        run(flopcast(&["cache", "clear"]).env("FLOPCAST_CACHE_DIR", &cache));
+        assert_eq!(std::fs::read_dir(&cache).unwrap().count(), 0);
+    });
+}
+
+#[test]
+fn what_is_printed_is_valid_by_the_schemas_that_are_printed() {
+    on_adapter(|_| {
+        let folder = folder("schemas");
+        let ab = ["ab", "naive", "naive[16x16]", "--shape", "64x64x64", "--time-budget", "1s", "--format", "json"];
+        for (kind, args) in [("doctor", &["doctor", "--no-cache", "--format", "json"][..]), ("ab", &ab)] {
+            let schema = run(&mut flopcast(&["schema", kind])).json();
+            let printed = run(flopcast(args).current_dir(&folder)).json();
+            let validator = jsonschema::validator_for(&schema).unwrap();
+            let wrong: Vec<String> = validator.iter_errors(&printed).map(|e| e.to_string()).collect();
+            assert!(wrong.is_empty(), "{kind}: {wrong:?}");
+            let mut cut = printed;
+            cut.as_object_mut().unwrap().remove("adapter");
+            assert!(!validator.is_valid(&cut), "{kind}: a report without its adapter passes");
+        }
     });
 }
 

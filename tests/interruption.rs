@@ -3,27 +3,11 @@
 
 mod support;
 
-use flopcast::gpu;
 use flopcast::measure::wire;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
-use support::{flopcast, folder, run};
-
-/// One test at a time on the adapter.
-static ADAPTER: Mutex<()> = Mutex::new(());
-
-fn on_adapter(test: impl FnOnce()) {
-    let _alone = ADAPTER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    match gpu::choose(None) {
-        Ok(_) => test(),
-        Err(error) if std::env::var_os("FLOPCAST_REQUIRE_ADAPTER").is_some_and(|v| v == "1") => {
-            panic!("an adapter is required: {error}")
-        }
-        Err(error) => eprintln!("skipped: {error}"),
-    }
-}
+use support::{flopcast, folder, on_adapter, run};
 
 /// Six cases, 0.3 s each.
 const CASES: [&str; 7] =
@@ -57,7 +41,7 @@ fn ids(file: &Path) -> Vec<String> {
 
 #[test]
 fn ctrl_c_prints_what_there_is_with_exit_130_and_resume_repeats_nothing() {
-    on_adapter(|| {
+    on_adapter(|_| {
         let file = folder("ctrl-c").join("record.jsonl");
         let mut child = begun(&file);
         until_lines(&mut child, &file, 2);
@@ -84,7 +68,7 @@ fn ctrl_c_prints_what_there_is_with_exit_130_and_resume_repeats_nothing() {
 
 #[test]
 fn a_kill_loses_at_most_the_case_under_way_and_a_cut_line_is_repaired() {
-    on_adapter(|| {
+    on_adapter(|_| {
         let file = folder("kill").join("record.jsonl");
         let mut child = begun(&file);
         until_lines(&mut child, &file, 2);
@@ -105,7 +89,7 @@ fn a_kill_loses_at_most_the_case_under_way_and_a_cut_line_is_repaired() {
 
 #[test]
 fn a_record_of_another_driver_or_method_is_not_gone_on_with() {
-    on_adapter(|| {
+    on_adapter(|_| {
         let file = folder("resume-foreign").join("record.jsonl");
         let one = ["measure", "--suite", "smoke", "--shapes", "8x8x8", "--kernels", "naive"];
         assert_eq!(run(flopcast(&one).arg("--out").arg(&file)).code, Some(0));
@@ -128,7 +112,7 @@ fn a_record_of_another_driver_or_method_is_not_gone_on_with() {
 
 #[test]
 fn a_budget_that_fits_nothing_is_rows_and_an_error_and_an_unusable_one_is_exit_2() {
-    on_adapter(|| {
+    on_adapter(|_| {
         let ended = run(flopcast(&CASES).args(["--time-budget", "1ms", "--format", "json"]));
         ended.refused(1, "no case has a figure");
         assert!(ended.stderr.contains("--time-budget"), "{ended:#?}");

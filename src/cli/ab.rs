@@ -1,9 +1,9 @@
 //! `flopcast ab A B`: is B slower than A?
 
 use super::output::{self, Format};
-use super::stop;
+use super::{kept, stop};
 use crate::error::{Context, Error, Kind, Result};
-use crate::gpu::{self, GpuExecutor};
+use crate::gpu;
 use crate::kernel::{Precision, Shape};
 use crate::measure::Executor;
 use crate::measure::ab::{self, Budget, Entry, GRAMMAR, Line, Spec, Trial, View};
@@ -100,7 +100,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     let mut file = args.out.as_deref().map(created).transpose()?;
     let selection = gpu::choose(args.adapter.as_deref())?;
-    let mut executor = GpuExecutor::open(&selection)?;
+    let mut executor = kept::open(&selection, true)?;
     let class = executor.class();
     let entry = |spec: &Spec| -> Result<Entry> {
         let kernel = spec.kernel(class, args.precision)?;

@@ -1,17 +1,18 @@
-//! `flopcast cache`: what tuning stored on this machine.
+//! `flopcast cache`: what earlier runs stored on this machine.
 
 use super::output::{self, Format};
-use crate::error::{Error, Result};
-use crate::measure::tune::cache;
+use crate::error::{Context, Error, Result};
+use crate::measure::kept::{self, Bounds, Dispatches, Kept};
+use crate::measure::tune::cache::Cache;
 use crate::report;
 use clap::Subcommand;
 use etcetera::BaseStrategy;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Show or clear what `flopcast tune` stored.
+/// Show or clear what earlier runs stored: tuned kernels, the bounds of a roofline, the longest dispatch.
 ///
-/// One file per adapter in the platform's cache folder, or in FLOPCAST_CACHE_DIR.
+/// One file per adapter and kind in the platform's cache folder, or in FLOPCAST_CACHE_DIR.
 ///
 /// Exit codes: 0 done; 1 a file could not be removed; 2 unusable arguments, or no folder for it.
 #[derive(Debug, clap::Args)]
@@ -49,28 +50,58 @@ pub fn folder() -> Result<PathBuf> {
     Ok(strategy.cache_dir().join("flopcast"))
 }
 
+/// Every file of ours in the folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    [kept::files::<Cache>(folder), kept::files::<Bounds>(folder), kept::files::<Dispatches>(folder)].concat()
+}
+
+/// All files of a kind that read; a warning for those that do not.
+fn all<T: Kept>(folder: &Path) -> Vec<T> {
+    let load = |path: &PathBuf| {
+        let warn = |why: &String| output::talk(&format!("warning: `{}` is ignored: {why}", path.display()));
+        kept::load(path).inspect_err(warn).ok()
+    };
+    kept::files::<T>(folder).iter().filter_map(load).collect()
+}
+
+/// One list, each with its schema.
+fn json(tuned: &[Cache], bounds: &[Bounds], dispatches: &[Dispatches]) -> Result<Vec<serde_json::Value>> {
+    let mut list = Vec::new();
+    for value in [serde_json::to_value(tuned), serde_json::to_value(bounds), serde_json::to_value(dispatches)] {
+        list.extend(value.or_failed("cache")?.as_array().cloned().unwrap_or_default());
+    }
+    Ok(list)
+}
+
 pub fn run(args: &Args) -> Result<ExitCode> {
     let folder = folder()?;
     match &args.action {
         Action::Path => output::data(&format!("{}\n", folder.display()))?,
         Action::Clear => {
-            let removed = cache::clear(&folder)?;
+            let files = files(&folder);
+            for path in &files {
+                std::fs::remove_file(path).or_failed(format!("`{}`", path.display()))?;
+            }
+            let removed = files.len();
             output::talk(&format!("{removed} cache files removed from `{}`", folder.display()));
         }
         Action::Show { format } => {
-            let mut caches = Vec::new();
-            for path in cache::files(&folder) {
-                match cache::load(&path) {
-                    Ok(cache) => caches.push(cache),
-                    Err(why) => output::talk(&format!("warning: `{}` is ignored: {why}", path.display())),
-                }
-            }
+            let (tuned, bounds, dispatches) =
+                (all::<Cache>(&folder), all::<Bounds>(&folder), all::<Dispatches>(&folder));
             match format {
-                Format::Json => output::json(&caches)?,
-                Format::Text if caches.is_empty() => {
-                    output::talk(&format!("nothing is stored in `{}`; `flopcast tune` stores", folder.display()));
+                Format::Json => output::json(&json(&tuned, &bounds, &dispatches)?)?,
+                Format::Text if files(&folder).is_empty() => {
+                    let shown = folder.display();
+                    output::talk(&format!(
+                        "nothing is stored in `{shown}`; `flopcast tune`, `doctor` and `measure --suite roofline` store"
+                    ));
                 }
-                Format::Text => output::data(&report::tune::cached(&caches))?,
+                Format::Text => {
+                    if !tuned.is_empty() {
+                        output::data(&report::tune::cached(&tuned))?;
+                    }
+                    output::data(&report::kept::text(&bounds, &dispatches))?;
+                }
             }
         }
     }

@@ -1,5 +1,6 @@
 //! `flopcast doctor`: is this adapter fit to measure with?
 
+use super::kept;
 use super::output::{self, Format};
 use crate::error::{Error, Result};
 use crate::gpu::{self, GpuExecutor};
@@ -14,7 +15,8 @@ use std::process::ExitCode;
 /// an empty submission, one more dispatch, and four bytes either way cost; from which length on a time can be
 /// trusted; how steady fixed work is and what other processes use; how much faster zeros and constants run
 /// than normal data (a power limit shows there); and how long a dispatch is surely safe from the driver's
-/// watchdog (hardware; at most one second is tried). Takes less than ten seconds.
+/// watchdog (hardware; at most one second is tried). That is kept in the cache, and later runs split their dispatches so
+/// that none is longer. Takes less than ten seconds.
 ///
 /// Exit codes: 0 fit to measure, with or without warnings; 1 unfit; 2 unusable arguments; 3 no usable adapter.
 #[derive(Debug, clap::Args)]
@@ -25,6 +27,9 @@ pub struct Args {
     /// An adapter's index, a part of its name, `vulkan|gl|metal|dx12`, or `backend:name`.
     #[arg(long)]
     adapter: Option<String>,
+    /// Do not keep what was found of the watchdog for later runs.
+    #[arg(long)]
+    no_cache: bool,
     /// How to print.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -41,6 +46,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             output::talk(&report::measurement::headline(executor.adapter()));
             output::data(&report::doctor::text(&found))?;
         }
+    }
+    if let Some(dispatches) = found.dispatches().filter(|_| found.fit() && !args.no_cache) {
+        kept::keep_dispatches(&dispatches)?;
     }
     if found.fit() {
         return Ok(ExitCode::SUCCESS);

@@ -2,17 +2,14 @@
 
 use super::output::{self, Format};
 use super::progress::Progress;
-use super::{portability, roofline, stop, tuned};
-use crate::cluster::Format as NumberFormat;
+use super::{kept, portability, roofline, stop, tuned};
 use crate::error::{Error, Kind, Result};
-use crate::gpu::{self, GpuExecutor};
+use crate::gpu;
 use crate::kernel::{Class, DataClass, Family, Precision, Settings, Shape, Tiling};
 use crate::measure::effort::Effort;
 use crate::measure::host::{HostExecutor, measure_host};
 use crate::measure::log::remaining;
-use crate::measure::physics::{self, Bound, Limit};
-use crate::measure::probe;
-use crate::measure::record::{AdapterIdentity, Missing, Record, Verdict};
+use crate::measure::record::{Missing, Record, Verdict};
 use crate::measure::row::Row;
 use crate::measure::suite::{DEFAULT_SEED, Request, Selection, Suite};
 use crate::measure::tune::cache::Tuned;
@@ -93,13 +90,14 @@ pub struct Args {
     /// Workgroup memory zeroed before each workgroup; by default off, or as tuned.
     #[arg(long, value_enum)]
     zero_fill: Option<Switch>,
-    /// Take default tilings, not those that `flopcast tune` stored.
+    /// Take nothing from the cache: default tilings, no roofline of an earlier run, no limit of `flopcast doctor`; keep
+    /// no roofline.
     #[arg(long)]
     no_cache: bool,
     /// Record file, one JSON line per case; an older one is kept as FILE.previous.
     #[arg(long, value_name = "FILE.jsonl")]
     out: Option<PathBuf>,
-    /// A measured roofline: a figure above it is INVALID, with the bound named.
+    /// A measured roofline: a figure above it is INVALID, with the bound named. By default the one in the cache.
     #[arg(long, value_name = "FILE.jsonl")]
     roofline: Option<PathBuf>,
     /// Go on with the record of an interrupted run: measures what is not in it yet, and repeats nothing but
@@ -161,7 +159,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         (log, records) = (Some(resumed.0), resumed.1);
     }
     let selection = gpu::choose(args.adapter.as_deref())?;
-    let mut executor = GpuExecutor::open(&selection)?;
+    let mut executor = kept::open(&selection, !args.no_cache)?;
     if args.suite == Suite::Portability {
         return portability::run(&mut executor, &shapes.unwrap_or_default(), args.seed, args.time_budget, args.format);
     }
@@ -180,10 +178,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if args.suite == Suite::Roofline {
         drop(executor);
         let (format, progress) = (args.format, !args.no_progress);
-        let wanted = roofline::Wanted { products: &requests, budget: args.time_budget, format, progress };
+        let (budget, keep) = (args.time_budget, !args.no_cache);
+        let wanted = roofline::Wanted { products: &requests, budget, format, progress, keep };
         return roofline::measure(&selection, &wanted, &mut log);
     }
-    let bounds = bounds(args.roofline.as_deref(), executor.adapter())?;
+    let bounds = kept::bounds(args.roofline.as_deref(), &executor, !args.no_cache)?;
     requests.iter_mut().for_each(|request| request.bounds.clone_from(&bounds));
     let requests = remaining(&records, requests, executor.adapter(), &executor.tool())
         .map_err(|e| args.resume.as_ref().map_or(e.clone(), |file| e.context(format!("`{}`", file.display()))))?;
@@ -310,29 +309,6 @@ pub fn effort(suite: Suite) -> Effort {
         // Pairs have rounds of their own.
         Suite::Portability => Effort::quick(),
     }
-}
-
-/// What no figure on this adapter can be above: a roofline measured on it, and its peaks in the catalogue
-/// where its name is there.
-pub fn bounds(roofline: Option<&Path>, adapter: &AdapterIdentity) -> Result<Vec<Bound>> {
-    let mut bounds = match roofline {
-        None => Vec::new(),
-        Some(file) => {
-            physics::of_roofline(&probe::wire::read(file)?.probes, adapter, &format!("`{}`", file.display()))?
-        }
-    };
-    let catalog = Catalog::built_in()?;
-    let names = catalog.accelerators.keys().map(String::as_str);
-    if let Some(name) = physics::meant(&adapter.name, names).filter(|_| !adapter.software) {
-        let peaks = &catalog.accelerator(name)?.peak;
-        for (format, precision) in [(NumberFormat::Fp32, Precision::F32), (NumberFormat::Bf16, Precision::F16AccF32)] {
-            if let Some(peak) = peaks.get(&format) {
-                let source = format!("peak of `{name}` in the catalogue, {format}");
-                bounds.push(Bound { limit: Limit::Arithmetic(precision), rate: peak.value, source });
-            }
-        }
-    }
-    Ok(bounds)
 }
 
 /// Seconds that are left of a budget that runs from `started` on.

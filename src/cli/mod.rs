@@ -18,6 +18,8 @@ mod doctor;
 mod equivalents;
 mod explain;
 mod inputs;
+#[cfg(feature = "gpu")]
+mod kept;
 mod matmul;
 #[cfg(feature = "gpu")]
 mod measure;

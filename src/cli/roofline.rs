@@ -65,7 +65,7 @@ pub use measured::{Wanted, measure};
 #[cfg(feature = "gpu")]
 mod measured {
     use super::*;
-    use crate::gpu::{GpuExecutor, GpuProber, Selection};
+    use crate::gpu::{GpuProber, Selection};
     use crate::measure::effort::Effort;
     use crate::measure::probe::suite::{self, Watcher};
     use crate::measure::probe::wire::Lines;
@@ -91,6 +91,8 @@ mod measured {
         pub format: Format,
         /// Whether to show progress.
         pub progress: bool,
+        /// Whether to keep what it bounds for later runs.
+        pub keep: bool,
     }
 
     /// Measures probes, then products, and prints the roofline.
@@ -114,21 +116,26 @@ mod measured {
             },
         )?;
         drop(prober);
+        let mut executor = None;
         if !super::super::stop::asked() {
-            let mut executor = GpuExecutor::open(selection)?;
+            let executor = executor.insert(super::super::kept::open(selection, wanted.keep)?);
             // What was just probed is what no product can be above.
             let bounds = Roofline::of(&lines).map(|roofline| roofline.bounds()).unwrap_or_default();
             let bounded = |request: &Request| Request { bounds: bounds.clone(), ..request.clone() };
             let requests: Vec<Request> = wanted.products.iter().map(bounded).collect();
             let mut next = |_: usize, _: Stage| bar.tick();
             lines.products =
-                sweep(&mut executor, &requests, &products, &mut next, &super::super::stop::asked, &mut |record| {
+                sweep(executor, &requests, &products, &mut next, &super::super::stop::asked, &mut |record| {
                     log.as_mut().map_or(Ok(()), |log| log.write(record))
                 })?;
         }
         bar.finish_and_clear();
         if !lines.probes.is_empty() {
-            show(&Roofline::of(&lines)?, wanted.format)?;
+            let roofline = Roofline::of(&lines)?;
+            show(&roofline, wanted.format)?;
+            if let Some(executor) = executor.filter(|_| wanted.keep && !super::super::stop::asked()) {
+                super::super::kept::keep_bounds(&roofline, &executor)?;
+            }
         }
         verdict(&lines.probes)
     }

@@ -2,10 +2,10 @@
 
 use super::measure::{beside, host, left, measured};
 use super::output::{self, Format};
-use super::{stop, tuned};
+use super::{kept, stop, tuned};
 use crate::calibrate::Calibration;
 use crate::error::{Context, Error, Kind, Result};
-use crate::gpu::{self, GpuExecutor};
+use crate::gpu;
 use crate::kernel::{DataClass, Family, Precision};
 use crate::measure::effort::Effort;
 use crate::measure::row::Row;
@@ -45,7 +45,7 @@ pub struct Args {
     /// How to print.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
-    /// Take default tilings, not those that `flopcast tune` stored.
+    /// Take nothing from the cache: default tilings, no roofline of an earlier run, no limit of `flopcast doctor`.
     #[arg(long)]
     no_cache: bool,
     /// No progress bar.
@@ -83,7 +83,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let measurements_file = args.out.join("measurements.jsonl");
     let mut log = Some(Log::create(&measurements_file)?);
-    let mut executor = GpuExecutor::open(&selection)?;
+    let mut executor = kept::open(&selection, !args.no_cache)?;
 
     let tuned = tuned::look_up(&executor, Precision::F32, !args.no_cache);
     let wanted = Selection {
@@ -96,7 +96,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         data: DataClass::Normal,
         seed: DEFAULT_SEED,
     };
-    let requests = wanted.requests(executor.class())?;
+    let mut requests = wanted.requests(executor.class())?;
+    let bounds = kept::bounds(None, &executor, !args.no_cache)?;
+    requests.iter_mut().for_each(|request| request.bounds.clone_from(&bounds));
     let seconds = args.time_budget.map(|budget| left(budget, started));
     let adapters = seconds.map(|seconds| (1.0 - HOST_SHARE) * seconds);
     let mut records = measured(&mut executor, &requests, &Effort::quick(), adapters, &mut log, !args.no_progress)?;

@@ -8,14 +8,14 @@ use std::process::ExitCode;
 /// Print the JSON Schema of a file: editors complete and check with it.
 ///
 /// `cluster`, `job` and `scenario` are TOML files written by hand (`flopcast new` makes one); `projection`,
-/// `measurement` (one line of a record) and `calibration` are JSON that flopcast writes.
+/// `measurement` (one line of a record), `calibration`, `doctor` and `ab` are JSON that flopcast writes.
 ///
 /// Exit codes: 0 printed; 2 no such schema.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  flopcast schema scenario > flopcast.scenario.schema.json\n  \
     flopcast schema projection")]
 pub struct Args {
-    /// cluster, job, scenario, projection, measurement or calibration.
+    /// cluster, job, scenario, projection, measurement, calibration, doctor or ab.
     kind: Kind,
 }
 

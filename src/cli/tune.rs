@@ -2,7 +2,7 @@
 
 use super::cache::folder;
 use super::output::{self, Format};
-use super::{stop, tuned};
+use super::{kept, stop, tuned};
 use crate::error::{Error, Result};
 use crate::gpu::{self, GpuExecutor};
 use crate::kernel::{Family, Kernel, Precision, Shape};
@@ -71,7 +71,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let selection = gpu::choose(args.adapter.as_deref())?;
     let mut log = args.out.as_deref().map(Log::create).transpose()?;
-    let mut executor = GpuExecutor::open(&selection)?;
+    let mut executor = kept::open(&selection, !args.no_cache)?;
     stop::watch()?;
     let bar = bar(!args.no_progress);
     let mut observe = |progress: Progress| {

@@ -4,7 +4,8 @@ use super::cache::folder;
 use super::output;
 use crate::kernel::{Family, Precision};
 use crate::measure::Executor;
-use crate::measure::tune::cache::{Found, Tuned, file, find};
+use crate::measure::kept::file;
+use crate::measure::tune::cache::{Cache, Found, Tuned, find};
 
 /// What tuning found on this adapter, unless it is not wanted; a cache that does not hold is ignored with a
 /// warning. No folder for a cache is no cache.
@@ -14,7 +15,7 @@ pub fn look_up(executor: &dyn Executor, precision: Precision, wanted: bool) -> O
         Found::Tuned(tuned) => Some(tuned),
         Found::Nothing => None,
         Found::Ignored(why) => {
-            let path = file(&folder, executor.adapter());
+            let path = file::<Cache>(&folder, executor.adapter());
             output::talk(&format!(
                 "warning: the tuning in `{}` is ignored: {why}; `flopcast tune` builds it again",
                 path.display()

@@ -1,6 +1,6 @@
 //! Which adapters there are, and which one is meant.
 
-use super::device::wanted;
+use super::features::wanted;
 use crate::error::{Error, Result};
 use crate::kernel::Cooperative;
 use crate::measure::record::{AdapterIdentity, Capabilities};

@@ -1,26 +1,16 @@
 //! A wgpu device that reports every error and never waits for ever.
 
 use super::adapter::Selection;
+use super::features::wanted;
 use crate::error::{Error, Result};
 use crate::measure::Step;
 use crate::measure::record::Missing;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use wgpu::Features;
 
 /// A submission that takes longer than this is taken for hung. Far above every watchdog, and above
 /// the slowest software adapter's longest dispatch of the suites.
 const HUNG: Duration = Duration::from_secs(180);
-
-/// Features that some kernel or clock uses, taken where the adapter has them.
-pub(super) fn wanted() -> Features {
-    Features::TIMESTAMP_QUERY
-        | Features::SHADER_F16
-        | Features::SHADER_F64
-        | Features::SUBGROUP
-        | Features::SUBGROUP_BARRIER
-        | Features::EXPERIMENTAL_COOPERATIVE_MATRIX
-}
 
 /// Device and queue with all the limits that the adapter has.
 pub(super) struct Device {

@@ -1,6 +1,7 @@
 //! The real device behind the measuring.
 
 mod instrument;
+mod witness;
 
 use super::adapter::{AdapterReport, Selection};
 use super::clock::{self, Timestamps};
@@ -11,7 +12,9 @@ use super::pipeline::{self, Pipelines};
 use super::windows::{Layout, Window};
 use crate::error::Result;
 use crate::kernel::{Class, Feed, Fragments, Kernel, Matrix, Operands, Precision, Settings, Shape};
+use crate::measure::effort::WATCHDOG_S;
 use crate::measure::record::{AdapterIdentity, Tool};
+use crate::measure::witness::{Watch, Watched};
 use crate::measure::{Executor, Lap, Slots, Step, Timed};
 use std::time::Instant;
 
@@ -26,6 +29,7 @@ pub struct GpuExecutor {
     timestamps: Option<Timestamps>,
     opened: Instant,
     host_tick_ns: f64,
+    dispatch_s: f64,
     jobs: Slots<Job>,
     pipelines: Pipelines,
 }
@@ -42,6 +46,8 @@ struct Job {
     operands: [Operand; 2],
     c: wgpu::Buffer,
     poison: wgpu::Buffer,
+    /// The product of other operands, once one was kept.
+    decoy: Option<wgpu::Buffer>,
     readable: wgpu::Buffer,
     parts: Parts,
 }
@@ -57,9 +63,15 @@ impl GpuExecutor {
             timestamps,
             opened: Instant::now(),
             host_tick_ns: clock::host_tick_ns(),
+            dispatch_s: WATCHDOG_S,
             jobs: Slots::default(),
             pipelines: Pipelines::default(),
         })
+    }
+
+    /// Makes no single dispatch longer than this from now on, seconds.
+    pub fn limit_dispatches(&mut self, seconds: f64) {
+        self.dispatch_s = seconds;
     }
 
     fn job(&self) -> Step<&Job> {
@@ -70,6 +82,40 @@ impl GpuExecutor {
     fn pass<'e>(&self, encoder: &'e mut wgpu::CommandEncoder, first: bool, last: bool) -> wgpu::ComputePass<'e> {
         let timestamp_writes = self.timestamps.as_ref().and_then(|t| t.writes(first, last));
         encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes })
+    }
+
+    /// The whole work so many times, between two timestamps if it is timed.
+    fn encode(&self, encoder: &mut wgpu::CommandEncoder, job: &Job, repeats: u32, timed: bool) {
+        match job.feed {
+            Feed::Buffers => {
+                let mut pass = self.pass(encoder, timed, timed);
+                pass.set_pipeline(&job.pipeline);
+                for _ in 0..repeats {
+                    (0..job.windows.len()).for_each(|window| job.parts.encode(&mut pass, window));
+                }
+            }
+            // The operands of a product lie in buffers: bringing them into textures is part of it, so
+            // each repetition copies again. An empty pass in front takes the first timestamp.
+            Feed::Textures => {
+                drop(self.pass(encoder, timed, false));
+                let last = job.windows.len() - 1;
+                for repeat in 1..=repeats {
+                    let mut there = [None; 2];
+                    for (at, window) in job.windows.iter().enumerate() {
+                        let spans = [(window.a, job.layout.lda), (window.b, window.ldb)];
+                        for ((operand, (span, stride)), there) in job.operands.iter().zip(spans).zip(&mut there) {
+                            // Neighbouring windows share an operand.
+                            if there.replace(span) != Some(span) {
+                                operand.encode_copy(encoder, span, stride);
+                            }
+                        }
+                        let mut pass = self.pass(encoder, false, timed && repeat == repeats && at == last);
+                        pass.set_pipeline(&job.pipeline);
+                        job.parts.encode(&mut pass, at);
+                    }
+                }
+            }
+        }
     }
 
     fn encoder(&self) -> wgpu::CommandEncoder {
@@ -100,36 +146,7 @@ impl Timed for GpuExecutor {
     fn submit(&mut self, repeats: u32) -> Step<Lap> {
         let job = self.job()?;
         let mut encoder = self.encoder();
-        match job.feed {
-            Feed::Buffers => {
-                let mut pass = self.pass(&mut encoder, true, true);
-                pass.set_pipeline(&job.pipeline);
-                for _ in 0..repeats {
-                    (0..job.windows.len()).for_each(|window| job.parts.encode(&mut pass, window));
-                }
-            }
-            // The operands of a product lie in buffers: bringing them into textures is part of it, so
-            // each repetition copies again. An empty pass in front takes the first timestamp.
-            Feed::Textures => {
-                drop(self.pass(&mut encoder, true, false));
-                let last = job.windows.len() - 1;
-                for repeat in 1..=repeats {
-                    let mut there = [None; 2];
-                    for (at, window) in job.windows.iter().enumerate() {
-                        let spans = [(window.a, job.layout.lda), (window.b, window.ldb)];
-                        for ((operand, (span, stride)), there) in job.operands.iter().zip(spans).zip(&mut there) {
-                            // Neighbouring windows share an operand.
-                            if there.replace(span) != Some(span) {
-                                operand.encode_copy(&mut encoder, span, stride);
-                            }
-                        }
-                        let mut pass = self.pass(&mut encoder, false, repeat == repeats && at == last);
-                        pass.set_pipeline(&job.pipeline);
-                        job.parts.encode(&mut pass, at);
-                    }
-                }
-            }
-        }
+        self.encode(&mut encoder, job, repeats, true);
         if let Some(t) = &self.timestamps {
             t.resolve(&mut encoder);
         }
@@ -156,6 +173,10 @@ impl Executor for GpuExecutor {
             subgroup: (has && least == most).then_some(least),
             fragments: Fragments::reported(&self.report.cooperative_matrix),
         }
+    }
+
+    fn dispatch_s(&self) -> f64 {
+        self.dispatch_s
     }
 
     fn tool(&self) -> Tool {
@@ -201,6 +222,7 @@ impl Executor for GpuExecutor {
             operands,
             c,
             poison,
+            decoy: None,
             readable,
             parts,
         });
@@ -238,11 +260,26 @@ impl Executor for GpuExecutor {
         Ok(count)
     }
 
+    fn keep_decoy(&mut self) -> Step<()> {
+        witness::keep_decoy(self)
+    }
+
+    fn witness(&mut self, plan: &[Watch], keep: usize) -> Step<Watched> {
+        witness::witness(self, plan, keep)
+    }
+
     fn read(&mut self) -> Step<Matrix> {
         let job = self.job()?;
         let mut encoder = self.encoder();
         encoder.copy_buffer_to_buffer(&job.c, 0, &job.readable, 0, job.c.size());
         self.gpu.run(encoder.finish(), "read back")?;
+        self.decoded(job)
+    }
+}
+
+impl GpuExecutor {
+    /// C as it was copied to where it can be read.
+    fn decoded(&self, job: &Job) -> Step<Matrix> {
         let bytes = self.gpu.map(&job.readable, "read back")?;
         let (m, batch) = (job.shape.m as usize, job.shape.batch);
         let mut c = Matrix::zeros(batch as usize * m, job.shape.n as usize);

@@ -4,6 +4,7 @@ mod adapter;
 mod clock;
 mod device;
 mod executor;
+mod features;
 mod feed;
 mod parts;
 mod pipeline;

@@ -106,12 +106,14 @@ impl Parts {
     }
 }
 
-/// Cuts the grid of blocks into about `wanted` parts, more where a dispatch would have too many
-/// workgroups along one axis. Whole block rows stay together while they can.
+/// Cuts the grid of blocks into parts none of which is more than one in `wanted` of it while blocks are whole,
+/// smaller ones where a dispatch would have too many workgroups along one axis. Whole block rows stay together
+/// while they can.
 fn cut(blocks: [u32; 2], wanted: u32, most: u32) -> Vec<([u32; 2], [u32; 2])> {
-    let columns = blocks[1].min(most);
-    let across = blocks[1].div_ceil(columns);
-    let rows = blocks[0].div_ceil(wanted.div_ceil(across).max(1)).min(most);
+    // A row of blocks can still be too long for one dispatch.
+    let across = blocks[1].div_ceil(most).max(wanted.div_ceil(blocks[0])).min(blocks[1]);
+    let columns = blocks[1] / across;
+    let rows = (blocks[0] / wanted.div_ceil(across)).clamp(1, most);
     let mut parts = Vec::new();
     for row in (0..blocks[0]).step_by(rows as usize) {
         for column in (0..blocks[1]).step_by(columns as usize) {
@@ -127,9 +129,17 @@ mod tests {
 
     #[test]
     fn parts_cover_every_block_once() {
-        for (blocks, wanted, most) in
-            [([1, 1], 1, 65_535), ([7, 5], 3, 65_535), ([100, 3], 200, 65_535), ([10, 130], 1, 50), ([300, 300], 4, 64)]
-        {
+        for (blocks, wanted, most) in [
+            ([1, 1], 1, 65_535),
+            ([7, 5], 3, 65_535),
+            ([7, 5], 5, 65_535),
+            ([10, 9], 4, 65_535),
+            ([1, 12], 5, 65_535),
+            ([3, 3], 100, 65_535),
+            ([100, 3], 200, 65_535),
+            ([10, 130], 1, 50),
+            ([300, 300], 4, 64),
+        ] {
             let mut seen = vec![0; (blocks[0] * blocks[1]) as usize];
             let parts = cut(blocks, wanted, most);
             for (origin, grid) in &parts {
@@ -141,7 +151,9 @@ mod tests {
                 }
             }
             assert!(seen.iter().all(|&count| count == 1), "{blocks:?} {wanted} {most}");
-            assert!(parts.len() as u32 >= wanted.min(blocks[0]), "{blocks:?} {wanted}: {}", parts.len());
+            let all = blocks[0] * blocks[1];
+            let largest = parts.iter().map(|(_, grid)| grid[0] * grid[1]).max().unwrap();
+            assert!(largest * wanted <= all || largest == 1, "{blocks:?} {wanted}: {largest} of {all}");
         }
     }
 }

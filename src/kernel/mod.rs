@@ -23,5 +23,5 @@ pub use custom::Custom;
 pub use family::Family;
 pub use matrix::{Matrix, Operands, padded};
 pub use needs::{Class, Feed, Needs};
-pub use proof::{Proof, prove};
+pub use proof::{GLIMPSE, Glimpse, Proof, prove, prove_glimpses};
 pub use tiling::Tiling;

@@ -39,6 +39,9 @@ pub struct Proof {
     pub vectors: u32,
     /// Rows recomputed outright.
     pub rows: u32,
+    /// Dispatches of one submission that were seen one by one; absent where the last output alone was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dispatches: Option<u32>,
     /// Where it failed first, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
@@ -81,6 +84,7 @@ impl Check {
             worst: finite.then_some(self.worst),
             vectors: VECTORS as u32,
             rows: ROWS as u32,
+            dispatches: None,
             failure: self.failure,
         }
     }
@@ -109,15 +113,69 @@ fn check_rows(operands: &Operands, c: &Matrix, precision: Precision, rng: &mut C
         }
         let norm_a = norm(a.row(i));
         for (j, &got) in c.row(i).iter().enumerate() {
-            let norms = norm_a * squares_b[j].sqrt();
-            let tolerance = rounding_error(operands, precision, 0, norms, expected[j].abs())
-                + store_error(precision, expected[j], operands.exact);
+            let tolerance = element_tolerance(operands, precision, norm_a * squares_b[j].sqrt(), expected[j]);
             check.take(got - expected[j], tolerance, || format!("row {i}, column {j}"));
         }
         if check.failure.is_some() {
             return;
         }
     }
+}
+
+/// Elements of a glimpse.
+pub const GLIMPSE: usize = 4;
+
+/// Neighbouring elements of a row of C as they were after one dispatch of several.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Glimpse {
+    /// Which dispatch.
+    pub dispatch: usize,
+    /// Row of C.
+    pub row: usize,
+    /// First column.
+    pub column: usize,
+    /// From there on; what is beyond the end of the row means nothing.
+    pub values: [f64; GLIMPSE],
+}
+
+/// What glimpses came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Glimpsed {
+    /// Largest residual over its tolerance; absent where a value is not finite or an exact check failed.
+    pub worst: Option<f64>,
+    /// The dispatch that failed first, and how.
+    pub failure: Option<(usize, String)>,
+}
+
+/// Recomputes the elements of each glimpse, to the tolerance of a whole row.
+pub fn prove_glimpses(operands: &Operands, glimpses: &[Glimpse], precision: Precision) -> Glimpsed {
+    let (a, b) = (&operands.a, &operands.b);
+    let mut worst = Some(0.0f64);
+    for glimpse in glimpses {
+        let mut check = Check { worst: 0.0, failure: None };
+        let row = a.row(glimpse.row);
+        let norm_a = norm(row);
+        for (j, &got) in (glimpse.column..b.cols).zip(&glimpse.values) {
+            let (mut expected, mut square) = (0.0, 0.0);
+            for (k, &value) in operands.rows_b(glimpse.row).zip(row) {
+                let other = b.values[k * b.stride + j];
+                expected += value * other;
+                square += other * other;
+            }
+            let tolerance = element_tolerance(operands, precision, norm_a * square.sqrt(), expected);
+            check.take(got - expected, tolerance, || format!("row {}, column {j}", glimpse.row));
+        }
+        worst = worst.filter(|_| check.worst.is_finite()).map(|worst| worst.max(check.worst));
+        if let Some(why) = check.failure {
+            return Glimpsed { worst, failure: Some((glimpse.dispatch, why)) };
+        }
+    }
+    Glimpsed { worst, failure: None }
+}
+
+/// How far one element may be off; `norms` is ‖a_i‖·‖b_j‖.
+fn element_tolerance(operands: &Operands, precision: Precision, norms: f64, expected: f64) -> f64 {
+    rounding_error(operands, precision, 0, norms, expected.abs()) + store_error(precision, expected, operands.exact)
 }
 
 fn freivalds(operands: &Operands, c: &Matrix, precision: Precision, rng: &mut ChaCha8Rng, check: &mut Check) {

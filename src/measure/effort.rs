@@ -17,15 +17,14 @@ pub struct Effort {
     pub precision: f64,
     /// How far over `case_s` a case may go for its fewest rounds, as a multiple of it.
     pub overrun: f64,
-    /// The longest single dispatch on hardware, seconds: [`WATCHDOG_S`], or what was found on the machine.
-    pub dispatch_s: f64,
 }
 
-/// The longest single dispatch on hardware: a tenth of the shortest watchdog (2 s on Windows).
+/// The longest single dispatch on hardware of which nothing was found out: a tenth of the shortest watchdog (2 s on
+/// Windows).
 pub const WATCHDOG_S: f64 = 0.2;
 
-/// Flop that a first dispatch may hold on hardware of which nothing was seen yet: 0.2 s at 40 GFLOP/s.
-pub const FIRST_DISPATCH_FLOP: f64 = 8e9;
+/// Rate that is taken for a device of which nothing was seen yet, flop/s.
+pub const FIRST_RATE: f64 = 4e10;
 
 /// Dispatches that a product of `flop` is cut into so that none takes longer than `dispatch_s` at a rate
 /// that was measured, flop/s.
@@ -49,7 +48,6 @@ impl Effort {
             submission_s: 4e-3,
             precision: 0.01,
             overrun: 1.5,
-            dispatch_s: WATCHDOG_S,
         }
     }
 

@@ -6,6 +6,7 @@ use super::record::{Missing, Record, SCHEMA, Samples, Spent};
 use super::sentinel::{CASE_SLOT, Guarded, Ready};
 use super::suite::Request;
 use super::timing::{Halt, Stage, Timer, Watch, ask};
+use super::witness::prove_each;
 use super::{Executor, Step};
 use crate::kernel::{Operands, Proof, Shape, prove};
 
@@ -154,10 +155,10 @@ impl Run<'_, '_> {
         }
         // What the sentinel lacks is told only after the case's own proof, which says more.
         let sentinel = Ready::on(self.executor, self.effort.submission_s);
-        let mut cut = 1;
+        let (mut cut, dispatch_s) = (1, self.executor.dispatch_s());
         if let (false, Ok(sentinel)) = (software, &sentinel) {
             // The slowest kernel there is on a small shape: the first dispatch stays below what is allowed.
-            cut = self.executor.split(parts(shape.flop(), sentinel.flop_per_s(), self.effort.dispatch_s))?;
+            cut = self.executor.split(parts(shape.flop(), sentinel.flop_per_s(), dispatch_s))?;
         }
 
         // Truth first, on operands whose product is exact: a wrong kernel is never timed.
@@ -169,6 +170,7 @@ impl Run<'_, '_> {
             return Ok((proof, None));
         }
         let begin = self.seconds();
+        self.executor.keep_decoy()?;
         let operands = Operands::of_class(shape, self.request.kernel.precision, self.request.data, self.request.seed);
         self.executor.load(&operands)?;
         self.spent.proof_s += self.seconds() - begin;
@@ -179,7 +181,7 @@ impl Run<'_, '_> {
         let first = timer.lap(&mut device, 1)?;
         if !software {
             // Now that its own time is known: as few parts as stay below the watchdog.
-            cut = device.executor.split(parts(first, 1.0, self.effort.dispatch_s))?;
+            cut = device.executor.split(parts(first, 1.0, dispatch_s))?;
         }
         timer.fits(first)?;
         let samples = timer.run(&mut device, first, cut, self.watch)?;
@@ -188,7 +190,13 @@ impl Run<'_, '_> {
         // The last timed submission began on a poisoned buffer: what is in it now is its work.
         let begin = self.seconds();
         let output = self.executor.read()?;
-        let proof = prove(&operands, &output, self.request.kernel.precision, self.request.seed);
+        let mut proof = prove(&operands, &output, self.request.kernel.precision, self.request.seed);
+        if proof.passed {
+            // Any of its dispatches could have left that: now each is seen at its work.
+            let longest = samples.submissions.iter().map(|s| s.dispatches).max().unwrap_or(1);
+            let (precision, seed) = (self.request.kernel.precision, self.request.seed);
+            proof = prove_each(self.executor, &operands, precision, seed, longest, proof)?;
+        }
         self.spent.proof_s += self.seconds() - begin;
         Ok((proof, Some(samples)))
     }
@@ -207,3 +215,6 @@ impl Run<'_, '_> {
         self.executor.now_ns() as f64 * 1e-9
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,8 @@
 //! What the measuring needs of a device, and nothing else: a real one in `gpu`, a scripted one here.
 
+use super::effort::WATCHDOG_S;
 use super::record::{AdapterIdentity, Missing, Tool};
+use super::witness::{Watch, Watched};
 use crate::kernel::{Class, Kernel, Matrix, Operands, Settings, Shape};
 
 /// Result of a step on a device: what stands in the way ends the case, not the sweep.
@@ -51,6 +53,12 @@ pub trait Executor: Timed {
         Class { software: self.adapter().software, ..Default::default() }
     }
 
+    /// The longest single dispatch to make on it, seconds: [`WATCHDOG_S`] unless `flopcast doctor` found another
+    /// on this machine. Without a meaning on a CPU-type adapter.
+    fn dispatch_s(&self) -> f64 {
+        WATCHDOG_S
+    }
+
     /// What drives it.
     fn tool(&self) -> Tool;
 
@@ -71,6 +79,13 @@ pub trait Executor: Timed {
     /// Computes the product from now on in this many dispatches, each a part of C, so that a single
     /// one stays below a driver's watchdog. Returns the number that its tiles allow.
     fn split(&mut self, parts: u32) -> Step<u32>;
+
+    /// Keeps C as it is now, to lay it under later dispatches (see [`Fill::Decoy`](super::witness::Fill)).
+    fn keep_decoy(&mut self) -> Step<()>;
+
+    /// Submits the whole work once for every entry, with what is to be done round each, and returns what was
+    /// seen, all of C after dispatch number `keep` among it.
+    fn witness(&mut self, plan: &[Watch], keep: usize) -> Step<Watched>;
 
     /// Reads C back.
     fn read(&mut self) -> Step<Matrix>;

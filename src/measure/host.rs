@@ -6,8 +6,9 @@ use super::engine::{Pace, measure};
 use super::record::{AdapterIdentity, Capabilities, METHOD, Missing, Record, Tool};
 use super::suite::Request;
 use super::timing::Watch;
+use super::witness::{self, Fill, Watched};
 use super::{Executor, Lap, Slots, Step, Timed};
-use crate::kernel::{DataClass, Family, Kernel, Matrix, Operands, Precision, Settings, Shape};
+use crate::kernel::{DataClass, Family, GLIMPSE, Kernel, Matrix, Operands, Precision, Settings, Shape};
 use rayon::prelude::*;
 use std::time::Instant;
 
@@ -29,6 +30,8 @@ struct Job {
     shape: Shape,
     /// A, B and C in the precision's own type.
     buffers: Buffers,
+    /// C of other operands, once one was kept.
+    decoy: Option<Matrix>,
 }
 
 enum Buffers {
@@ -135,7 +138,7 @@ impl Executor for HostExecutor {
             Precision::F64 => Buffers::F64(sizes.map(|size| vec![0.0; size])),
             other => return Err(Missing::Unsupported { needs: format!("f32 or f64; {LIBRARY} has no {other}") }),
         };
-        self.jobs.fill(Job { shape, buffers });
+        self.jobs.fill(Job { shape, buffers, decoy: None });
         Ok(())
     }
 
@@ -157,6 +160,33 @@ impl Executor for HostExecutor {
         Ok(1)
     }
 
+    fn keep_decoy(&mut self) -> Step<()> {
+        let c = self.read()?;
+        self.jobs.get_mut()?.decoy = Some(c);
+        Ok(())
+    }
+
+    fn witness(&mut self, plan: &[witness::Watch], keep: usize) -> Step<Watched> {
+        let begin = Instant::now();
+        let mut watched = Watched { host_ns: 0, kept: Matrix::zeros(0, 0), glimpses: Vec::new() };
+        for (number, watch) in plan.iter().enumerate() {
+            self.poison()?;
+            if watch.before == Fill::Decoy {
+                self.jobs.get_mut()?.lay_decoy();
+            }
+            if watch.works {
+                self.submit(1)?;
+            }
+            let job = self.jobs.get()?;
+            watched.glimpses.push(watch.places.map(|place| job.glimpse(place)));
+            if number == keep {
+                watched.kept = self.read()?;
+            }
+        }
+        watched.host_ns = begin.elapsed().as_nanos() as u64;
+        Ok(watched)
+    }
+
     fn read(&mut self) -> Step<Matrix> {
         let job = self.jobs.get()?;
         let Shape { m, n, batch, .. } = job.shape;
@@ -169,6 +199,29 @@ impl Executor for HostExecutor {
             row[..n as usize].copy_from_slice(got);
         }
         Ok(c)
+    }
+}
+
+impl Job {
+    /// Overwrites C with the decoy, if there is one.
+    fn lay_decoy(&mut self) {
+        let Some(decoy) = &self.decoy else { return };
+        let values = (0..decoy.rows).flat_map(|row| decoy.row(row));
+        match &mut self.buffers {
+            Buffers::F32([_, _, c]) => c.iter_mut().zip(values).for_each(|(c, &v)| *c = v as f32),
+            Buffers::F64([_, _, c]) => c.iter_mut().zip(values).for_each(|(c, &v)| *c = v),
+        }
+    }
+
+    /// The elements of C at a place; zeros beyond the end of a row.
+    fn glimpse(&self, place: witness::Place) -> [f64; GLIMPSE] {
+        let n = self.shape.n as usize;
+        let first = place.row as usize * n;
+        std::array::from_fn(|i| match (place.column as usize + i, &self.buffers) {
+            (column, _) if column >= n => 0.0,
+            (column, Buffers::F32([_, _, c])) => f64::from(c[first + column]),
+            (column, Buffers::F64([_, _, c])) => c[first + column],
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 //! does in the meantime touches all of them alike.
 
 use super::clocks::{self, MIN_TICKS};
-use super::effort::{FIRST_DISPATCH_FLOP, WATCHDOG_S};
+use super::effort::{FIRST_RATE, parts};
 use super::record::{Reason, Samples, Submission, TimingMethod};
 use super::{Executor, Step};
 use crate::kernel::Shape;
@@ -31,8 +31,8 @@ impl Contestant {
     pub fn start(executor: &mut dyn Executor, slot: usize, shape: Shape, submission_s: f64) -> Step<Contestant> {
         executor.select(slot);
         let software = executor.adapter().software;
-        let wanted = if software { 1 } else { (shape.flop() / FIRST_DISPATCH_FLOP).ceil().max(1.0) as u32 };
-        let mut parts = executor.split(wanted)?;
+        let dispatch_s = executor.dispatch_s();
+        let mut cut = executor.split(if software { 1 } else { parts(shape.flop(), FIRST_RATE, dispatch_s) })?;
         let tick_ns = executor.tick_ns().unwrap_or(f64::INFINITY).min(executor.host_tick_ns());
         let least_s = submission_s.max(1.1 * MIN_TICKS * tick_ns * 1e-9);
         let (mut k, mut warmup) = (1, 0);
@@ -41,8 +41,8 @@ impl Contestant {
             let lap = executor.submit(k)?;
             let took = lap.host_ns as f64 * 1e-9;
             warmup += 1;
-            if warmup == 1 && !software && took > WATCHDOG_S * f64::from(parts) {
-                parts = executor.split((took / WATCHDOG_S).ceil() as u32)?;
+            if warmup == 1 && !software && took > dispatch_s * f64::from(cut) {
+                cut = executor.split(parts(took, 1.0, dispatch_s))?;
             }
             if took < least_s && k < MOST {
                 k = (2 * k).min(MOST);
@@ -56,7 +56,7 @@ impl Contestant {
         let samples = Samples {
             tick_ns: executor.tick_ns(),
             host_tick_ns: executor.host_tick_ns(),
-            parts,
+            parts: cut,
             warmup,
             warm: true,
             stopped: "count-used".into(),

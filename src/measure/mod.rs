@@ -6,6 +6,7 @@
 //! format, [`replay`](replay()) derives a record again, [`row`] what a user sees of a record, [`sweep`](sweep()) does a list of cases.
 
 pub mod ab;
+mod bound;
 pub mod clocks;
 pub mod compare;
 pub mod doctor;
@@ -15,6 +16,7 @@ mod executor;
 pub mod figure;
 pub mod host;
 pub mod interleave;
+pub mod kept;
 pub mod log;
 pub mod mutants;
 pub mod physics;
@@ -35,6 +37,7 @@ mod sweep;
 pub mod timing;
 pub mod tune;
 pub mod wire;
+pub mod witness;
 
 pub use executor::{Executor, Lap, Slots, Step, Timed};
 pub use log::Log;

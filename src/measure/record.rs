@@ -4,7 +4,7 @@
 //! figures derived from them. Aggregates are views: everything in [`Figure`], `verdict` and `reasons`
 //! can be derived again from the rest of the line.
 
-use super::physics::Bound;
+use super::bound::Bound;
 use crate::kernel::{Case, Proof};
 use serde::{Deserialize, Serialize};
 

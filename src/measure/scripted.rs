@@ -4,8 +4,11 @@
 //! backend.
 
 mod instrument;
+mod witness;
 
+use super::effort::WATCHDOG_S;
 use super::record::{AdapterIdentity, Capabilities, METHOD, Missing, Tool};
+use super::witness::{Watch, Watched};
 use super::{Executor, Lap, Slots, Step, Timed};
 use crate::kernel::{Kernel, Matrix, Operands, Settings, Shape};
 
@@ -32,6 +35,14 @@ pub enum KernelFault {
     AnswerThere,
     /// Right, but looks first whether the answer is there: only the first dispatch of a submission works.
     Remembers,
+    /// Right, but of the dispatches of a submission it does every other one alone, the last among them.
+    EveryOther,
+    /// Right, but of the dispatches of a submission it does the last one alone, and idles for a tenth of the
+    /// others' time so that time still grows with the work.
+    OnlyLast,
+    /// Right, but where a result is there already it does its work every other time alone: it marks what it
+    /// writes.
+    Marks,
 }
 
 /// How the device clock lies.
@@ -88,8 +99,10 @@ pub struct Script {
     pub pace: Pace,
     /// A factor on the seconds of what is prepared and loaded.
     pub cost: Cost,
-    /// A driver's watchdog: a submission of one dispatch that takes longer loses the device.
+    /// A driver's watchdog: a dispatch that takes longer loses the device.
     pub watchdog_s: Option<f64>,
+    /// The longest single dispatch that it is to be asked for, seconds.
+    pub dispatch_s: f64,
 }
 
 impl Script {
@@ -105,6 +118,7 @@ impl Script {
             pace: Box::new(|_, _| 1.0),
             cost: Box::new(|_, _, _| 1.0),
             watchdog_s: None,
+            dispatch_s: WATCHDOG_S,
         }
     }
 }
@@ -115,6 +129,7 @@ pub struct ScriptedExecutor {
     adapter: AdapterIdentity,
     now_ns: f64,
     submissions: u64,
+    longest_dispatch_s: f64,
     jobs: Slots<Job>,
 }
 
@@ -125,6 +140,8 @@ struct Job {
     shape: Shape,
     answer: Matrix,
     c: Matrix,
+    decoy: Option<Matrix>,
+    parts: u32,
     worked: bool,
 }
 
@@ -143,7 +160,20 @@ impl ScriptedExecutor {
             capabilities: Capabilities::default(),
         };
         // A device clock that starts at zero would look like a broken one.
-        ScriptedExecutor { script, adapter, now_ns: 1e9, submissions: 0, jobs: Slots::default() }
+        ScriptedExecutor {
+            script,
+            adapter,
+            now_ns: 1e9,
+            submissions: 0,
+            longest_dispatch_s: 0.0,
+            jobs: Slots::default(),
+        }
+    }
+
+    /// The longest single dispatch so far, seconds.
+    #[cfg(test)]
+    pub(super) fn longest_dispatch_s(&self) -> f64 {
+        self.longest_dispatch_s
     }
 
     /// Its true rate from now on, flop/s: kernels that differ, which a script alone cannot say.
@@ -188,6 +218,14 @@ impl ScriptedExecutor {
                 job.worked = true;
                 1.0
             }
+            KernelFault::EveryOther | KernelFault::Marks => {
+                job.c.clone_from(&job.answer);
+                (all * 0.5).ceil()
+            }
+            KernelFault::OnlyLast => {
+                job.c.clone_from(&job.answer);
+                all * 0.1
+            }
         };
         Ok(done)
     }
@@ -216,11 +254,13 @@ impl Timed for ScriptedExecutor {
 
     fn submit(&mut self, repeats: u32) -> Step<Lap> {
         let done = self.work(repeats)?;
-        let Job { shape, cost, .. } = self.jobs.get()?;
-        let flop = shape.flop() * cost;
+        let Job { shape, cost, parts, .. } = self.jobs.get()?;
+        let (flop, parts) = (shape.flop() * cost, f64::from(*parts));
         let pace = (self.script.pace)(self.submissions, self.now_ns * 1e-9 - 1.0);
         let kernel_ns = (done * flop / self.script.flop_per_s * pace * 1e9).max(1.0);
-        if repeats == 1 && self.script.watchdog_s.is_some_and(|most| kernel_ns * 1e-9 > most) {
+        let dispatch_s = kernel_ns * 1e-9 / (f64::from(repeats.max(1)) * parts);
+        self.longest_dispatch_s = self.longest_dispatch_s.max(dispatch_s);
+        if self.script.watchdog_s.is_some_and(|most| dispatch_s > most) {
             return Err(Missing::Failed { error: "submit: the device is lost".into() });
         }
         // No two submissions cost the same to the nanosecond; exactly regular times would look like a coarse
@@ -261,6 +301,10 @@ impl Executor for ScriptedExecutor {
         &self.adapter
     }
 
+    fn dispatch_s(&self) -> f64 {
+        self.script.dispatch_s
+    }
+
     fn tool(&self) -> Tool {
         Tool { version: env!("CARGO_PKG_VERSION").into(), method: METHOD, wgpu: "none".into(), naga: "none".into() }
     }
@@ -283,6 +327,8 @@ impl Executor for ScriptedExecutor {
             shape,
             answer: empty.clone(),
             c: empty,
+            decoy: None,
+            parts: 1,
             worked: false,
         });
         Ok(())
@@ -299,8 +345,21 @@ impl Executor for ScriptedExecutor {
         Ok(())
     }
 
-    fn split(&mut self, _parts: u32) -> Step<u32> {
-        Ok(1)
+    fn split(&mut self, parts: u32) -> Step<u32> {
+        let job = self.jobs.get_mut()?;
+        // A row of C at least in each.
+        job.parts = parts.clamp(1, job.shape.m * job.shape.batch);
+        Ok(job.parts)
+    }
+
+    fn keep_decoy(&mut self) -> Step<()> {
+        let job = self.jobs.get_mut()?;
+        job.decoy = Some(job.c.clone());
+        Ok(())
+    }
+
+    fn witness(&mut self, plan: &[Watch], keep: usize) -> Step<Watched> {
+        self.seen(plan, keep)
     }
 
     fn read(&mut self) -> Step<Matrix> {

@@ -118,6 +118,9 @@ fn mutants() -> Vec<Mutant> {
         ("is right once only", KernelFault::RightOnce),
         ("finds the answer already there", KernelFault::AnswerThere),
         ("remembers the answer within a submission", KernelFault::Remembers),
+        ("does every other dispatch only", KernelFault::EveryOther),
+        ("does only the last dispatch", KernelFault::OnlyLast),
+        ("works every other time where it finds a result", KernelFault::Marks),
     ] {
         let script = Script { kernel, ..Script::honest() };
         all.push(Mutant { name: format!("kernel {name}"), script, expect: Expect::NoFigure });

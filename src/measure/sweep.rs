@@ -50,9 +50,10 @@ pub fn sweep_within(
         if let Some(seconds) = seconds {
             let left = seconds - executor.now_ns().saturating_sub(begin) as f64 * 1e-9;
             let cases = (requests.len() - index) as f64;
-            // Two products before the first sample: the proof's and the one that the time is learned from.
+            // Two products before the first sample, the proof's and the one that the time is learned from, and
+            // two at least that are looked at after the last.
             let product = pace.predict(request.kernel.family.name(), request.shape).unwrap_or(0.0);
-            let overhead = pace.overhead(request.shape) + 2.0 * product;
+            let overhead = pace.overhead(request.shape) + 4.0 * product;
             let share = (left / cases).min(left - overhead);
             effort.case_s = effort.case_s.min(if cases > 1.0 { share - overhead } else { share });
             effort.overrun = 1.0;
@@ -91,12 +92,11 @@ mod tests {
     use crate::measure::scripted::{Script, ScriptedExecutor};
     use crate::measure::suite::Selection;
 
-    /// Eight cases on a device where compiling takes `setup_s` of its own clock.
-    fn within(seconds: f64, setup_s: f64, flop_per_s: f64) -> (f64, Vec<Record>) {
-        let mut executor = ScriptedExecutor::new(Script { setup_s, flop_per_s, ..Script::honest() });
+    /// The first so many families on squares of these sizes.
+    fn requests(executor: &ScriptedExecutor, sizes: &[u32], families: usize) -> Vec<Request> {
         let wanted = Selection {
-            shapes: vec![Shape::square(48), Shape::square(64)],
-            families: Family::of(Precision::F32)[..4].to_vec(),
+            shapes: sizes.iter().map(|&n| Shape::square(n)).collect(),
+            families: Family::of(Precision::F32)[..families].to_vec(),
             tiling: None,
             precision: Precision::F32,
             settings: None,
@@ -104,7 +104,13 @@ mod tests {
             data: DataClass::Normal,
             seed: 1,
         };
-        let requests = wanted.requests(executor.class()).unwrap();
+        wanted.requests(executor.class()).unwrap()
+    }
+
+    /// Eight cases on a device where compiling takes `setup_s` of its own clock.
+    fn within(seconds: f64, setup_s: f64, flop_per_s: f64) -> (f64, Vec<Record>) {
+        let mut executor = ScriptedExecutor::new(Script { setup_s, flop_per_s, ..Script::honest() });
+        let requests = requests(&executor, &[48, 64], 4);
         let begin = executor.now_ns();
         let effort = Effort::quick();
         let records =
@@ -164,17 +170,7 @@ mod tests {
     #[test]
     fn a_stop_within_a_case_drops_that_case_alone() {
         let mut executor = ScriptedExecutor::new(Script::honest());
-        let wanted = Selection {
-            shapes: vec![Shape::square(48)],
-            families: Family::of(Precision::F32)[..3].to_vec(),
-            tiling: None,
-            precision: Precision::F32,
-            settings: None,
-            tuned: None,
-            data: DataClass::Normal,
-            seed: 1,
-        };
-        let requests = wanted.requests(executor.class()).unwrap();
+        let requests = requests(&executor, &[48], 3);
         let (asked, written) = (std::cell::Cell::new(false), std::cell::Cell::new(0));
         let records = sweep(
             &mut executor,

@@ -5,6 +5,8 @@ use super::catalog::File;
 use super::projection::Projection;
 use crate::calibrate::Calibration;
 use crate::error::{Error, Result};
+use crate::measure::ab::View;
+use crate::measure::doctor::Examination;
 use crate::measure::record::Record;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
@@ -26,17 +28,23 @@ pub enum Kind {
     Measurement,
     /// What `calibrate` writes.
     Calibration,
+    /// What `doctor --format json` prints.
+    Doctor,
+    /// What `ab --format json` prints.
+    Ab,
 }
 
 impl Kind {
     /// Every kind with its name.
-    pub const ALL: [(Kind, &'static str); 6] = [
+    pub const ALL: [(Kind, &'static str); 8] = [
         (Kind::Cluster, "cluster"),
         (Kind::Job, "job"),
         (Kind::Scenario, "scenario"),
         (Kind::Projection, "projection"),
         (Kind::Measurement, "measurement"),
         (Kind::Calibration, "calibration"),
+        (Kind::Doctor, "doctor"),
+        (Kind::Ab, "ab"),
     ];
 
     /// The name as typed.
@@ -68,12 +76,23 @@ pub fn schema(kind: Kind) -> Value {
         Kind::Projection => of::<Projection>(kind, "a forecast, as `flopcast project --format json` prints it"),
         Kind::Measurement => of::<Record>(kind, "one line of a record, as `flopcast measure --out` writes it"),
         Kind::Calibration => of::<Calibration>(kind, "a calibration, as `flopcast calibrate` writes it"),
+        Kind::Doctor => written::<Examination>(kind, "an examination, as `flopcast doctor --format json` prints it"),
+        Kind::Ab => written::<View>(kind, "a trial, as `flopcast ab --format json` prints it"),
     }
 }
 
 fn of<T: JsonSchema>(kind: Kind, title: &str) -> Value {
     // What is read and what is written have the same form but for defaults; the reader's is the stricter.
-    let schema: Schema = SchemaSettings::draft2020_12().for_deserialize().into_generator().into_root_schema_for::<T>();
+    named::<T>(SchemaSettings::draft2020_12().for_deserialize(), kind, title)
+}
+
+/// Of what is written and never read.
+fn written<T: JsonSchema>(kind: Kind, title: &str) -> Value {
+    named::<T>(SchemaSettings::draft2020_12().for_serialize(), kind, title)
+}
+
+fn named<T: JsonSchema>(settings: SchemaSettings, kind: Kind, title: &str) -> Value {
+    let schema: Schema = settings.into_generator().into_root_schema_for::<T>();
     let mut schema = Value::from(schema);
     schema["$id"] = json!(kind.file());
     schema["title"] = json!(title);

@@ -8,6 +8,7 @@ pub mod devices;
 pub mod doctor;
 pub mod equivalents;
 pub mod explain;
+pub mod kept;
 pub mod matmul;
 pub mod measurement;
 pub mod overview;

@@ -5,6 +5,23 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+/// One test at a time on the adapter: on a software one they would measure each other.
+#[cfg(feature = "gpu")]
+static ADAPTER: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+/// Runs a test on the best adapter there is. Without any it says so and passes, unless FLOPCAST_REQUIRE_ADAPTER=1.
+#[cfg(feature = "gpu")]
+pub fn on_adapter(test: impl FnOnce(&flopcast::gpu::Selection)) {
+    let _alone = ADAPTER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    match flopcast::gpu::choose(None) {
+        Ok(selection) => test(&selection),
+        Err(error) if std::env::var_os("FLOPCAST_REQUIRE_ADAPTER").is_some_and(|v| v == "1") => {
+            panic!("an adapter is required: {error}")
+        }
+        Err(error) => eprintln!("skipped: {error}"),
+    }
+}
+
 /// The binary, with nothing of the caller's environment that would choose an adapter for it.
 pub fn flopcast(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flopcast"));

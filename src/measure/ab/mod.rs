@@ -21,7 +21,7 @@ use crate::stats::median::median;
 use serde::Serialize;
 
 /// One side as printed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct SideView {
     /// As typed.
     pub spec: String,
@@ -36,7 +36,7 @@ pub struct SideView {
 }
 
 /// A trial as printed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct View {
     /// Always [`SCHEMA`].
     pub schema: &'static str,

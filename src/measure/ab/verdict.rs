@@ -22,7 +22,7 @@ const FALSE_CALL: f64 = 0.01;
 const MISSED: f64 = 0.025;
 
 /// How a trial came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Call {
     /// B takes less time, surely, and less by the threshold.
@@ -57,7 +57,7 @@ impl Call {
 }
 
 /// What the pairs say.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Verdict {
     /// How it came out.
     pub call: Call,

@@ -23,7 +23,7 @@ use serde::Serialize;
 use std::str::FromStr;
 
 /// The smallest slowdown that matters, relative: above 0 and up to 1 (100 %).
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Threshold(f64);
 

@@ -52,7 +52,7 @@ fn of_interval(seconds: Interval, samples: u32) -> Record {
         tuned: None,
         spent: None,
         missing: None,
-        proof: Some(Proof { passed: true, worst: Some(0.1), vectors: 3, rows: 4, failure: None }),
+        proof: Some(Proof { passed: true, worst: Some(0.1), vectors: 3, rows: 4, dispatches: None, failure: None }),
         samples: None,
         bounds: Vec::new(),
         figure: Some(Figure {

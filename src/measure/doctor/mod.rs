@@ -18,6 +18,7 @@ pub use contention::{Cpu, CpuTimes, Machine};
 pub use instrument::Instrument;
 
 use super::Step;
+use super::kept::{Dispatches, Kept};
 use super::record::{AdapterIdentity, Tool};
 use crate::kernel::{Family, Kernel, Operands, Precision, Settings, Shape, prove};
 use serde::Serialize;
@@ -27,7 +28,7 @@ use std::collections::BTreeMap;
 pub const SCHEMA: &str = "flopcast.doctor/1";
 
 /// How a check came out, best first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Grade {
     /// As it should be.
@@ -53,7 +54,7 @@ impl Grade {
 }
 
 /// A figure of a check.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Quantity {
     /// Stable, snake case, ending in its unit where it has one.
     pub name: &'static str,
@@ -62,7 +63,7 @@ pub struct Quantity {
 }
 
 /// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Check {
     /// What was looked at: stable, kebab-case.
     pub check: &'static str,
@@ -100,7 +101,7 @@ impl Check {
 }
 
 /// What the doctor found.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Examination {
     /// Always [`SCHEMA`].
     pub schema: &'static str,
@@ -124,6 +125,14 @@ impl Examination {
     /// The check of that name.
     pub fn check(&self, name: &str) -> Option<&Check> {
         self.checks.iter().find(|c| c.check == name)
+    }
+
+    /// The longest dispatch to make from now on, seconds, for [`kept`](super::kept); `None` where the watchdog was
+    /// not looked for.
+    pub fn dispatches(&self) -> Option<Dispatches> {
+        let dispatch_s = self.check("watchdog")?.figure("split_at_s")?;
+        let (adapter, tool, at) = (self.adapter.clone(), self.tool.clone(), self.at.clone());
+        Some(Dispatches { schema: Dispatches::SCHEMA.into(), adapter, tool, at, dispatch_s })
     }
 
     /// Whether figures made here can be trusted at all.

@@ -108,9 +108,43 @@ fn a_watchdog_is_met_with_what_came_back_before_it() {
     let check = above.check("watchdog").unwrap();
     assert_eq!((check.grade, check.code.as_deref()), (Grade::Warn, Some("lost")), "{check:#?}");
     assert!((check.figure("safe_s").unwrap() - 0.262).abs() < 0.001, "{check:#?}");
-    // Below what dispatches are split at, the tool's own would be killed.
-    assert_eq!(lost(0.1).check("watchdog").unwrap().grade, Grade::Unfit);
+    assert!((above.dispatches().unwrap().dispatch_s - 0.131).abs() < 0.001, "half of what came back");
+    // A short one is no harm as long as dispatches can be kept shorter still.
+    let below = lost(0.1);
+    assert_eq!(below.check("watchdog").unwrap().grade, Grade::Warn);
+    assert!((below.dispatches().unwrap().dispatch_s - 0.0328).abs() < 0.001, "{below:#?}");
     let none = examined(Script { flop_per_s: 1e6, ..Script::honest() });
     let check = none.check("watchdog").unwrap();
     assert!(check.grade == Grade::Ok && check.figure("safe_s").unwrap() <= 1.0, "{check:#?}");
+    assert!(none.dispatches().unwrap().dispatch_s >= crate::measure::effort::WATCHDOG_S);
+}
+
+#[test]
+fn what_the_doctor_found_of_the_watchdog_keeps_later_dispatches_below_it() {
+    use crate::measure::effort::Effort;
+    use crate::measure::engine::{Pace, measure};
+    use crate::measure::timing::unwatched;
+    // A product of 0.34 s on a device whose watchdog bites at 0.1 s: lost where nobody looked, and measured in
+    // parts where the doctor did.
+    let script = |dispatch_s| Script { flop_per_s: 1e6, watchdog_s: Some(0.1), dispatch_s, ..Script::honest() };
+    let found = examined(script(0.2)).dispatches().unwrap().dispatch_s;
+    let request = crate::measure::suite::Request {
+        kernel: plain("8x8"),
+        shape: Shape { m: 60, n: 53, k: 53, batch: 1 },
+        settings: Settings::default(),
+        data: crate::kernel::DataClass::Normal,
+        seed: 1,
+        tuned: None,
+        bounds: Vec::new(),
+    };
+    let run = |dispatch_s| {
+        let mut device = ScriptedExecutor::new(script(dispatch_s));
+        let record = measure(&mut device, &request, &Effort::full(), &mut Pace::default(), &mut unwatched).unwrap();
+        (record, device.longest_dispatch_s())
+    };
+    let (record, _) = run(0.2);
+    assert_eq!(record.missing.unwrap().status(), "failed");
+    let (record, longest) = run(found);
+    assert!(record.figure.is_some(), "{:?}", record.reasons);
+    assert!(record.samples.unwrap().parts >= 10 && longest <= found, "{longest} of {found}");
 }

@@ -14,9 +14,22 @@ const MOST_S: f64 = 1.0;
 const FIRST_K: u32 = 1 << 12;
 const MOST_K: u32 = 1 << 24;
 
+/// The figure that later runs go by.
+const SPLIT: &str = "split_at_s";
+
 /// A CPU-type adapter has none.
 pub fn none() -> Check {
     Check::of("watchdog", Grade::NotKnown, "software-adapter", "a CPU-type adapter has no watchdog")
+}
+
+/// Dispatches that have to be cut shorter than this are no longer worth their cost: what they cost themselves is tens
+/// of microseconds.
+const LEAST_S: f64 = 1e-3;
+
+/// The longest dispatch to make where one of `safe_s` came back: half of it. What was not seen to be lost is taken
+/// as safe up to [`WATCHDOG_S`] as everywhere.
+fn allowed(safe_s: f64, lost: bool) -> f64 {
+    if lost { (0.5 * safe_s).min(WATCHDOG_S) } else { (0.5 * safe_s).max(WATCHDOG_S) }
 }
 
 /// Doubles one dispatch until the next would be over [`MOST_S`]: what came back is safe.
@@ -46,18 +59,21 @@ pub fn look(instrument: &mut dyn Instrument) -> Check {
                     missing.reason().detail,
                     ns(safe_s * 1e9)
                 );
-                // Below what the engine allows a dispatch, its own measurements would be killed.
-                let grade = if safe_s < WATCHDOG_S { Grade::Unfit } else { Grade::Warn };
-                return Check::of("watchdog", grade, "lost", words).with("safe_s", safe_s);
+                let split_s = allowed(safe_s, true);
+                let grade = if split_s < LEAST_S { Grade::Unfit } else { Grade::Warn };
+                let words = format!("{words}; dispatches are split at {}", ns(split_s * 1e9));
+                return Check::of("watchdog", grade, "lost", words).with("safe_s", safe_s).with(SPLIT, split_s);
             }
         }
     };
+    let split_s = allowed(safe_s, false);
+    let words = format!("{why}; dispatches are split at {}", ns(split_s * 1e9));
     let check = if safe_s < WATCHDOG_S {
-        Check::of("watchdog", Grade::NotKnown, "not-reached", format!("{why}; dispatches are split at {WATCHDOG_S} s"))
+        Check::of("watchdog", Grade::NotKnown, "not-reached", words)
     } else {
-        Check::ok("watchdog", format!("{why}; dispatches are split at {WATCHDOG_S} s"))
+        Check::ok("watchdog", words)
     };
-    check.with("safe_s", safe_s).with("split_at_s", WATCHDOG_S)
+    check.with("safe_s", safe_s).with(SPLIT, split_s)
 }
 
 /// Host seconds of one dispatch that sums k products.

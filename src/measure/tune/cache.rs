@@ -1,25 +1,19 @@
-//! What tuning found, kept for the next run: one file per adapter.
-//!
-//! An entry holds for one adapter with one driver, one version of this program and of what compiles its
-//! kernels, and the very text of each kernel. Whatever does not match, or does not read, is ignored with the
-//! reason, and built again by the next search.
+//! What tuning found, kept for the next run ([`kept`]). An entry holds for the very text of each kernel, too. What does
+//! not hold is ignored with the reason, and built again by the next search.
 
 use super::{Best, Tuning};
-use crate::error::{Context, Error, Result};
-use crate::kernel::{Family, Kernel, Precision, Settings, Tiling, hex_sha256};
+use crate::error::Result;
+use crate::kernel::{Family, Kernel, Precision, Settings, Tiling};
+use crate::measure::kept::{self, Kept};
 use crate::measure::record::{AdapterIdentity, Interval, Tool, Verdict};
 use serde::{Deserialize, Serialize};
-use std::io::Write;
 use std::path::{Path, PathBuf};
-
-/// Schema id of a cache file.
-pub const SCHEMA: &str = "flopcast.tune/1";
 
 /// A cache file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cache {
-    /// Always [`SCHEMA`].
+    /// Always [`Kept::SCHEMA`].
     pub schema: String,
     /// What it was tuned on.
     pub adapter: AdapterIdentity,
@@ -27,6 +21,15 @@ pub struct Cache {
     pub tool: Tool,
     /// One per precision.
     pub entries: Vec<Entry>,
+}
+
+impl Kept for Cache {
+    const SCHEMA: &'static str = "flopcast.tune/1";
+    const NAME: &'static str = "tune";
+
+    fn made(&self) -> (&AdapterIdentity, &Tool) {
+        (&self.adapter, &self.tool)
+    }
 }
 
 /// The choice for one precision.
@@ -121,18 +124,9 @@ pub enum Found {
     Ignored(String),
 }
 
-/// The cache file of an adapter: its name says which, the file itself with which driver and version.
-pub fn file(folder: &Path, adapter: &AdapterIdentity) -> PathBuf {
-    let AdapterIdentity { name, backend, device_type, vendor, device, .. } = adapter;
-    let identity = format!("{name}\n{backend}\n{device_type}\n{vendor}\n{device}");
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-    let slug: String = name.chars().map(plain).take(24).collect();
-    folder.join(format!("tune-{}-{backend}-{}.json", slug.trim_matches('-'), &hex_sha256(&identity)[..12]))
-}
-
 /// Looks up a precision.
 pub fn find(folder: &Path, adapter: &AdapterIdentity, tool: &Tool, precision: Precision) -> Found {
-    let cache = match read(&file(folder, adapter), adapter, tool) {
+    let cache = match kept::read::<Cache>(folder, adapter, tool) {
         Ok(None) => return Found::Nothing,
         Ok(Some(cache)) => cache,
         Err(why) => return Found::Ignored(why),
@@ -148,49 +142,16 @@ pub fn find(folder: &Path, adapter: &AdapterIdentity, tool: &Tool, precision: Pr
     Found::Tuned(Tuned { at: entry.at.clone(), winner, families })
 }
 
-/// Reads a cache file; `None` where there is none, the reason where it does not hold.
-fn read(path: &Path, adapter: &AdapterIdentity, tool: &Tool) -> std::result::Result<Option<Cache>, String> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(e.to_string()),
-    };
-    let value: serde_json::Value = serde_json::from_str(&text).map_err(|e| match e.is_eof() {
-        true => "it is cut off".to_string(),
-        false => format!("it is damaged: {e}"),
-    })?;
-    match value.get("schema").and_then(|s| s.as_str()) {
-        Some(SCHEMA) => {}
-        other => return Err(format!("its schema is `{}` instead of `{SCHEMA}`", other.unwrap_or("missing"))),
-    }
-    let cache: Cache = serde_json::from_value(value).map_err(|e| format!("it is damaged: {e}"))?;
-    let differs = [
-        ("flopcast", &cache.tool.version, &tool.version),
-        ("wgpu", &cache.tool.wgpu, &tool.wgpu),
-        ("naga", &cache.tool.naga, &tool.naga),
-        ("driver", &cache.adapter.driver, &adapter.driver),
-        ("driver", &cache.adapter.driver_info, &adapter.driver_info),
-    ];
-    if let Some((what, was, is)) = differs.into_iter().find(|(_, was, is)| was != is) {
-        return Err(format!("it was made with {what} {was}, this is {is}"));
-    }
-    if cache.tool.method != tool.method || cache.adapter != *adapter {
-        return Err("it was made for another adapter or by another method".into());
-    }
-    Ok(Some(cache))
-}
-
 /// Stores what a search found, beside what is stored for other precisions. Written whole or not at all.
 ///
 /// # Errors
 /// Exit code 2 where the folder cannot be written.
 pub fn store(folder: &Path, tuning: &Tuning, budget_s: f64) -> Result<PathBuf> {
     let record = &tuning.record;
-    let path = file(folder, &record.adapter);
     let precision = record.case.precision;
     // A file that does not hold is replaced.
-    let mut entries =
-        read(&path, &record.adapter, &record.tool).ok().flatten().map_or(Vec::new(), |cache| cache.entries);
+    let there = kept::read::<Cache>(folder, &record.adapter, &record.tool).ok().flatten();
+    let mut entries = there.map_or(Vec::new(), |cache| cache.entries);
     entries.retain(|e| e.precision != precision);
     let winner = Best { candidate: tuning.winner.clone(), gflop_per_s: tuning.search_gflop_per_s };
     entries.push(Entry {
@@ -204,63 +165,7 @@ pub fn store(folder: &Path, tuning: &Tuning, budget_s: f64) -> Result<PathBuf> {
         families: tuning.families.iter().map(Choice::from).collect(),
     });
     entries.sort_by_key(|e| e.precision);
-    let cache = Cache { schema: SCHEMA.into(), adapter: record.adapter.clone(), tool: record.tool.clone(), entries };
-    let mut text = serde_json::to_string_pretty(&cache).or_failed("cache")?;
-    text.push('\n');
-    write_whole(&path, text.as_bytes()).map_err(|e| {
-        Error::usage(e.to_string())
-            .context(format!("`{}` cannot be written", path.display()))
-            .hint("choose another folder with FLOPCAST_CACHE_DIR, or keep nothing with `--no-cache`")
-    })?;
-    Ok(path)
-}
-
-/// Into a file beside it, then renamed over it: who reads at the same time sees the old one or the new one.
-fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let beside = folder.join(format!(".tune-{}.part", std::process::id()));
-    let written = std::fs::File::create(&beside).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
-    });
-    let renamed = written.and_then(|()| std::fs::rename(&beside, path));
-    if renamed.is_err() {
-        let _ = std::fs::remove_file(&beside);
-    }
-    renamed
-}
-
-/// Removes every cache file of a folder; how many there were. Other files are left alone.
-///
-/// # Errors
-/// Exit code 1 where one cannot be removed.
-pub fn clear(folder: &Path) -> Result<usize> {
-    let mut removed = 0;
-    for path in files(folder) {
-        std::fs::remove_file(&path).or_failed(format!("`{}`", path.display()))?;
-        removed += 1;
-    }
-    Ok(removed)
-}
-
-/// The cache files of a folder, by name.
-pub fn files(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let ours = |name: &str| name.starts_with("tune-") && name.ends_with(".json");
-    let mut files: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.file_name().and_then(|n| n.to_str()).is_some_and(ours))
-        .collect();
-    files.sort();
-    files
-}
-
-/// A cache file as it stands, whatever it was made with.
-///
-/// # Errors
-/// The reason why it does not read.
-pub fn load(path: &Path) -> std::result::Result<Cache, String> {
-    let text = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
-    serde_json::from_str(&text).map_err(|e| if e.is_eof() { "it is cut off".into() } else { e.to_string() })
+    let cache =
+        Cache { schema: Cache::SCHEMA.into(), adapter: record.adapter.clone(), tool: record.tool.clone(), entries };
+    kept::write(folder, &cache)
 }

@@ -2,7 +2,7 @@
 
 use super::{Candidate, Dropped, Executor, Step, seconds};
 use crate::kernel::{Operands, Shape, prove};
-use crate::measure::effort::FIRST_DISPATCH_FLOP;
+use crate::measure::effort::{FIRST_RATE, parts};
 use crate::measure::record::Missing;
 
 /// A candidate and how fast it was seen.
@@ -51,7 +51,7 @@ fn proved(executor: &mut dyn Executor, candidate: &Candidate, shape: Shape, seed
     executor.prepare(&candidate.kernel, shape, candidate.settings)?;
     if !executor.adapter().software {
         // Nothing is known of its speed yet, and one dispatch must stay below the driver's watchdog.
-        executor.split((shape.flop() / FIRST_DISPATCH_FLOP).ceil().max(1.0) as u32)?;
+        executor.split(parts(shape.flop(), FIRST_RATE, executor.dispatch_s()))?;
     }
     let operands = Operands::exact(shape, precision, seed);
     executor.load(&operands)?;

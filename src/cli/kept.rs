@@ -1,0 +1,110 @@
+//! What the verbs that measure take from the cache: a device that keeps to the doctor's limit, bounds.
+
+use super::cache::folder;
+use super::output;
+use crate::calibrate::roofline::Roofline;
+use crate::cluster::Format as NumberFormat;
+use crate::error::{Error, Kind, Result};
+use crate::gpu::{GpuExecutor, Selection};
+use crate::kernel::Precision;
+use crate::measure::Executor;
+use crate::measure::kept::{self, Bounds, Dispatches, Kept};
+use crate::measure::physics::{self, Bound, Limit};
+use crate::measure::probe::wire;
+use crate::project::Catalog;
+use std::path::Path;
+
+/// Largest last cache of any accelerator known, bytes: 256 MiB of an AMD MI300X. A data sheet's bandwidth bounds what is
+/// more than twice as large.
+const LARGEST_CACHE: u64 = 256 << 20;
+
+/// What is kept of this adapter, if that is wanted; what does not hold is ignored with a warning, and no folder is
+/// nothing kept.
+fn kept<T: Kept>(executor: &dyn Executor, wanted: bool) -> Option<T> {
+    let folder = folder().ok().filter(|_| wanted)?;
+    match kept::read(&folder, executor.adapter(), &executor.tool()) {
+        Ok(found) => found,
+        Err(why) => {
+            let path = kept::file::<T>(&folder, executor.adapter());
+            output::talk(&format!("warning: `{}` is ignored: {why}", path.display()));
+            None
+        }
+    }
+}
+
+/// Opens an adapter, and keeps its dispatches below what `flopcast doctor` found to be safe, if it looked.
+pub fn open(selection: &Selection, cache: bool) -> Result<GpuExecutor> {
+    let mut executor = GpuExecutor::open(selection)?;
+    if let Some(found) = kept::<Dispatches>(&executor, cache) {
+        executor.limit_dispatches(found.dispatch_s);
+        let seconds = found.dispatch_s;
+        output::talk(&format!("dispatches are kept below {seconds:.3} s, as the doctor of {} found", found.at));
+    }
+    Ok(executor)
+}
+
+/// What no figure on this adapter can be above: the roofline in a file, else the one that was measured on it last
+/// and is in the cache, and its figures in the catalogue where its name is there.
+pub fn bounds(roofline: Option<&Path>, executor: &dyn Executor, cache: bool) -> Result<Vec<Bound>> {
+    let mut bounds = match roofline {
+        Some(file) => of_file(file, executor)?,
+        None => match kept::<Bounds>(executor, cache) {
+            Some(found) => {
+                let at = &found.at;
+                output::talk(&format!("bounds: the roofline of this adapter of {at}; `--no-cache` leaves it out"));
+                found.bounds
+            }
+            None => Vec::new(),
+        },
+    };
+    let (catalog, adapter) = (Catalog::built_in()?, executor.adapter());
+    let names = catalog.accelerators.keys().map(String::as_str);
+    if let Some(name) = physics::meant(&adapter.name, names).filter(|_| !adapter.software) {
+        let known = catalog.accelerator(name)?;
+        for (format, precision) in [(NumberFormat::Fp32, Precision::F32), (NumberFormat::Bf16, Precision::F16AccF32)] {
+            if let Some(peak) = known.peak.get(&format) {
+                let source = format!("peak of `{name}` in the catalogue, {format}");
+                bounds.push(Bound { limit: Limit::Arithmetic(precision), rate: peak.value, source });
+            }
+        }
+        let source = format!("memory bandwidth of `{name}` in the catalogue");
+        let limit = Limit::Memory { from_bytes: 2 * LARGEST_CACHE };
+        bounds.push(Bound { limit, rate: known.memory_bandwidth.value, source });
+    }
+    Ok(bounds)
+}
+
+fn of_file(file: &Path, executor: &dyn Executor) -> Result<Vec<Bound>> {
+    let (name, again) = (file.display(), "`flopcast measure --suite roofline --out FILE.jsonl` makes one");
+    let roofline = Roofline::of(&wire::read(file)?).map_err(|e| e.context(format!("`{name}`")))?;
+    if roofline.adapter != *executor.adapter() {
+        let (there, here) = (&roofline.adapter.name, &executor.adapter().name);
+        let why = format!("`{name}`: the roofline is of another adapter or driver: `{there}` there, `{here}` here");
+        return Err(Error::new(Kind::NotComparable, why).hint(format!("{again} of this adapter")));
+    }
+    let bounds = roofline.bounds();
+    if bounds.is_empty() {
+        return Err(Error::usage(format!("`{name}`: no probe with a figure that can be trusted")).hint(again));
+    }
+    let named = |bound: Bound| Bound { source: format!("{}, `{name}`", bound.source), ..bound };
+    Ok(bounds.into_iter().map(named).collect())
+}
+
+/// Keeps what a roofline bounds for the runs to come.
+pub fn keep_bounds(roofline: &Roofline, executor: &dyn Executor) -> Result<()> {
+    let bounds = roofline.bounds();
+    if bounds.is_empty() {
+        return Ok(());
+    }
+    let (adapter, tool, at) = (executor.adapter().clone(), executor.tool(), roofline.at.clone());
+    let path = kept::write(&folder()?, &Bounds { schema: Bounds::SCHEMA.into(), adapter, tool, at, bounds })?;
+    output::talk(&format!("kept: `{}`; later figures are held against it", path.display()));
+    Ok(())
+}
+
+/// Keeps the longest dispatch that the doctor allows.
+pub fn keep_dispatches(found: &Dispatches) -> Result<()> {
+    let path = kept::write(&folder()?, found)?;
+    output::talk(&format!("kept: `{}`; later dispatches stay below {:.3} s", path.display(), found.dispatch_s));
+    Ok(())
+}

@@ -1,0 +1,81 @@
+use super::*;
+use crate::kernel::{DataClass, Family, Kernel, Precision, Settings};
+use crate::measure::record::Verdict;
+use crate::measure::scripted::{DeviceClock, Script, ScriptedExecutor};
+use crate::measure::timing::unwatched;
+
+fn request(shape: &str) -> Request {
+    Request {
+        kernel: Kernel::compose(Family::Naive, Family::Naive.tilings()[0], Precision::F32).unwrap(),
+        shape: shape.parse().unwrap(),
+        settings: Settings::default(),
+        data: DataClass::Normal,
+        seed: 1,
+        tuned: None,
+        bounds: Vec::new(),
+    }
+}
+
+fn measured(script: Script, shape: &str) -> Record {
+    let mut executor = ScriptedExecutor::new(script);
+    measure(&mut executor, &request(shape), &Effort::quick(), &mut Pace::default(), &mut unwatched).unwrap()
+}
+
+#[test]
+fn twice_the_dispatches_and_twice_k_take_twice_the_time_by_either_clock() {
+    for device_clock in [DeviceClock::Honest, DeviceClock::Missing] {
+        let of = |shape| measured(Script { device_clock, ..Script::honest() }, shape);
+        let (one, two) = (of("64x48x50"), of("64x48x100"));
+        let seconds = |record: &Record| record.figure.as_ref().unwrap().seconds.median;
+        assert!((seconds(&two) / seconds(&one) - 2.0).abs() < 0.02, "{device_clock:?}");
+        // Within one record: the submission's own cost aside, time over dispatches is the same at every length.
+        let samples = one.samples.as_ref().unwrap();
+        let cost = one.figure.as_ref().unwrap().submission_s.unwrap();
+        for submission in &samples.submissions {
+            let each = (submission.host_ns as f64 * 1e-9 - cost) / f64::from(submission.dispatches);
+            assert!((each / seconds(&one) - 1.0).abs() < 0.02, "{submission:?}");
+        }
+    }
+}
+
+#[test]
+fn every_sample_is_in_the_record_and_behind_the_figure() {
+    let record = measured(Script::honest(), "64x48x50");
+    let samples = record.samples.as_ref().unwrap();
+    let rounds: Vec<usize> = samples.submissions.chunk_by(|a, b| a.round == b.round).map(<[_]>::len).collect();
+    assert!(rounds.iter().all(|&submissions| submissions == 3), "{rounds:?}");
+    assert_eq!(record.figure.as_ref().unwrap().samples as usize, rounds.len());
+    assert_eq!(samples.sentinel.as_ref().unwrap().laps.len(), rounds.len());
+}
+
+#[test]
+fn the_rate_before_a_throttle_is_never_the_headline() {
+    let mut record =
+        measured(Script { pace: Box::new(|s, _| 1.0 + 1e-3 * (s % 7) as f64), ..Script::honest() }, "64x48x50");
+    let before = record.figure.clone().unwrap();
+    let samples = record.samples.as_mut().unwrap();
+    let from = samples.submissions.last().unwrap().round / 3;
+    for submission in samples.submissions.iter_mut().filter(|s| s.round >= from) {
+        // A third slower, on both clocks.
+        submission.host_ns += submission.host_ns / 3;
+        submission.device_ticks = submission.device_ticks.map(|[begin, end]| [begin, end + (end - begin) / 3]);
+    }
+    // Later begins move along, or the clock would seem to jump back.
+    let mut shift = 0;
+    for submission in &mut samples.submissions {
+        let [begin, end] = submission.device_ticks.unwrap();
+        submission.device_ticks = Some([begin + shift, end + shift]);
+        shift += if submission.round >= from { (end - begin) / 4 } else { 0 };
+    }
+    let derived = derive(&record);
+    let figure = derived.figure.unwrap();
+    assert_eq!(derived.verdict, Verdict::Suspect, "{:?}", derived.reasons);
+    assert!(figure.gflop_per_s.median < 0.8 * before.gflop_per_s.median, "{figure:?}");
+    assert!(figure.burst_gflop_per_s > 1.2 * figure.gflop_per_s.median, "the burst is told apart: {figure:?}");
+}
+
+#[test]
+fn a_figure_has_a_proof_that_saw_each_dispatch() {
+    let record = measured(Script::honest(), "64x48x50");
+    assert!(record.figure.is_some() && record.proof.unwrap().dispatches.unwrap() >= 2);
+}

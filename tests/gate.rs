@@ -184,7 +184,7 @@ fn a_figure_above_a_roofline_is_invalid_with_the_bound_named_and_the_cache_is_as
             run(flopcast(&args).args(more).current_dir(&folder).env("FLOPCAST_CACHE_DIR", &cache))
         };
         let invalid = |ended: &support::Ended, source: &str| {
-            ended.refused(1, "above");
+            ended.refused(1, "times what is possible");
             let (row, rows) = (&ended.json()[0], &ended.stdout);
             assert!(row["figure"].is_null() && row["gflop_per_s"].is_null() && row["verdict"] == "INVALID", "{rows}");
             assert_eq!(row["reasons"][0]["code"], "above-physics", "{rows}");

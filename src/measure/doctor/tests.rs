@@ -126,11 +126,11 @@ fn what_the_doctor_found_of_the_watchdog_keeps_later_dispatches_below_it() {
     use crate::measure::timing::unwatched;
     // A product of 0.34 s on a device whose watchdog bites at 0.1 s: lost where nobody looked, and measured in
     // parts where the doctor did.
-    let script = |dispatch_s| Script { flop_per_s: 1e6, watchdog_s: Some(0.1), dispatch_s, ..Script::honest() };
+    let script = |dispatch_s| Script { flop_per_s: 1e8, watchdog_s: Some(0.1), dispatch_s, ..Script::honest() };
     let found = examined(script(0.2)).dispatches().unwrap().dispatch_s;
     let request = crate::measure::suite::Request {
         kernel: plain("8x8"),
-        shape: Shape { m: 60, n: 53, k: 53, batch: 1 },
+        shape: Shape { m: 256, n: 256, k: 260, batch: 1 },
         settings: Settings::default(),
         data: crate::kernel::DataClass::Normal,
         seed: 1,
@@ -146,5 +146,5 @@ fn what_the_doctor_found_of_the_watchdog_keeps_later_dispatches_below_it() {
     assert_eq!(record.missing.unwrap().status(), "failed");
     let (record, longest) = run(found);
     assert!(record.figure.is_some(), "{:?}", record.reasons);
-    assert!(record.samples.unwrap().parts >= 10 && longest <= found, "{longest} of {found}");
+    assert!(record.samples.unwrap().parts >= 8 && longest <= found, "{longest} of {found}");
 }

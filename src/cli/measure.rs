@@ -11,6 +11,7 @@ use crate::measure::host::{HostExecutor, measure_host};
 use crate::measure::log::remaining;
 use crate::measure::record::{Missing, Record, Verdict};
 use crate::measure::row::Row;
+use crate::measure::setups::{Pooled, pooled};
 use crate::measure::suite::{DEFAULT_SEED, Request, Selection, Suite};
 use crate::measure::tune::cache::Tuned;
 use crate::measure::{Executor, Log, replay, sweep_within, wire};
@@ -35,6 +36,7 @@ use std::time::{Duration, Instant};
   flopcast measure --suite quick --out measurements.jsonl
   flopcast measure --shapes 512x512x512,1000x37x1300 --kernels register_tiled
   flopcast measure --resume measurements.jsonl --time-budget 60s
+  flopcast measure --kernels texture_fed --shapes 512x512x512 --setups 4
   flopcast measure --suite portability
   flopcast measure --job grok-1 --tp 8 --ep 8 --sequence 2048
   flopcast measure --replay measurements.jsonl
@@ -108,6 +110,10 @@ pub struct Args {
     /// `skipped`.
     #[arg(long, value_name = "TIME", value_parser = budget)]
     time_budget: Option<Duration>,
+    /// Open the adapter anew so many times (1 to 16), compile and allocate anew, and measure every case each time: the
+    /// interval over the set-ups holds what differs between them, which that of one set-up does not know.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16), conflicts_with_all = ["resume", "replay"])]
+    setups: u8,
     /// Derive every figure and verdict of a record again from its raw samples, with no adapter.
     #[arg(long, value_name = "FILE.jsonl", conflicts_with_all = ["adapter", "shapes", "kernels", "out", "resume", "time_budget"])]
     replay: Option<PathBuf>,
@@ -117,6 +123,13 @@ pub struct Args {
     /// No progress bar.
     #[arg(long)]
     no_progress: bool,
+}
+
+/// What `--setups` prints as JSON: the rows of every set-up, and each case over all of them.
+#[derive(serde::Serialize)]
+struct Setups {
+    rows: Vec<Row>,
+    over_setups: Vec<Pooled>,
 }
 
 /// A setting on the command line.
@@ -186,19 +199,35 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     requests.iter_mut().for_each(|request| request.bounds.clone_from(&bounds));
     let requests = remaining(&records, requests, executor.adapter(), &executor.tool())
         .map_err(|e| args.resume.as_ref().map_or(e.clone(), |file| e.context(format!("`{}`", file.display()))))?;
-    let seconds = args.time_budget.map(|budget| left(budget, started));
     let effort = effort(args.suite);
-    records.extend(measured(&mut executor, &requests, &effort, seconds, &mut log, !args.no_progress)?);
+    for setup in 0..args.setups {
+        if setup > 0 {
+            if stop::asked() {
+                break;
+            }
+            // Freed first: two devices with large cases need not fit at once.
+            drop(executor);
+            executor = GpuExecutor::open(&selection)?;
+        }
+        let share = f64::from(args.setups - setup);
+        let seconds = args.time_budget.map(|budget| left(budget, started) / share);
+        records.extend(measured(&mut executor, &requests, &effort, seconds, &mut log, !args.no_progress)?);
+    }
     if args.host {
         records.extend(host(&wanted, &effort, &mut log)?);
         beside(&mut records);
     }
     let rows: Vec<Row> = records.iter().map(Row::from).collect();
+    let pooled = if args.setups > 1 { pooled(&records) } else { Vec::new() };
     match args.format {
+        Format::Json if args.setups > 1 => output::json(&Setups { rows, over_setups: pooled })?,
         Format::Json => output::json(&rows)?,
         Format::Text => {
             output::talk(&report::measurement::headline(executor.adapter()));
             output::data(&report::measurement::text(&rows))?;
+            if args.setups > 1 {
+                output::data(&report::measurement::setups(&pooled))?;
+            }
         }
     }
     verdict(&records)
@@ -207,6 +236,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 /// Refuses what would have no effect: two suites measure other things than products of one's choice.
 fn nothing_unused(args: &Args) -> Result<()> {
     let given = [
+        ("--setups", args.setups > 1),
         ("--resume", args.resume.is_some()),
         ("--host", args.host),
         ("--roofline", args.roofline.is_some()),
@@ -221,7 +251,7 @@ fn nothing_unused(args: &Args) -> Result<()> {
     // The products under a roofline can be chosen, and its probes are written down.
     let (refused, hint) = match args.suite {
         Suite::Portability => (&given[..], "its pairs are fixed; the shapes, the seed and the time are not"),
-        Suite::Roofline => (&given[..3], "its probes depend on each other, and are the bound: measure it whole"),
+        Suite::Roofline => (&given[..4], "its probes depend on each other, and are the bound: measure it whole"),
         _ => return Ok(()),
     };
     match refused.iter().find(|(_, given)| *given) {

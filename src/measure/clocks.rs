@@ -30,6 +30,8 @@ pub struct Clock {
     pub slopes: Vec<f64>,
     /// Seconds of work behind each of them.
     pub work: Vec<f64>,
+    /// Every submission, in order: dispatches and seconds.
+    pub submissions: Vec<(u32, f64)>,
     /// Median cost of a submission beyond its dispatches.
     pub intercept: f64,
     /// Smallest step of the clock that was seen.
@@ -60,6 +62,11 @@ pub struct Clocks {
 
 /// Reads both clocks out of the raw samples.
 pub fn read(samples: &Samples) -> Clocks {
+    read_by(samples, None)
+}
+
+/// The same, with the headline by the clock that is asked for.
+pub fn read_by(samples: &Samples, wanted: Option<TimingMethod>) -> Clocks {
     let mut notes = Vec::new();
     let mut doubts = Vec::new();
     let host = host_clock(samples);
@@ -92,6 +99,8 @@ pub fn read(samples: &Samples) -> Clocks {
     // The device's clock sees the kernel alone, so it is preferred; where it is coarse, the finer one. What
     // decides is the clock and not the case: two adapters of different speed get the same one.
     let headline = match (device, host) {
+        (device, _) if wanted == Some(TimingMethod::DeviceSlope) => device,
+        (_, host) if wanted == Some(TimingMethod::HostSlope) => host,
         (Some(d), Some(h)) if d.tick > COARSE_S && h.tick < d.tick => Some(h),
         (device, host) => device.or(host),
     };
@@ -179,6 +188,7 @@ fn clock(method: TimingMethod, points: &[Point], tick: f64) -> Option<Clock> {
         shortest: median(&times(shortest)).ok()?,
         nonlinearity: nonlinearity(points),
         work: slopes.rounds.iter().map(|r| work_of(points, r.round)).collect(),
+        submissions: points.iter().map(|p| (p.dispatches, p.time)).collect(),
         slopes: values,
     })
 }

@@ -2,9 +2,16 @@
 
 use super::record::{Figure, Interval, Reason, Record, Samples, TimingMethod, Verdict};
 use super::steadiness::settling::settling;
-use super::steadiness::{Code, assess};
+use super::steadiness::speeds::two_speeds;
+use super::steadiness::{Code, Flag, assess};
 use super::{clocks, physics, sentinel};
-use crate::stats::interval::median_95;
+use crate::stats::interval::{median_95, median_95_to_method_2};
+
+/// The method from which on single submissions are looked at too.
+const SINGLE_SUBMISSIONS: u32 = 3;
+
+/// The method from which on the interval of a short trace has the doubt of its correlation in it.
+const CAUTIOUS_INTERVAL: u32 = 3;
 
 /// The time of one dispatch, whatever it did.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,12 +61,21 @@ impl Timing {
     }
 }
 
-/// The time of one dispatch out of raw samples.
+/// The time of one dispatch out of raw samples, as the measuring method of this version has it
+/// ([`super::record::METHOD`] and those before it).
 ///
 /// # Errors
 /// The reasons for which there is none, worst first.
-pub fn timing(samples: &Samples) -> Result<Timing, Vec<Reason>> {
-    let clocks = clocks::read(samples);
+pub fn timing(samples: &Samples, method: u32) -> Result<Timing, Vec<Reason>> {
+    timing_by(samples, method, None)
+}
+
+/// The same by the clock that is asked for, whichever makes the headline otherwise.
+///
+/// # Errors
+/// As [`timing`].
+pub fn timing_by(samples: &Samples, method: u32, clock: Option<TimingMethod>) -> Result<Timing, Vec<Reason>> {
+    let clocks = clocks::read_by(samples, clock);
     let mut suspect = clocks.doubts;
     let Some(clock) = clocks.headline else { return Err(suspect) };
     if clock.work_share < clocks::LEAST_WORK {
@@ -67,7 +83,8 @@ pub fn timing(samples: &Samples) -> Result<Timing, Vec<Reason>> {
         suspect.insert(0, Reason::new("does-not-scale", detail));
         return Err(suspect);
     }
-    let seconds = match median_95(&clock.slopes) {
+    let interval = if method >= CAUTIOUS_INTERVAL { median_95 } else { median_95_to_method_2 };
+    let seconds = match interval(&clock.slopes) {
         Ok(interval) => interval,
         Err(why) => {
             suspect.insert(0, Reason::new("no-samples", why.to_string()));
@@ -79,7 +96,12 @@ pub fn timing(samples: &Samples) -> Result<Timing, Vec<Reason>> {
         return Err(suspect);
     }
     let mut notes = clocks.notes;
-    for flag in assess(&clock.slopes) {
+    let mut flags = assess(&clock.slopes);
+    if method >= SINGLE_SUBMISSIONS && !flags.iter().any(|flag| flag.code == Code::TwoModes) {
+        flags.extend(two_speeds(&clock.submissions).map(Flag::from));
+        flags.sort_by_key(|flag| flag.code);
+    }
+    for flag in flags {
         // The median does not see a few outliers; every other flag touches it.
         let list = if flag.code == Code::Outlier { &mut notes } else { &mut suspect };
         list.push(flag.into());
@@ -133,7 +155,7 @@ pub fn derive(record: &Record) -> Derived {
     let Some(samples) = &record.samples else {
         return invalid(vec![Reason::new("no-samples", "nothing was timed")]);
     };
-    let timing = match timing(samples) {
+    let timing = match timing(samples, record.tool.method) {
         Ok(timing) => timing,
         Err(reasons) => return invalid(reasons),
     };

@@ -21,6 +21,8 @@ pub mod log;
 pub mod mutants;
 pub mod physics;
 pub mod portability;
+#[cfg(test)]
+mod power_tests;
 pub mod probe;
 pub mod record;
 mod replay;
@@ -28,6 +30,7 @@ pub mod row;
 pub mod scripted;
 pub mod self_test;
 pub mod sentinel;
+pub mod setups;
 pub mod smoke;
 pub mod sound;
 pub mod steadiness;

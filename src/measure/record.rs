@@ -21,7 +21,15 @@ pub fn read_as(schema: &str) -> Option<&'static str> {
 
 /// Version of the measuring method: raised whenever the same raw samples would give another figure,
 /// or the same adapter other samples. Part of the comparison key.
-pub const METHOD: u32 = 2;
+pub const METHOD: u32 = 3;
+
+/// The oldest method whose records are still derived as they were then.
+const OLDEST_METHOD: u32 = 2;
+
+/// Whether records of this method are derived here as they were when they were made.
+pub fn derives(method: u32) -> bool {
+    (OLDEST_METHOD..=METHOD).contains(&method)
+}
 
 /// One case, measured, unsupported or failed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

@@ -75,8 +75,14 @@ pub enum HostClock {
     Quantised(u64),
 }
 
+/// Work is followed in pieces of this much, nanoseconds at full speed.
+const SLICE_NS: f64 = 250e3;
+
 /// The kernel's speed over time: a factor on its seconds, by submission and by seconds since the start.
 pub type Pace = Box<dyn FnMut(u64, f64) -> f64>;
+
+/// How slow the device is at a moment, seconds since the start: a factor on the time of the work done then.
+pub type Course = Box<dyn Fn(f64) -> f64>;
 
 /// What one kernel costs against another, and one kind of data against another: a factor on the seconds.
 pub type Cost = Box<dyn Fn(&Kernel, Settings, &Operands) -> f64>;
@@ -97,6 +103,8 @@ pub struct Script {
     pub setup_s: f64,
     /// A factor on the kernel's seconds.
     pub pace: Pace,
+    /// The same, but followed within a submission too.
+    pub course: Course,
     /// A factor on the seconds of what is prepared and loaded.
     pub cost: Cost,
     /// A driver's watchdog: a dispatch that takes longer loses the device.
@@ -116,6 +124,7 @@ impl Script {
             submission_s: 20e-6,
             setup_s: 0.0,
             pace: Box::new(|_, _| 1.0),
+            course: Box::new(|_| 1.0),
             cost: Box::new(|_, _, _| 1.0),
             watchdog_s: None,
             dispatch_s: WATCHDOG_S,
@@ -180,6 +189,17 @@ impl ScriptedExecutor {
     #[cfg(test)]
     pub(super) fn set_rate(&mut self, flop_per_s: f64) {
         self.script.flop_per_s = flop_per_s;
+    }
+
+    /// Nanoseconds that work takes from now on, that takes `ns` at full speed.
+    fn along(&self, ns: f64) -> f64 {
+        let (mut left, mut took) = (ns, 0.0);
+        while left > 0.0 {
+            let slice = left.min(SLICE_NS);
+            took += slice * (self.script.course)((self.now_ns + took) * 1e-9 - 1.0);
+            left -= slice;
+        }
+        took
     }
 
     /// What the kernel leaves behind, and the dispatches of `repeats` that took time.
@@ -257,7 +277,7 @@ impl Timed for ScriptedExecutor {
         let Job { shape, cost, parts, .. } = self.jobs.get()?;
         let (flop, parts) = (shape.flop() * cost, f64::from(*parts));
         let pace = (self.script.pace)(self.submissions, self.now_ns * 1e-9 - 1.0);
-        let kernel_ns = (done * flop / self.script.flop_per_s * pace * 1e9).max(1.0);
+        let kernel_ns = self.along(done * flop / self.script.flop_per_s * pace * 1e9).max(1.0);
         let dispatch_s = kernel_ns * 1e-9 / (f64::from(repeats.max(1)) * parts);
         self.longest_dispatch_s = self.longest_dispatch_s.max(dispatch_s);
         if self.script.watchdog_s.is_some_and(|most| dispatch_s > most) {

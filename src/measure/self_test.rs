@@ -44,7 +44,7 @@ struct Mutant {
 /// Runs every mutant. Deterministic: scripted devices on scripted clocks.
 pub fn run() -> Vec<Outcome> {
     let mut outcomes: Vec<Outcome> = mutants().into_iter().map(judge).collect();
-    outcomes.extend([0.95, 0.90].map(slower));
+    outcomes.extend([(0.95, 1.0), (0.90, 1.0), (1.0, 0.90), (1.0, 0.5)].map(|(k, a)| slower(k, a)));
     outcomes.push(too_fast());
     outcomes
 }
@@ -55,28 +55,62 @@ fn noise(submission: u64) -> f64 {
     0.99 + 0.02 * (hash >> 11) as f64 / (1u64 << 53) as f64
 }
 
-/// How the kernel's time goes, by submission and by seconds since the start; the warm-up ends after 0.75 s.
-fn courses() -> Vec<(&'static str, super::scripted::Pace)> {
+/// How slow the device is over the seconds since the start, followed within submissions too. Sampling begins by
+/// 0.6 s and lasts half a second at least.
+fn courses() -> Vec<(&'static str, super::scripted::Course)> {
     vec![
-        ("drifts by a tenth", Box::new(|s, t| noise(s) * (1.0 + 0.06 * t))),
-        ("goes up and down like a saw", Box::new(|s, t| noise(s) * (1.0 + 0.2 * (t / 0.35).fract()))),
+        ("drifts by a tenth", Box::new(|t| 1.0 + 0.06 * t)),
+        ("goes up and down like a saw", Box::new(|t| 1.0 + 0.2 * (t / 0.35).fract())),
+        ("throttles by a tenth for good", Box::new(|t| if t < 0.6 { 1.0 } else { 1.1 })),
+        ("throttles by 5 % for half of each second", Box::new(|t| if t.fract() < 0.5 { 1.0 } else { 1.05 })),
+        ("has two speeds: 15 % slower every third 90 ms", Box::new(|t| slow_for_a_third(t / 0.27, 0.15))),
+        ("has two speeds: 5 % slower every third 90 ms", Box::new(|t| slow_for_a_third(t / 0.27, 0.05))),
+        (
+            "has two speeds: 30 % slower for 10 of 90 ms",
+            Box::new(|t| if (t / 0.09).fract() < 0.11 { 1.3 } else { 1.0 }),
+        ),
     ]
 }
 
-/// The gate on an adapter that got slower.
-fn slower(rate: f64) -> Outcome {
-    let run = |rate: f64| {
-        let script = Script { flop_per_s: 1e12 * rate, pace: Box::new(|s, _| noise(s)), ..Script::honest() };
+fn slow_for_a_third(turns: f64, by: f64) -> f64 {
+    if turns.fract() < 2.0 / 3.0 { 1.0 } else { 1.0 + by }
+}
+
+/// The gate on what got slower: the kernel alone, which has to be found by it, or all of the adapter, which has to be
+/// named and is no fault of the kernel's.
+fn slower(kernel: f64, adapter: f64) -> Outcome {
+    let run = |kernel: f64, adapter: f64| {
+        let script = Script {
+            flop_per_s: 1e12 * adapter,
+            pace: Box::new(|s, _| noise(s)),
+            cost: Box::new(move |k, _, _| if k.family == request().kernel.family { 1.0 / kernel } else { 1.0 }),
+            ..Script::honest()
+        };
         measured(ScriptedExecutor::new(script), Vec::new())
     };
     let threshold = Threshold::new(0.05).expect("5 % is a threshold");
-    let comparison = compare(&[run(1.0)], &[run(rate)], threshold);
-    Outcome {
-        mutant: format!("an adapter {:.0} % slower, before the gate", 100.0 * (1.0 - rate)),
-        caught: matches!(
-            comparison.outcome,
-            super::compare::Outcome::Regressed | super::compare::Outcome::Inconclusive
+    let comparison = compare(&[run(1.0, 1.0)], &[run(kernel, adapter)], threshold);
+    let named = comparison.cases.iter().any(|case| case.machine.is_some_and(|m| m.ratio > 1.0));
+    let percent = |rate: f64| 100.0 * (1.0 - rate);
+    let (mutant, caught) = match () {
+        () if adapter < 1.0 => (
+            format!("an adapter {:.0} % slower in all that it does, before the gate", percent(adapter)),
+            named && comparison.outcome == super::compare::Outcome::Inconclusive,
         ),
+        // By 5 % it may as well be called inconclusive.
+        () if kernel > 0.9 => (
+            format!("a kernel {:.0} % slower, before the gate", percent(kernel)),
+            matches!(comparison.outcome, super::compare::Outcome::Regressed | super::compare::Outcome::Inconclusive)
+                && !named,
+        ),
+        () => (
+            format!("a kernel {:.0} % slower, before the gate", percent(kernel)),
+            comparison.outcome == super::compare::Outcome::Regressed,
+        ),
+    };
+    Outcome {
+        mutant,
+        caught,
         saw: format!("{}: {}", comparison.outcome.as_str(), comparison.cases.first().map_or("", |c| c.detail.as_str())),
     }
 }
@@ -144,8 +178,8 @@ fn mutants() -> Vec<Mutant> {
         let name = format!("device clock {name}, host clock in steps of 100 µs");
         all.push(Mutant { name, script, expect: Expect::RightOrDoubted });
     }
-    for (name, pace) in courses() {
-        let script = Script { pace, ..Script::honest() };
+    for (name, course) in courses() {
+        let script = Script { course, pace: Box::new(|s, _| noise(s)), ..Script::honest() };
         all.push(Mutant { name: format!("device {name}"), script, expect: Expect::Doubted });
     }
     for step in [65_536, 100_000] {

@@ -3,7 +3,7 @@
 //! A line that was being written when the process died has no line break and ends in the middle. It is
 //! recognised as such and kept apart: what stands before it is whole.
 
-use super::record::{METHOD, Record, SCHEMA, read_as};
+use super::record::{METHOD, Record, SCHEMA, derives, read_as};
 use super::sound::contradiction;
 use crate::error::{Context, Error, Kind, Result};
 use serde::Deserialize;
@@ -73,7 +73,7 @@ pub fn read_input(path: &Path) -> Result<Vec<Record>> {
 
 /// Refuses a record that contradicts itself or was made by another method.
 fn usable(record: &Record) -> Result<()> {
-    if record.tool.method != METHOD {
+    if !derives(record.tool.method) {
         return Err(Error::usage(format!("measured by method {} instead of {METHOD}", record.tool.method))
             .hint("figures of different methods do not compare; measure again with this version"));
     }

@@ -3,6 +3,7 @@
 use super::Table;
 use crate::measure::record::{AdapterIdentity, Interval, TimingMethod};
 use crate::measure::row::Row;
+use crate::measure::setups::Pooled;
 
 /// One line per case: what, how fast with which interval and clock, how far to trust it, why not further.
 pub fn text(rows: &[Row]) -> String {
@@ -26,6 +27,27 @@ pub fn text(rows: &[Row]) -> String {
             row.timing_method.map_or("", clock).to_string(),
             row.missing.map_or_else(|| row.verdict.as_str().to_string(), str::to_string),
             why(row),
+        ]);
+    }
+    table.text()
+}
+
+/// One line per case over its set-ups: the rate with the interval over them, and what it is made of.
+pub fn setups(pooled: &[Pooled]) -> String {
+    if pooled.is_empty() {
+        return "no case has a figure in two set-ups that is not SUSPECT\n".into();
+    }
+    let headings = ["over set-ups", ">GFLOP/s", ">95 %", ">set-ups", ">left out", ">sd between", ">± within one"];
+    let mut table = Table::new(&headings);
+    for case in pooled {
+        table.row([
+            case.case.clone(),
+            significant(case.gflop_per_s.median),
+            range(case.gflop_per_s),
+            case.setups.to_string(),
+            case.left_out.to_string(),
+            format!("{:.1} %", 100.0 * case.between),
+            format!("{:.1} %", 100.0 * case.within),
         ]);
     }
     table.text()

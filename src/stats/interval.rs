@@ -87,7 +87,8 @@ pub fn median_interval(samples: &[f64], confidence: f64) -> Result<MedianInterva
 
 /// The 95 % interval of the median of an ordered trace, widened for the correlation seen between
 /// neighbours: the interval for independent samples at the higher confidence whose normal quantile is
-/// 1.96 · √[`serial::median_inflation`].
+/// 1.96 · √[`serial::cautious_inflation`]. Where even the range of a short trace has less, the range is stretched
+/// round the median by what it lacks.
 ///
 /// This is the interval of every headline figure. On independent samples it is a little wide (the
 /// correlation is estimated, and only a positive one counts), within the 93–97 % that are promised.
@@ -96,15 +97,36 @@ pub fn median_interval(samples: &[f64], confidence: f64) -> Result<MedianInterva
 /// As [`super::usable`].
 pub fn median_95(trace: &[f64]) -> Result<MedianInterval, Undefined> {
     let plain = median_interval(trace, 0.95)?;
-    let inflation = match serial::median_inflation(trace) {
+    let inflation = match serial::cautious_inflation(trace) {
         Ok(inflation) if plain.reached => inflation,
         // Too short for a correlation, or constant: nothing to widen by.
         _ => return Ok(plain),
     };
     let normal = Normal::standard();
+    let quantile = normal.inverse_cdf(0.975) * inflation.sqrt();
+    let wide = median_interval(trace, 2.0 * normal.cdf(quantile) - 1.0)?;
+    // A full range with a confidence of 1 − 1e-12 is one of 41 samples and more: there is nothing to stretch.
+    let lacks = if wide.reached { 1.0 } else { quantile / normal.inverse_cdf(0.5 + 0.5 * wide.confidence) };
+    // Rounded as the weight between ranks is, and for the same reason.
+    let lacks = ((lacks * WEIGHT_STEPS).round() / WEIGHT_STEPS).max(1.0);
+    let stretched = |end: f64| if lacks > 1.0 { wide.median + (end - wide.median) * lacks } else { end };
+    let (lo, hi) = (stretched(wide.lo), stretched(wide.hi));
+    Ok(MedianInterval { confidence: plain.confidence, reached: true, lo, hi, ..wide })
+}
+
+/// [`median_95`] as it was up to method 2 of the records: widened by the correlation as it was seen, to the full
+/// range at most.
+///
+/// # Errors
+/// As [`super::usable`].
+pub fn median_95_to_method_2(trace: &[f64]) -> Result<MedianInterval, Undefined> {
+    let plain = median_interval(trace, 0.95)?;
+    let inflation = match serial::median_inflation(trace) {
+        Ok(inflation) if plain.reached => inflation,
+        _ => return Ok(plain),
+    };
+    let normal = Normal::standard();
     let wanted = 2.0 * normal.cdf(normal.inverse_cdf(0.975) * inflation.sqrt()) - 1.0;
-    // The full range is as wide as it gets: a short trace that looks correlated by chance has at least
-    // its 95 % there. What is left open for short traces that really are is in METHODOLOGY.md.
     Ok(MedianInterval { confidence: plain.confidence, reached: true, ..median_interval(trace, wanted)? })
 }
 

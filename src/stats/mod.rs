@@ -8,6 +8,7 @@ pub mod median;
 pub mod power;
 pub mod rank;
 pub mod ratio;
+pub mod runs;
 pub mod segments;
 pub mod serial;
 pub mod shape;

@@ -36,14 +36,31 @@ pub fn effective_samples(trace: &[f64]) -> Result<f64, Undefined> {
 
 /// Factor on the variance of the median that comes from correlated neighbours, 1 or more.
 ///
-/// The median's variance is that of the count of samples below it, so what matters is the correlation
-/// of signs: (2/π)·asin(ρᵏ) at lag k for normal scores with correlation ρᵏ.
-///
 /// # Errors
 /// As [`lag1`].
 pub fn median_inflation(trace: &[f64]) -> Result<f64, Undefined> {
-    let rho = lag1(trace)?.clamp(0.0, MAX_CORRELATION);
-    let n = trace.len();
+    Ok(inflation(lag1(trace)?, trace.len()))
+}
+
+/// The same with the doubt of a short trace: where a correlation of neighbours is likelier than not, an upper end of
+/// it is taken, two to three standard errors up.
+///
+/// Which traces and how far up were chosen on simulated AR(1) noise of 6 to 60 samples, so that the interval of the
+/// median covers where there is a correlation, and still in at most 97 % where there is none.
+///
+/// # Errors
+/// As [`lag1`].
+pub fn cautious_inflation(trace: &[f64]) -> Result<f64, Undefined> {
+    let (rho, n) = (lag1(trace)?, trace.len() as f64);
+    let error = ((1.0 - rho.clamp(0.0, 0.95).powi(2)) / n).sqrt();
+    let up = if rho * n.sqrt() > 0.8 { (2.0 + 10.0 / n) * error } else { 0.0 };
+    Ok(inflation(rho + up, trace.len()))
+}
+
+/// The median's variance is that of the count of samples below it, so what matters is the correlation of signs:
+/// (2/π)·asin(ρᵏ) at lag k for normal scores with correlation ρᵏ.
+fn inflation(rho: f64, n: usize) -> f64 {
+    let rho = rho.clamp(0.0, MAX_CORRELATION);
     let mut sum = 0.0;
     let mut power = 1.0;
     for lag in 1..n {
@@ -53,7 +70,7 @@ pub fn median_inflation(trace: &[f64]) -> Result<f64, Undefined> {
         }
         sum += (1.0 - lag as f64 / n as f64) * std::f64::consts::FRAC_2_PI * power.asin();
     }
-    Ok(1.0 + 2.0 * sum)
+    1.0 + 2.0 * sum
 }
 
 /// Probability of a lag-1 autocorrelation as high as this trace's in independent noise (one-sided:

@@ -25,6 +25,12 @@ const FALSE_REGRESSION: f64 = 0.005;
 /// Probability that a case is called ok though it is slower by the threshold.
 const MISSED_REGRESSION: f64 = 0.025;
 
+/// Probability with which what is said to decide does so, if the true ratio is the one seen.
+const POWER: f64 = 0.8;
+
+/// Runs up to which Student's quantile is looked up one by one; beyond, it is the normal one to 3 %.
+const FEW_RUNS: usize = 40;
+
 /// One run of a case.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Run {
@@ -63,7 +69,7 @@ pub struct Slowdown {
     pub between_runs_measured: bool,
 }
 
-/// What it would take to decide, if the ratio stayed as it is.
+/// What it would take to decide in four of five cases, if the true ratio is the one seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Needed {
     /// Samples in each run, with as many runs as there are; `None` if no number of them decides.
@@ -112,9 +118,10 @@ pub fn judge(
         between_runs_measured: measured.is_some(),
     };
     let needed = (call == Call::Inconclusive).then(|| {
-        // What the error has to come down to: to clear zero if it looks slower, the threshold if not.
+        // What the error has to come down to: to clear zero if it looks slower, the threshold if not; with room
+        // for the next estimate's own error, so that it does in four of five cases.
         let (room, by) = if change >= limit { (change, below) } else { (limit - change, above) };
-        let target = room / by;
+        let target = room / (by + quantile(1.0 - POWER, student));
         let samples = base.iter().chain(new).map(|run| run.samples).max().unwrap_or(0) as usize;
         // Samples narrow the part within the runs alone.
         let left = target.powi(2) - if measured.is_some() { error.powi(2) } else { error.powi(2) - within };
@@ -122,10 +129,23 @@ pub fn judge(
             .then(|| power::samples_for_half_width(samples, within.sqrt(), left.sqrt()))
             .flatten();
         let runs = base.len().max(new.len());
-        let runs_per_side = power::samples_for_half_width(runs, error, target).map(|r| r.max(runs + 1));
+        let tail = if change >= limit { FALSE_REGRESSION / cases.max(1) as f64 } else { MISSED_REGRESSION };
+        let runs_per_side = runs_for(runs, error, room, tail);
         Needed { samples_per_run, runs_per_side }
     });
     (call, slowdown, needed)
+}
+
+/// Runs on each side with which an error of `error`, seen with `runs`, leaves `room` for the bound at `tail` and for
+/// the next estimate's own error. From [`MIN_FREEDOM`] on the bound is Student's, so that more runs gain twice.
+fn runs_for(runs: usize, error: f64, room: f64, tail: f64) -> Option<usize> {
+    let reach = |r: usize| {
+        let freedom = Some(2 * r - 2).filter(|f| *f >= MIN_FREEDOM);
+        error * (runs as f64 / r as f64).sqrt() * (quantile(tail, freedom) + quantile(1.0 - POWER, freedom))
+    };
+    let few = (runs + 1..runs + FEW_RUNS).find(|&r| reach(r) <= room);
+    let normal = quantile(tail, None) + quantile(1.0 - POWER, None);
+    few.or_else(|| power::samples_for_half_width(runs, error, room / normal))
 }
 
 fn mean(runs: &[Run]) -> f64 {

@@ -8,17 +8,22 @@
 mod gate;
 mod key;
 #[cfg(test)]
+mod machine_tests;
+mod runs;
+#[cfg(test)]
 pub(crate) mod synthetic;
 #[cfg(test)]
 mod tests;
 
 pub use gate::{ASSUMED_BETWEEN_RUNS, ASSUMED_BETWEEN_RUNS_SOFTWARE, Call, MIN_FREEDOM, Needed, Run, Slowdown, judge};
 pub use key::{Difference, Key};
+pub use runs::Machine;
 
-use super::record::{Interval, Missing, Record, SCHEMA, Verdict, read_as};
+use super::record::{Missing, Record, SCHEMA, TimingMethod, Verdict, read_as};
 use super::sound::contradiction;
 use crate::error::{Error, Result};
 use crate::stats::interval::MIN_SAMPLES_95;
+use runs::{common_clock, machine, runs};
 use serde::Serialize;
 use std::str::FromStr;
 
@@ -123,6 +128,10 @@ pub struct Compared {
     pub detail: String,
     /// New over base, where both have a figure.
     pub slowdown: Option<Slowdown>,
+    /// The clock that both sides were read by.
+    pub clock: Option<TimingMethod>,
+    /// How much slower the machine itself was, where its sentinel shows that.
+    pub machine: Option<Machine>,
     /// What would decide it, where it is inconclusive for want of samples.
     pub needed: Option<Needed>,
     /// What differs, where it is not comparable.
@@ -248,6 +257,8 @@ fn alone(group: &Group, lacks: &str) -> Compared {
         outcome: Outcome::NotComparable,
         detail: format!("the {lacks} file does not have this case"),
         slowdown: None,
+        clock: None,
+        machine: None,
         needed: None,
         differences: vec![Difference::new("case", base, new)],
         base: sides.0,
@@ -261,6 +272,8 @@ fn one(base: &Group, new: &Group, threshold: Threshold, cases: usize) -> Compare
         outcome: Outcome::NotComparable,
         detail: String::new(),
         slowdown: None,
+        clock: None,
+        machine: None,
         needed: None,
         differences: base.key.differences(&new.key),
         base: base.side(),
@@ -283,7 +296,10 @@ fn one(base: &Group, new: &Group, threshold: Threshold, cases: usize) -> Compare
         compared.detail = without(base.records[0]);
         return compared;
     }
-    let (base_runs, new_runs) = (runs(base), runs(new));
+    let both = base.records.iter().chain(&new.records).copied();
+    let clock = common_clock(both.clone()).expect("else it is a difference");
+    compared.clock = Some(clock);
+    let (base_runs, new_runs) = (runs(&base.records, clock), runs(&new.records, clock));
     for (name, runs) in [("base", &base_runs), ("new", &new_runs)] {
         // An interval of fewer samples is no 95 % interval, and says nothing of the noise.
         let short = runs.iter().any(|run| (run.samples as usize) < MIN_SAMPLES_95);
@@ -299,13 +315,29 @@ fn one(base: &Group, new: &Group, threshold: Threshold, cases: usize) -> Compare
         }
     }
     let software = base.records[0].adapter.software;
-    let (call, slowdown, needed) = judge(&base_runs, &new_runs, threshold.share(), software, cases);
+    let (mut call, slowdown, mut needed) = judge(&base_runs, &new_runs, threshold.share(), software, cases);
+    let mut told = sentence(&slowdown, needed);
+    // A change of less than half of the threshold is no reason for a case to pass it.
+    if let Some(moved) = machine(&base.records, &new.records, clock, 0.5 * threshold.share()) {
+        // What would be called if the machine had been as fast as before.
+        let even: Vec<Run> = new_runs.iter().map(|r| Run { seconds: r.seconds / moved.ratio, ..*r }).collect();
+        let otherwise = judge(&base_runs, &even, threshold.share(), software, cases).0;
+        if otherwise != call {
+            (call, needed) = (Call::Inconclusive, None);
+            told = sentence(&slowdown, None);
+        }
+        told += &machine_sentence(&moved, call == Call::Inconclusive);
+        compared.machine = Some(moved);
+    }
+    if both.filter_map(|r| r.figure.as_ref()).any(|f| f.timing_method != clock) {
+        told += "; by the host's clock, which both have";
+    }
     compared.outcome = match call {
         Call::Ok => Outcome::Ok,
         Call::Regressed => Outcome::Regressed,
         Call::Inconclusive => Outcome::Inconclusive,
     };
-    compared.detail = sentence(&slowdown, needed);
+    compared.detail = told;
     compared.slowdown = Some(slowdown);
     compared.needed = needed;
     compared
@@ -334,6 +366,18 @@ fn sentence(slowdown: &Slowdown, needed: Option<Needed>) -> String {
         };
     }
     text
+}
+
+fn machine_sentence(machine: &Machine, undecided: bool) -> String {
+    let by = |ratio: f64| 100.0 * (ratio - 1.0);
+    let word = if machine.ratio > 1.0 { "slower" } else { "faster" };
+    format!(
+        "; the machine itself was {:.1} % {word} in the new file (a fixed small product took {:+.1} to {:+.1} %){}",
+        by(machine.ratio).abs(),
+        by(machine.lo),
+        by(machine.hi),
+        if undecided { ": measure both again" } else { "" }
+    )
 }
 
 /// What makes figures of the same fingerprint unusable, each as a difference.
@@ -365,7 +409,7 @@ fn unusable(base: &Group, new: &Group) -> Vec<Difference> {
         clocks
     };
     let (b, n) = (clocks(base), clocks(new));
-    if b != n || b.len() > 1 {
+    if (b != n || b.len() > 1) && common_clock(both().copied()).is_none() {
         return vec![Difference::new("figure.timing_method", b.join(" and "), n.join(" and "))];
     }
     Vec::new()
@@ -383,17 +427,4 @@ fn without(record: &Record) -> String {
             None => record.verdict.as_str().to_string(),
         },
     }
-}
-
-/// The runs that count: with a figure that is not SUSPECT.
-fn runs(group: &Group) -> Vec<Run> {
-    let trusted = group.records.iter().filter(|r| r.verdict != Verdict::Suspect);
-    trusted
-        .filter_map(|r| r.figure.as_ref())
-        .map(|figure| {
-            let Interval { median, lo, hi } = figure.seconds;
-            // The half-width of a 95 % interval is 1.96 standard errors; on the logarithm it is relative.
-            Run { seconds: median, error: (hi / lo).ln() / (2.0 * 1.96), samples: figure.samples }
-        })
-        .collect()
 }

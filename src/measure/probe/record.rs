@@ -83,7 +83,7 @@ impl ProbeRecord {
                 let why = proof.failure.clone().unwrap_or_else(|| "the output is not what it must be".into());
                 vec![Reason::new("proof-failed", why)]
             }
-            (Some(_), Some(samples)) => match timing(samples) {
+            (Some(_), Some(samples)) => match timing(samples, self.tool.method) {
                 Ok(timing) => {
                     let rate = |work: f64| (work > 0.0).then(|| timing.rate(work));
                     (self.verdict, self.reasons) = timing.verdict(self.adapter.software);

@@ -2,7 +2,7 @@
 
 use super::record::{ProbeRecord, SCHEMA};
 use crate::error::{Context, Error, Result};
-use crate::measure::record::{METHOD, Record, SCHEMA as MEASUREMENT};
+use crate::measure::record::{METHOD, Record, SCHEMA as MEASUREMENT, derives};
 use std::path::Path;
 
 /// What a file holds.
@@ -49,7 +49,7 @@ pub fn parse(text: &str, name: &str) -> Result<Lines> {
         })?;
         let method = value["tool"]["method"].as_u64();
         match value["schema"].as_str() {
-            Some(SCHEMA | MEASUREMENT) if method != Some(u64::from(METHOD)) => {
+            Some(SCHEMA | MEASUREMENT) if !method.is_some_and(|m| u32::try_from(m).is_ok_and(derives)) => {
                 return Err(bad(format!("measured by another method than {METHOD}")));
             }
             Some(SCHEMA) => {

@@ -7,6 +7,7 @@
 
 pub mod modes;
 pub mod settling;
+pub mod speeds;
 pub mod warmup;
 
 use super::record::Reason;
@@ -97,6 +98,20 @@ pub struct Flag {
 impl Flag {
     fn new(code: Code, detail: String) -> Self {
         Flag { code, detail }
+    }
+}
+
+impl From<speeds::Speeds> for Flag {
+    fn from(seen: speeds::Speeds) -> Flag {
+        let detail = format!(
+            "two speeds, {:.1} % slower in {:.0} % of the submissions, {} stretches in turn: the average is {:.1} % \
+             off the commoner one",
+            100.0 * seen.slower_by,
+            100.0 * seen.slow_share,
+            seen.stretches,
+            100.0 * seen.hidden
+        );
+        Flag::new(Code::TwoModes, detail)
     }
 }
 

@@ -12,6 +12,8 @@ pub struct Modes {
     pub high: f64,
     /// Share of the samples in the upper mode.
     pub upper_share: f64,
+    /// What is above it is in the upper mode.
+    pub border: f64,
     /// Changes from one to the other, in the order of the trace.
     pub switches: usize,
     /// Distance of the modes in standard deviations of one mode (Ashman, Bird and Zepf, Astronomical
@@ -51,7 +53,7 @@ pub fn best_split(trace: &[f64]) -> Option<Modes> {
     let border = 0.5 * (x[cut - 1] + x[cut]);
     let switches = trace.windows(2).filter(|w| (w[0] > border) != (w[1] > border)).count();
     let separation = if high > low { (high - low) / within.sqrt() } else { 0.0 };
-    Some(Modes { low, high, upper_share: (n - cut) as f64 / n as f64, switches, separation })
+    Some(Modes { low, high, upper_share: (n - cut) as f64 / n as f64, border, switches, separation })
 }
 
 /// Two modes, if the samples have them: further apart than noise of one mode splits by chance, and

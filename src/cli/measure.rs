@@ -207,7 +207,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             }
             // Freed first: two devices with large cases need not fit at once.
             drop(executor);
-            executor = GpuExecutor::open(&selection)?;
+            executor = kept::open(&selection, !args.no_cache)?;
         }
         let share = f64::from(args.setups - setup);
         let seconds = args.time_budget.map(|budget| left(budget, started) / share);

@@ -1,6 +1,7 @@
 //! How a cluster is run: what fails how often, what stands by, how state is saved.
 
 use super::super::site::BOX;
+use super::pool::{Pool, Taking};
 use crate::sourced::knobs;
 use crate::units::{Accelerators, Bandwidth, BytesPerElement, EventRate, Ratio, Spares, Time};
 
@@ -65,7 +66,7 @@ pub struct Class {
     pub name: &'static str,
     /// Failures per second of the whole job.
     pub rate: f64,
-    /// Seconds from a failure to the next useful step.
+    /// Seconds from a failure to the next useful step, once every box of the job has a replacement.
     pub restart: f64,
     /// Boxes that each takes out until they are repaired.
     pub boxes: f64,
@@ -100,38 +101,6 @@ fn or(x: f64, other: f64) -> f64 {
     if x.is_nan() { other } else { x }
 }
 
-/// Probability that fewer than `need` of `spares` are free, with `load` boxes in repair on average:
-/// the truncated Poisson distribution of Erlang's loss system, Erlang-B where `need` is 1.
-pub fn none_free(spares: f64, load: f64, need: f64) -> f64 {
-    let spares = spares.floor().max(0.0);
-    if need > spares || load.is_infinite() {
-        return 1.0;
-    }
-    if load <= 0.0 {
-        return 0.0;
-    }
-    // From the full end down: each weight over the last, so that nothing overflows.
-    let (mut weight, mut sum, mut short, mut busy) = (1.0f64, 0.0, 0.0, spares);
-    loop {
-        sum += weight;
-        if busy > spares - need {
-            short += weight;
-        }
-        if busy <= spares - need && short < 1e-18 * sum {
-            return 0.0;
-        }
-        // Below the peak of the distribution the weights fall quickly.
-        if busy <= 0.0 || (busy < load && weight < 1e-16 * sum) {
-            return short / sum;
-        }
-        weight *= busy / load;
-        if weight > 1e280 {
-            (weight, sum, short) = (weight * 1e-280, sum * 1e-280, short * 1e-280);
-        }
-        busy -= 1.0;
-    }
-}
-
 /// Everything about failures and checkpoints that the closed form and the simulation need.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Plan {
@@ -149,12 +118,14 @@ pub struct Plan {
     pub maintenance_cost: f64,
     /// Failures per second of one replica that drops out alone; 0 where the job is not elastic.
     pub replica_rate: f64,
-    /// Seconds until it is back.
+    /// Seconds until it is back, once there is a box for it.
     pub replica_restart: f64,
     /// Replicas.
     pub replicas: f64,
     /// What each of its failures costs all of them, seconds.
     pub hiccup: f64,
+    /// Boxes that stand by.
+    pub pool: Pool,
 }
 
 impl Plan {
@@ -182,25 +153,16 @@ impl Plan {
         let restart = or(o.detection, 0.0) + job.restart;
         let boxes = |accelerators: f64| (accelerators / BOX).ceil().max(1.0);
         let (rack_boxes, switch_boxes) = (boxes(rack_size), boxes(or(o.switch_span, BOX)));
-        let spares = o.spares / BOX;
-        let load = (accelerator + node + rack * rack_boxes) * or(o.repair, 0.0);
-        let wait = |need: f64| {
-            if spares.is_nan() {
-                return 0.0;
-            }
-            // The next of those in repair comes back; the one that just failed is among them.
-            none_free(spares, load, need) * or(o.repair, 0.0) / (spares.floor() + 1.0)
-        };
         let class = |name, rate, restart, boxes| Class { name, rate, restart, boxes };
-        let one = restart + wait(1.0) + behind;
+        let one = restart + behind;
         let elastic = job.elastic && job.replicas > 1.0;
         let alone = if elastic { 0.0 } else { 1.0 };
         Plan {
             classes: [
                 class("accelerator", alone * accelerator, one, 1.0),
                 class("node", alone * node, one, 1.0),
-                class("rack", rack, restart + wait(rack_boxes) + behind, rack_boxes),
-                class("switch", switch, restart + wait(switch_boxes), 0.0),
+                class("rack", rack, restart + behind, rack_boxes),
+                class("switch", switch, restart, switch_boxes),
                 class("site", site, restart + or(o.site_outage, 0.0) + behind, 0.0),
                 class("software", software, restart, 0.0),
                 class("corruption", corruption, restart + or(o.corruption_rollback, 0.0), 0.0),
@@ -211,10 +173,21 @@ impl Plan {
             maintenance: or(o.maintenance, 0.0),
             maintenance_cost: checkpoint + job.restart,
             replica_rate: if elastic { (accelerator + node) / job.replicas } else { 0.0 },
-            replica_restart: restart + wait(1.0),
+            replica_restart: restart,
             replicas: job.replicas,
             hiccup: or(o.hiccup, 0.0),
+            pool: Pool { spares: o.spares / BOX, repair: or(o.repair, 0.0) },
         }
+    }
+
+    /// What takes boxes out and stops the whole job; single boxes of elastic replicas are apart.
+    pub fn takes(&self) -> [Taking; CLASSES] {
+        self.classes.map(|c| Taking { rate: if c.boxes > 0.0 { c.rate } else { 0.0 }, boxes: c.boxes })
+    }
+
+    /// Whether replicas drop out one by one.
+    pub fn elastic(&self) -> bool {
+        self.replica_rate > 0.0
     }
 
     /// Mean time between failures that stop the whole job, seconds.

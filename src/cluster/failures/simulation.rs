@@ -1,7 +1,7 @@
 //! The same failures, checkpoints and restarts played event by event, as a check of the closed form
 //! and for what it cannot say: how far one run's length strays by chance alone.
 
-use super::Plan;
+use super::{Plan, Pool};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -34,12 +34,49 @@ fn wait(random: &mut ChaCha8Rng, rate: f64) -> f64 {
     -(1.0 - random.random::<f64>()).ln() / rate
 }
 
+/// Boxes in repair, by the time at which each is back.
+struct Repairs {
+    pool: Pool,
+    back: Vec<f64>,
+}
+
+impl Repairs {
+    /// `boxes` fail at `clock`.
+    fn take(&mut self, boxes: f64, clock: f64, random: &mut ChaCha8Rng) {
+        if self.pool.counted() {
+            self.back.extend((0..boxes as u64).map(|_| clock + wait(random, 1.0 / self.pool.repair)));
+        }
+    }
+
+    /// Boxes that are short at `clock`.
+    fn short(&mut self, clock: f64) -> f64 {
+        self.back.retain(|back| *back > clock);
+        (self.back.len() as f64 - self.pool.spares.floor().max(0.0)).max(0.0)
+    }
+
+    /// The time from `clock` on at which no box is short any more.
+    fn enough(&mut self, clock: f64) -> f64 {
+        let short = self.short(clock) as usize;
+        if !self.pool.counted() || short == 0 {
+            return clock;
+        }
+        self.back.sort_unstable_by(f64::total_cmp);
+        self.back[short - 1]
+    }
+
+    /// When the next box is back.
+    fn next(&self) -> f64 {
+        self.back.iter().copied().fold(f64::INFINITY, f64::min)
+    }
+}
+
 /// One run of `work` useful seconds: its length and its failures.
 ///
 /// Work goes on in segments of the interval and a checkpoint. A failure throws the job back to the last
-/// checkpoint; its restart may itself fail, and then is that of what failed last. Planned stops come
-/// right after a checkpoint. A replica that drops out alone takes its share of the rate with it until
-/// it is back, and everyone's hiccup.
+/// checkpoint; where the pool is empty the job waits, and nothing of it fails; its restart may itself
+/// fail, and then is that of what failed last. Planned stops come right after a checkpoint. A replica
+/// that drops out alone takes its share of the rate with it until it is back, and everyone's hiccup; it
+/// comes back once there is a box for it.
 fn one(plan: &Plan, interval: f64, work: f64, random: &mut ChaCha8Rng) -> (f64, u64) {
     let total: f64 = plan.classes.iter().map(|c| c.rate).sum();
     let which = |random: &mut ChaCha8Rng| {
@@ -47,25 +84,27 @@ fn one(plan: &Plan, interval: f64, work: f64, random: &mut ChaCha8Rng) -> (f64, 
         for class in &plan.classes {
             at -= class.rate;
             if at < 0.0 {
-                return class.restart;
+                return class;
             }
         }
-        plan.classes[plan.classes.len() - 1].restart
+        &plan.classes[plan.classes.len() - 1]
     };
     let segment = interval + plan.checkpoint;
     let mut job = Progress { done: 0.0, open: 0.0, phase: 0.0 };
     let (mut clock, mut failures) = (0.0, 0);
     let mut failure = wait(random, total);
     let (mut planned, mut uptime) = (wait(random, plan.maintenance), 0.0);
-    // Replicas that are away, by the time at which each is back.
-    let mut away: Vec<f64> = Vec::new();
+    let mut repairs = Repairs { pool: plan.pool, back: Vec::new() };
+    // Replicas that restart, by the time at which each is back; those without a box do not yet.
+    let (mut away, mut out): (Vec<f64>, f64) = (Vec::new(), 0.0);
     let mut drop_out = wait(random, plan.replica_rate * plan.replicas);
     while clock < GIVE_UP * work {
         // Until the next event the rate of the work is constant; times of events are of the clock.
-        let rate = 1.0 - away.len() as f64 / plan.replicas;
+        let rate = (1.0 - (away.len() as f64 + out) / plan.replicas).max(0.0);
         let back = away.iter().copied().fold(f64::INFINITY, f64::min);
+        let repaired = if out > 0.0 { repairs.next() } else { f64::INFINITY };
         let end = clock + (work - job.done - job.open) / (rate * interval / segment);
-        let next = failure.min(drop_out).min(back).min(clock + planned - uptime);
+        let next = failure.min(drop_out).min(back).min(repaired).min(clock + planned - uptime);
         if end <= next {
             clock = end;
             break;
@@ -77,11 +116,15 @@ fn one(plan: &Plan, interval: f64, work: f64, random: &mut ChaCha8Rng) -> (f64, 
             (job.open, job.phase) = (0.0, 0.0);
             loop {
                 failures += 1;
-                let restart = which(random);
+                let class = which(random);
+                repairs.take(class.boxes, clock, random);
+                if !plan.elastic() {
+                    clock = repairs.enough(clock);
+                }
                 let again = wait(random, total);
-                if again >= restart {
-                    clock += restart;
-                    failure = clock + again - restart;
+                if again >= class.restart {
+                    clock += class.restart;
+                    failure = clock + again - class.restart;
                     break;
                 }
                 clock += again;
@@ -91,20 +134,32 @@ fn one(plan: &Plan, interval: f64, work: f64, random: &mut ChaCha8Rng) -> (f64, 
             }
             away.retain(|back| *back > clock);
         } else if next == drop_out {
-            away.push(clock + plan.replica_restart);
+            repairs.take(1.0, clock, random);
+            if repairs.short(clock) <= out {
+                away.push(clock + plan.replica_restart);
+            }
             // The hiccup shifts what is to come.
             clock += plan.hiccup;
             failure += plan.hiccup;
         } else if next == back {
             away.retain(|b| *b > clock);
-        } else {
+        } else if next != repaired {
             job.save();
             clock += plan.maintenance_cost;
             failure += plan.maintenance_cost;
             planned = uptime + wait(random, plan.maintenance);
         }
+        if plan.elastic() {
+            // Boxes that came back let as many replicas begin to restart.
+            let short = repairs.short(clock).min(plan.replicas);
+            for _ in 0..(out - short).max(0.0) as u64 {
+                away.push(clock + plan.replica_restart);
+            }
+            out = short;
+        }
         // Without memory: drawn anew for however many are there now.
-        drop_out = clock + wait(random, plan.replica_rate * (plan.replicas - away.len() as f64));
+        let there = (plan.replicas - away.len() as f64 - out).max(0.0);
+        drop_out = clock + wait(random, plan.replica_rate * there);
     }
     (clock.min(GIVE_UP * work), failures)
 }

@@ -49,12 +49,15 @@ pub struct FabricKind {
     pub provenance: Stamp,
 }
 
-/// A part of a cluster whose boxes differ from the others': another vendor's racks, say.
+/// A part of a cluster whose boxes or accelerators differ from the others': another vendor's racks, say.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Half {
     /// What people call it.
     pub title: String,
+    /// Name of its accelerator; the cluster's where absent. With one of its own it needs a `node` too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accelerator: Option<String>,
     /// Name of its node; the cluster's where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,

@@ -124,17 +124,22 @@ impl Machine {
         }
     }
 
-    /// What this machine and another both have: a job that runs on both keeps to it.
+    /// Rate of large products in the job's format as listed, flop/s: for an order of machines.
+    pub fn listed_rate(&self) -> f64 {
+        let narrow = self.operand < 2.0 || self.peak != self.peak16;
+        let best = match (&self.surface, self.achieved) {
+            (Some(surface), _) if !narrow => self.peak16 * surface.rate,
+            (_, achieved) => achieved.unwrap_or(self.peak),
+        };
+        best * self.derate
+    }
+
+    /// What this machine and another both have, at this one's rates: a job that runs on both keeps to it,
+    /// and to the slower one's rates.
     #[must_use]
     pub fn least(self, other: &Machine) -> Machine {
-        let both = |a: Option<f64>, b: Option<f64>| Some(a?.min(b?));
         Machine {
             node: self.node.min(other.node),
-            peak: self.peak.min(other.peak),
-            achieved: both(self.achieved, other.achieved),
-            peak16: self.peak16.min(other.peak16),
-            achieved16: both(self.achieved16, other.achieved16),
-            derate: self.derate.min(other.derate),
             memory: self.memory.min(other.memory),
             memory_bandwidth: self.memory_bandwidth.min(other.memory_bandwidth),
             domain: self.domain.min(other.domain),
@@ -142,6 +147,10 @@ impl Machine {
             scale_out: self.scale_out.min(other.scale_out),
             pod: self.pod.min(other.pod),
             oversubscription: self.oversubscription.max(other.oversubscription),
+            host_link: match (self.host_link, other.host_link) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            },
             ..self
         }
     }

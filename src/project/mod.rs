@@ -9,6 +9,7 @@ pub mod how_many;
 mod linpack;
 mod machine;
 mod matmul;
+mod parts;
 mod plan;
 mod products;
 mod projection;
@@ -29,12 +30,13 @@ pub use equivalents::{Equivalent, Equivalents};
 pub use linpack::{LinpackRow, Linpacks, linpacks};
 pub use machine::Machine;
 pub use matmul::{GiantMatmul, giant_matmul, linpack_seconds};
+pub use parts::{OnParts, Part};
 pub use plan::{Amount, Asked, Choice, Place, Plan, Ranged, Robust, Target, plan};
 pub use products::{Slice, products};
 pub use projection::{
     Assumption, Options, Projection, Quantity, Samples, Sensitivity, Simulation, SourceRef, Transfer, run, run_sampled,
 };
-pub use scenario::{Forecast, Part, Scenario};
+pub use scenario::{Forecast, Scenario};
 pub use search::{Candidate, Found, Power, Rules, Space, best_layout, search};
 pub use step::{Step, StepModel};
 pub use study::{Input, MeasureNext, Narrowed, Node, NodeKind, Output, Study};

@@ -3,10 +3,12 @@
 use super::catalog::Catalog;
 use super::constants::ConstantsFile;
 use super::machine::Machine;
-use crate::cluster::power::{Basis, Supply, rated};
-use crate::cluster::{Accelerator, Cluster, FabricKind, Format, Half, Node, Operations, Price, Site, Surface};
+use super::parts::{OnParts, Part, mean_rated, parts, usual_price};
+use crate::cluster::power::{Basis, Supply};
+use crate::cluster::{Accelerator, Cluster, FabricKind, Format, Node, Operations, Price, Site, Surface};
 use crate::error::{Error, Result};
 use crate::job::{Layout, Run, Stack, Transformer};
+use crate::provenance::Provenance;
 use crate::sourced::{Fact, Stamp, Value};
 use crate::units::{Accelerators, NodeFailureRate, Time, Tokens};
 use serde::{Deserialize, Serialize};
@@ -80,8 +82,10 @@ pub struct Forecast<'a> {
     pub constants: &'a ConstantsFile,
     /// What is trained at once.
     pub run: Run,
-    /// Plain numbers of the hardware that works.
+    /// Plain numbers of the hardware that works: what every part of it has, at the slowest one's rates.
     pub machine: Machine,
+    /// The same of each part.
+    pub on_parts: OnParts,
     /// How the cluster is run.
     pub operations: Operations,
     /// The site.
@@ -93,27 +97,13 @@ pub struct Forecast<'a> {
     /// Rated power of an accelerator with its share of the box (or of itself alone), the mean over all
     /// parts; absent where it is not known.
     pub rated: Option<(Fact, Basis)>,
+    /// Tier and sources of it, those of all parts together.
+    pub rated_provenance: Option<Provenance>,
     /// Accelerators asked for.
     pub asked: f64,
     /// Accelerators that can be switched on: all, or what fits under the power cap.
     pub on: f64,
 }
-
-/// A part of a cluster.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Part<'a> {
-    /// Its name in the file.
-    pub name: &'a str,
-    /// What is stated of it.
-    pub half: &'a Half,
-    /// Its boxes.
-    pub node: &'a Node,
-    /// Its share of the cluster's accelerators.
-    pub share: f64,
-}
-
-/// Most parts of a cluster.
-pub const MAX_PARTS: usize = 4;
 
 /// Medians of a table of optional values.
 pub(super) fn medians(facts: Vec<Option<Fact>>) -> Vec<f64> {
@@ -150,7 +140,6 @@ impl<'a> Forecast<'a> {
         if asked > cluster.accelerators.value {
             return fail("accelerators", format!("{asked} of a cluster of {}", cluster.accelerators.value));
         }
-        let halves = halves(catalog, cluster)?;
         for (field, value) in [("accelerators", &node.accelerators), ("scale_up_domain", &node.scale_up_domain)] {
             if !whole(value.value) {
                 return fail(field, format!("node `{}`: {} is no whole number", cluster.node, value.value));
@@ -164,9 +153,11 @@ impl<'a> Forecast<'a> {
         if site.power_cap.is_none() {
             site.power_cap.clone_from(&cluster.power);
         }
-        let price = catalog.price(&cluster.accelerator).cloned().unwrap_or_default();
+        let halves = parts(catalog, cluster)?;
+        let price = usual_price(catalog, cluster, &halves);
         let price = scenario.price.as_ref().map_or_else(|| price.clone(), |p| p.over(&price));
         let rated = mean_rated(accelerator, node, &halves);
+        let (rated, rated_provenance) = rated.map_or((None, None), |(f, b, p)| (Some((f, b)), Some(p)));
         let on = switched_on(asked, node, &site, rated.as_ref())?;
         let count = working(on, node, &operations)?;
         check(scenario, &operations, &site, &price)?;
@@ -194,18 +185,7 @@ impl<'a> Forecast<'a> {
                 return fail("layout", format!("`{layout}` takes {} accelerators, not {count}", layout.accelerators()));
             }
         }
-        let published = catalog.published(&cluster.accelerator)?;
-        let of = |node| Machine::new(accelerator, published, node, fabric, scenario.format, count);
-        // What every part has: a synchronous job runs at the pace of the slowest.
-        let machine = halves.iter().map(|p| of(p.node)).reduce(|a, b| Some(a?.least(&b?))).unwrap_or_else(|| of(node));
-        let Some(machine) = machine else {
-            let known: Vec<_> = accelerator.peak.keys().map(|f| f.as_str()).collect();
-            return Err(Error::usage(format!(
-                "`format`: no {} peak is known of `{}`",
-                scenario.format, cluster.accelerator
-            ))
-            .hint(format!("one of {}", known.join(", "))));
-        };
+        let on_parts = OnParts::new(catalog, cluster, fabric, scenario.format, count, &halves)?;
         Ok(Forecast {
             name: name.into(),
             scenario,
@@ -217,55 +197,18 @@ impl<'a> Forecast<'a> {
             job,
             constants: &catalog.constants,
             run,
-            machine,
+            machine: on_parts.machine,
+            on_parts,
             operations,
             site,
             price,
             halves,
             rated,
+            rated_provenance,
             asked,
             on,
         })
     }
-}
-
-/// The parts of a cluster, which must make up all of it.
-fn halves<'a>(catalog: &'a Catalog, cluster: &'a Cluster) -> Result<Vec<Part<'a>>> {
-    let all = cluster.accelerators.value;
-    let mut parts = Vec::new();
-    for (name, half) in &cluster.half {
-        let node = catalog.node(half.node.as_deref().unwrap_or(&cluster.node))?;
-        parts.push(Part { name, half, node, share: half.accelerators.value / all });
-    }
-    let sum: f64 = parts.iter().map(|p| p.half.accelerators.value).sum();
-    if !parts.is_empty() && sum != all {
-        return Err(Error::usage(format!("`half`: parts of {sum} accelerators do not make the cluster's {all}")));
-    }
-    if parts.len() > MAX_PARTS {
-        return Err(Error::usage(format!("`half`: {} parts; at most {MAX_PARTS}", parts.len())));
-    }
-    for p in &parts {
-        if p.half.pace.as_ref().is_some_and(|v| v.value <= 0.0 || v.value > 10.0) {
-            return Err(Error::usage(format!("`half.{}.pace`: not above 0 and at most 10", p.name)));
-        }
-    }
-    Ok(parts)
-}
-
-/// Rated power per accelerator, the mean over the parts.
-fn mean_rated(accelerator: &Accelerator, node: &Node, parts: &[Part]) -> Option<(Fact, Basis)> {
-    let (mut fact, basis) = rated(parts.first().map_or(node, |p| p.node), accelerator)?;
-    if !parts.is_empty() {
-        fact.value = 0.0;
-        for p in parts {
-            let (own, own_basis) = rated(p.node, accelerator)?;
-            if own_basis != basis {
-                return None;
-            }
-            fact.value += p.share * own.value;
-        }
-    }
-    Some((fact, basis))
 }
 
 /// How many accelerators the power cap lets be switched on, whole boxes.

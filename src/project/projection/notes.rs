@@ -114,10 +114,18 @@ pub(super) fn warnings(p: &Projection, study: &Study, calibration: Option<&Calib
             forecast.asked
         ));
     }
-    if !forecast.halves.is_empty() {
+    if forecast.halves.len() > 1 {
         let costs = p.quantities.get(Output::PartsCost.name());
         let names: Vec<_> =
             forecast.halves.iter().map(|h| format!("{} ({})", h.half.title, h.half.accelerators.value)).collect();
+        let slowest = forecast.halves[forecast.on_parts.slowest].half;
+        if forecast.on_parts.relative.iter().any(|r| *r > 1.0) {
+            all.push(format!(
+                "parts with different accelerators keep step: each takes as much of the work, so that all run as fast as \
+                 {}, and hold as much as the smallest memory; MFU is over the peak of all",
+                slowest.title
+            ));
+        }
         all.push(format!(
             "a synchronous job over {} runs at the slowest one's pace: {:.1} % of the step at the median, {:.1} % at the \
              95th percentile",

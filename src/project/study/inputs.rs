@@ -8,7 +8,9 @@ use crate::cluster::{Operations, Price, Site};
 use crate::project::constants::{COUNT, Constants};
 use crate::project::equivalents::Equivalents;
 use crate::project::machine::Machine;
-use crate::project::scenario::{Forecast, MAX_PARTS};
+use crate::cluster::{Accelerator, Node, Surface};
+use crate::project::parts::MAX_PARTS;
+use crate::project::scenario::Forecast;
 use crate::provenance::{Provenance, Tier};
 use crate::sourced::{Fact, Spread, Stamp};
 
@@ -172,7 +174,9 @@ pub fn inputs(f: &Forecast, curve: Option<&Curve>, calibration: Option<&Calibrat
     all.push(Input::new("restart", Some((&s.restart).into())));
     all.push(transferred(curve, calibration));
     all.push(Input::new("tokens", Some((&s.tokens).into())));
-    all.push(Input::new("power.rated", f.rated.as_ref().map(|(fact, _)| fact.clone())));
+    let mut rated = Input::new("power.rated", f.rated.as_ref().map(|(fact, _)| fact.clone()));
+    rated.provenance.clone_from(&f.rated_provenance);
+    all.push(rated);
     all.push(Input::new("accelerators", Some(count.into())));
     for place in 0..MAX_PARTS {
         let part = f.halves.get(place);
@@ -188,32 +192,61 @@ pub fn inputs(f: &Forecast, curve: Option<&Curve>, calibration: Option<&Calibrat
             all.push(Input::new(format!("{table}.{name}"), fact));
         }
     }
-    let a = f.accelerator;
-    let surface = f.surface.map(|s| {
-        let mut rate = Fact::from(&s.rate);
-        // Its error is in the spreads that were tuned on published runs; drawn here it would count twice.
-        rate.spread = Spread::None;
-        rate
-    });
-    let hardware: [Option<Fact>; PARTS.len()] = [
-        a.peak.get(&s.format).map(Fact::from),
-        a.achieved.get(&s.format).map(Fact::from),
-        a.derate.as_ref().map(Fact::from),
-        Some((&a.memory).into()),
-        Some((&a.memory_bandwidth).into()),
-        a.scale_up.as_ref().map(Fact::from),
-        Some((&f.node.accelerators).into()),
-        Some((&f.node.scale_up_domain).into()),
-        Some((&f.node.scale_out).into()),
-        Some((&f.fabric.oversubscription).into()),
-        f.fabric.pod.as_ref().map(Fact::from),
-        surface,
-    ];
-    all.extend(PARTS.iter().zip(hardware).map(|((name, _), fact)| Input::new(*name, fact)));
+    all.extend(hardware(f));
     all.push(Input::new(format!("job.{}", s.job), Some(job(f))));
     all.push(Input::new("sequence", Some((&s.sequence).into())));
     all.push(Input::new("batch", Some((&s.batch).into())));
     all
+}
+
+/// The numbers of the machine, in the order of [`PARTS`]. Where parts of the cluster differ each is the
+/// least of theirs, rates are those of the slowest accelerator, and all of them have a part in it.
+fn hardware(f: &Forecast) -> Vec<Input> {
+    let mut kinds: Vec<(&Accelerator, &Node, Option<&Surface>)> =
+        f.halves.iter().map(|p| (p.accelerator, p.node, p.surface)).collect();
+    if kinds.is_empty() {
+        kinds.push((f.accelerator, f.node, f.surface));
+    }
+    let format = f.scenario.format;
+    let facts: Vec<[Option<Fact>; PARTS.len()]> = kinds
+        .into_iter()
+        .map(|(a, node, surface)| {
+            let surface = surface.map(|s| {
+                let mut rate = Fact::from(&s.rate);
+                // Its error is in the spreads that were tuned on published runs; drawn here it would count twice.
+                rate.spread = Spread::None;
+                rate
+            });
+            [
+                a.peak.get(&format).map(Fact::from),
+                a.achieved.get(&format).map(Fact::from),
+                a.derate.as_ref().map(Fact::from),
+                Some((&a.memory).into()),
+                Some((&a.memory_bandwidth).into()),
+                a.scale_up.as_ref().map(Fact::from),
+                Some((&node.accelerators).into()),
+                Some((&node.scale_up_domain).into()),
+                Some((&node.scale_out).into()),
+                Some((&f.fabric.oversubscription).into()),
+                f.fabric.pod.as_ref().map(Fact::from),
+                surface,
+            ]
+        })
+        .collect();
+    let one = |(place, (name, _)): (usize, &(&str, Setter))| {
+        let rate = matches!(*name, "accelerator.peak" | "accelerator.achieved" | "accelerator.derate" | "surface.rate");
+        let given = facts.iter().filter_map(|part| part[place].as_ref());
+        let fact = match rate {
+            true => facts[f.on_parts.slowest][place].clone(),
+            false => given.clone().min_by(|a, b| a.value.total_cmp(&b.value)).cloned(),
+        };
+        let mut input = Input::new(*name, fact);
+        if input.provenance.is_some() {
+            input.provenance = given.map(|fact| fact.stamp.provenance()).reduce(|all, one| all.join(&one));
+        }
+        input
+    };
+    PARTS.iter().enumerate().map(one).collect()
 }
 
 fn job(f: &Forecast) -> Fact {

@@ -250,14 +250,33 @@ impl<'a> Study<'a> {
         Case { machine, constants: inputs::constants(row), transfer }
     }
 
-    /// Rate of the slowest part over that of the accelerator as listed.
+    /// Rate of each part over its accelerator's as listed; 1 where nothing is stated.
+    fn pace_of(&self, row: &[f64], part: usize) -> f64 {
+        if row[PACE + part].is_nan() { 1.0 } else { row[PACE + part] }
+    }
+
+    /// Rate of the slowest part over that of the slowest accelerator as listed.
     fn pace(&self, row: &[f64]) -> f64 {
-        // NaN, an absent pace, is not the lesser of two.
-        let parts = self.forecast.halves.iter().enumerate();
-        parts
-            .map(|(i, _)| row[PACE + i])
-            .fold(f64::INFINITY, |a, b| a.min(if b.is_nan() { 1.0 } else { b }))
-            .min(if self.forecast.halves.is_empty() { 1.0 } else { f64::INFINITY })
+        let parts = self.forecast.on_parts.relative.iter().enumerate();
+        parts.map(|(i, relative)| relative * self.pace_of(row, i)).reduce(f64::min).unwrap_or(1.0)
+    }
+
+    /// What the slowest part costs: the step over that of parts which each did as much of the work as they
+    /// are quick, less 1.
+    fn parts_cost(&self, row: &[f64], shape: &Shape, case: &Case, step: f64) -> f64 {
+        let f = &self.forecast;
+        let alone = f.halves.iter().zip(&f.on_parts.each).enumerate().map(|(i, (part, machine))| {
+            let machine = Machine {
+                fabric_efficiency: case.machine.fabric_efficiency,
+                fabric_latency: case.machine.fabric_latency,
+                derate: machine.derate * self.pace_of(row, i),
+                ..*machine
+            };
+            part.share / shape.model.time(&machine, &case.constants, case.transfer).total
+        });
+        let cost = step * alone.sum::<f64>() - 1.0;
+        // Parts that are alike differ by rounding alone.
+        if cost < 1e-12 { 0.0 } else { cost }
     }
 
     fn plan(&self, row: &[f64], shape: &Shape, constants: &Constants) -> Plan {
@@ -309,7 +328,7 @@ impl<'a> Study<'a> {
         put(Output::StepScale, step.scale);
         put(Output::StepTime, step.total);
         let used = self.used(row);
-        let peak = case.machine.peak * used;
+        let peak = case.machine.peak * self.forecast.on_parts.peak * used;
         put(Output::Peak, peak);
         put(Output::Mfu, shape.flop / (step.total * peak));
         put(Output::TokensPerS, shape.tokens / step.total);
@@ -324,14 +343,8 @@ impl<'a> Study<'a> {
         // No progress is a run that does not end; JSON has no infinity, so the share is cut.
         let seconds = steps * step.total / lost.goodput.max(1e-9);
         put(Output::RunDays, seconds / 86_400.0);
-        if !self.forecast.halves.is_empty() {
-            let parts = self.forecast.halves.iter().enumerate();
-            let mean: f64 =
-                parts.map(|(i, p)| p.share * if row[PACE + i].is_nan() { 1.0 } else { row[PACE + i] }).sum();
-            let pace = self.pace(row);
-            let machine = Machine { derate: case.machine.derate / pace * mean, ..case.machine };
-            let even = shape.model.time(&machine, &case.constants, case.transfer).total;
-            put(Output::PartsCost, step.total / even - 1.0);
+        if self.forecast.halves.len() > 1 {
+            put(Output::PartsCost, self.parts_cost(row, shape, case, step.total));
         }
         let on = self.forecast.on * row[ACCELERATORS] / self.medians[ACCELERATORS];
         let operated = Operated { used, on, seconds, goodput: lost.goodput };

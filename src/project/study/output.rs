@@ -77,7 +77,7 @@ outputs! {
     /// Days.
     RunDays: "run_days", "day", "steps × step_time / goodput", [Steps, StepTime, Goodput];
     /// What differing parts cost.
-    PartsCost: "slower_part_cost", "1", "step at the slowest part's pace / step at the mean pace − 1", [];
+    PartsCost: "slower_part_cost", "1", "step at the slowest part's pace × Σ share of a part / its own step − 1", [];
     /// Accelerators that fit under the cap.
     Powered: "accelerators_powered", "accelerator", "power cap / (rated × highest × network and storage × PUE)", [];
     /// Power of a box.

@@ -172,6 +172,54 @@ fn two_halves_run_at_the_slower_ones_pace_and_their_power_adds() {
 }
 
 #[test]
+fn halves_of_different_accelerators_run_at_the_slower_ones_pace_and_say_what_that_costs() {
+    let of = |halves: &str| {
+        let mut catalog = Catalog::built_in().unwrap();
+        let text = format!(
+            "{}cluster='two'\n[cluster.two]\ntitle='t'\nstatus='s'\naccelerator='h100'\nnode='hgx-h100'\n\
+             fabric='infiniband-ndr'\naccelerators={{value=12000,unit='accelerator'}}\n{halves}",
+            MINE.replace("cluster='xai-12k-h100'\n", "")
+        );
+        catalog.add_text(&text, "x.toml").unwrap();
+        catalog
+    };
+    let half = |name: &str, chip: &str, node: &str, pace: f64| {
+        format!(
+            "[cluster.two.half.{name}]\ntitle='{name}'\naccelerator='{chip}'\nnode='{node}'\n\
+             accelerators={{value=6000,unit='accelerator'}}\npace={{value={pace},unit='1'}}\n"
+        )
+    };
+    let mixed = |pace| of(&(half("a", "b200", "hgx-b200", pace) + &half("b", "h100", "hgx-h100", 1.0)));
+    let (all, both) = (of(""), mixed(1.0));
+    let same = |output| median(&both, output) / median(&all, output);
+    // As if all of it were the slower one, whichever stands first; the quicker half's peak counts in MFU.
+    assert!((same(Output::StepTime) - 1.0).abs() < 0.01, "{}", same(Output::StepTime));
+    let peak = 0.5 * (1.0 + 2250.0 / 989.0);
+    assert!((same(Output::Peak) / peak - 1.0).abs() < 0.01, "{}", same(Output::Peak));
+    assert!((same(Output::Mfu) * peak - 1.0).abs() < 0.02, "{}", same(Output::Mfu));
+    assert!((median(&both, Output::Memory) / median(&all, Output::Memory) - 1.0).abs() < 0.01);
+    // With work by pace the quicker half, about twice as quick, would have made half as much more.
+    let cost = median(&both, Output::PartsCost);
+    assert!(cost > 0.2 && cost < 0.6, "{cost}");
+    // A little slower the quicker half still waits; far slower it is the one that is waited for.
+    assert_eq!(median(&mixed(0.9), Output::StepTime), median(&both, Output::StepTime));
+    assert!(median(&mixed(0.3), Output::StepTime) > 1.1 * median(&both, Output::StepTime));
+    let study = Study::new(&both, "x", None, &Options::default()).unwrap();
+    let p = Projection::new(&both, &study, None);
+    assert!(p.warnings.iter().any(|w| w.contains("as fast as b") && w.contains("peak of all")), "{:?}", p.warnings);
+    // Both accelerators' documents stand behind the peak.
+    let sources = |name: &str| -> Vec<String> {
+        both.accelerator(name).unwrap().peak.values().map(|v| v.stamp.source.clone()).collect()
+    };
+    for id in sources("h100").iter().chain(&sources("b200")) {
+        assert!(p.sources.iter().any(|s| s.id == *id), "{id}");
+    }
+    let error = of(&half("a", "b200", "hgx-b200", 1.0).replace("node='hgx-b200'\n", ""));
+    let error = Study::new(&error, "x", None, &Options::default()).map(|_| ()).unwrap_err();
+    assert!(error.message().contains("`half.a.node`: missing"), "{error}");
+}
+
+#[test]
 fn spares_storage_and_elastic_replicas_do_what_they_are_for() {
     let goodput = |change: &str| median(&mine(change), Output::Goodput);
     let plain = goodput("");

@@ -1,0 +1,161 @@
+//! Parts of a cluster whose boxes or accelerators differ. A synchronous job takes the least of each
+//! figure and runs at the pace of the slowest.
+
+use super::catalog::Catalog;
+use super::machine::Machine;
+use crate::cluster::power::{Basis, rated};
+use crate::cluster::{Accelerator, Cluster, FabricKind, Format, Half, Node, Price, Surface};
+use crate::error::{Error, Result};
+use crate::provenance::Provenance;
+use crate::sourced::{Fact, Spread, Value};
+use crate::units::Dimension;
+
+/// Most parts of a cluster.
+pub const MAX_PARTS: usize = 4;
+
+/// A part of a cluster.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Part<'a> {
+    /// Its name in the file.
+    pub name: &'a str,
+    /// What is stated of it.
+    pub half: &'a Half,
+    /// Name of its accelerator.
+    pub kind: &'a str,
+    /// Its accelerator.
+    pub accelerator: &'a Accelerator,
+    /// How that one's products depend on their extents, where others measured it.
+    pub surface: Option<&'a Surface>,
+    /// Its boxes.
+    pub node: &'a Node,
+    /// Its share of the cluster's accelerators.
+    pub share: f64,
+}
+
+/// What a job finds on the parts of a cluster.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OnParts {
+    /// What every part has, at the rates of the slowest accelerator.
+    pub machine: Machine,
+    /// Each part by itself; empty where all of the cluster is alike.
+    pub each: Vec<Machine>,
+    /// Rate of each part's accelerator over that of the slowest, at least 1.
+    pub relative: Vec<f64>,
+    /// Which part has the slowest accelerator.
+    pub slowest: usize,
+    /// Mean peak of all parts over that of the slowest one's accelerator.
+    pub peak: f64,
+}
+
+impl OnParts {
+    /// `count` accelerators of `cluster`. Errors: no peak is known for the format.
+    pub fn new(
+        catalog: &Catalog,
+        cluster: &Cluster,
+        fabric: &FabricKind,
+        format: Format,
+        count: f64,
+        parts: &[Part],
+    ) -> Result<Self> {
+        let of = |kind: &str, accelerator: &Accelerator, node: &Node| {
+            let published = catalog.published(kind)?;
+            Machine::new(accelerator, published, node, fabric, format, count).ok_or_else(|| {
+                let known: Vec<_> = accelerator.peak.keys().map(|f| f.as_str()).collect();
+                Error::usage(format!("`format`: no {format} peak is known of `{kind}`"))
+                    .hint(format!("one of {}", known.join(", ")))
+            })
+        };
+        if parts.is_empty() {
+            let (kind, node) = (&cluster.accelerator, catalog.node(&cluster.node)?);
+            let machine = of(kind, catalog.accelerator(kind)?, node)?;
+            return Ok(OnParts { machine, each: vec![], relative: vec![], slowest: 0, peak: 1.0 });
+        }
+        let each: Vec<Machine> = parts.iter().map(|p| of(p.kind, p.accelerator, p.node)).collect::<Result<_>>()?;
+        let slowest = (0..each.len()).fold(0, |s, i| if each[i].listed_rate() < each[s].listed_rate() { i } else { s });
+        let machine = each.iter().fold(each[slowest], |all, one| all.least(one));
+        let least = each[slowest].listed_rate();
+        let peak = parts.iter().zip(&each).map(|(p, m)| p.share * m.peak).sum::<f64>() / each[slowest].peak;
+        Ok(OnParts { machine, relative: each.iter().map(|m| m.listed_rate() / least).collect(), slowest, peak, each })
+    }
+}
+
+/// The parts of a cluster, which must make up all of it.
+pub fn parts<'a>(catalog: &'a Catalog, cluster: &'a Cluster) -> Result<Vec<Part<'a>>> {
+    let all = cluster.accelerators.value;
+    let mut parts = Vec::new();
+    for (name, half) in &cluster.half {
+        let kind = half.accelerator.as_deref().unwrap_or(&cluster.accelerator);
+        if half.accelerator.is_some() && half.node.is_none() {
+            return Err(Error::usage(format!("`half.{name}.node`: missing: boxes of `{kind}` are not the cluster's")));
+        }
+        let node = catalog.node(half.node.as_deref().unwrap_or(&cluster.node))?;
+        let accelerator = catalog.accelerator(kind)?;
+        let share = half.accelerators.value / all;
+        parts.push(Part { name, half, kind, accelerator, surface: catalog.surface(kind), node, share });
+    }
+    let sum: f64 = parts.iter().map(|p| p.half.accelerators.value).sum();
+    if !parts.is_empty() && sum != all {
+        return Err(Error::usage(format!("`half`: parts of {sum} accelerators do not make the cluster's {all}")));
+    }
+    if parts.len() > MAX_PARTS {
+        return Err(Error::usage(format!("`half`: {} parts; at most {MAX_PARTS}", parts.len())));
+    }
+    for p in &parts {
+        if p.half.pace.as_ref().is_some_and(|v| v.value <= 0.0 || v.value > 10.0) {
+            return Err(Error::usage(format!("`half.{}.pace`: not above 0 and at most 10", p.name)));
+        }
+    }
+    Ok(parts)
+}
+
+/// Rated power per accelerator, the mean over the parts, with all that it rests on. Of the boxes where
+/// each part's is known, else of the accelerators of all.
+pub fn mean_rated(accelerator: &Accelerator, node: &Node, parts: &[Part]) -> Option<(Fact, Basis, Provenance)> {
+    if parts.is_empty() {
+        let (fact, basis) = rated(node, accelerator)?;
+        let provenance = fact.stamp.provenance();
+        return Some((fact, basis, provenance));
+    }
+    let boxes: Option<Vec<Fact>> =
+        parts.iter().map(|p| rated(p.node, p.accelerator).filter(|(_, b)| *b == Basis::Box).map(|(f, _)| f)).collect();
+    let (facts, basis) = match boxes {
+        Some(facts) => (facts, Basis::Box),
+        None => {
+            let own = parts.iter().map(|p| p.accelerator.power.as_ref().map(Fact::from));
+            (own.collect::<Option<Vec<Fact>>>()?, Basis::Accelerator)
+        }
+    };
+    let provenance = facts.iter().map(|f| f.stamp.provenance()).reduce(|a, b| a.join(&b))?;
+    let mean = parts.iter().zip(&facts).map(|(p, f)| p.share * f.value).sum();
+    Some((Fact { value: mean, ..facts.into_iter().next()? }, basis, provenance))
+}
+
+/// Usual prices: those of the accelerator, or the mean over the parts where every part's is known.
+pub fn usual_price(catalog: &Catalog, cluster: &Cluster, parts: &[Part]) -> Price {
+    let own = |kind: &str| catalog.price(kind).cloned().unwrap_or_default();
+    let Some(first) = parts.first() else { return own(&cluster.accelerator) };
+    if parts.iter().all(|p| p.kind == first.kind) {
+        return own(first.kind);
+    }
+    let all: Vec<(f64, Price)> = parts.iter().map(|p| (p.share, own(p.kind))).collect();
+    let rent = all.iter().map(|(share, p)| Some((*share, p.rent.as_ref()?))).collect::<Option<Vec<_>>>();
+    let capex = all.iter().map(|(share, p)| Some((*share, p.capex.as_ref()?))).collect::<Option<Vec<_>>>();
+    Price { rent: rent.map(|r| mean(&r)), capex: capex.map(|c| mean(&c)), provenance: None }
+}
+
+/// The mean of prices by share, low ends with low ends; it rests on the least certain of them.
+fn mean<D: Dimension>(values: &[(f64, &Value<D>)]) -> Value<D> {
+    let ends = |v: &Value<D>| match v.spread {
+        Spread::None => [v.value; 2],
+        Spread::Log(sd) => [-1.645, 1.645].map(|z| v.value * (z * sd).exp()),
+        Spread::Range { low, high } => [low, high],
+    };
+    let sum = |of: &dyn Fn(&Value<D>) -> f64| values.iter().map(|(share, v)| share * of(v)).sum::<f64>();
+    let worst = values.iter().map(|(_, v)| *v).reduce(|a, b| if b.stamp.tier > a.stamp.tier { b } else { a });
+    let mut all = worst.unwrap_or(values[0].1).clone();
+    all.value = sum(&|v| v.value);
+    let (low, high) = (sum(&|v| ends(v)[0]), sum(&|v| ends(v)[1]));
+    all.spread = if low < high { Spread::Range { low, high } } else { Spread::None };
+    all.note = Some("the mean over the parts of the cluster".into());
+    all
+}

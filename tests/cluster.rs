@@ -145,3 +145,46 @@ fn linpack_is_held_against_the_published_runs() {
     run(&mut flopcast(&["matmul"])).refused(2, "--cluster");
     run(&mut flopcast(&["matmul", "--cluster", "eagl"])).refused(2, "unknown cluster `eagl`");
 }
+
+#[test]
+fn what_contradicts_itself_is_refused_with_file_field_and_arithmetic() {
+    for (name, change, part) in [
+        ("cap", "site={power_cap={value=5,unit='kW'}}", "switch on no box: one needs"),
+        ("spares", "operations={spares={value=12000,unit='accelerator'}}", "`operations.spares`: 12000 of 12000"),
+        ("source", "failure_rate={value=3,unit='1/(1000 node day)',source='hearsay'}", "unknown source `hearsay`"),
+        ("tier", "failure_rate={value=3,unit='1/(1000 node day)',tier='guessed'}", "guessed"),
+        ("half", "layout=4", "`scenario.x.layout`"),
+    ] {
+        let file = scenario(&format!("contradiction-{name}"), change);
+        let ended = run(flopcast(&["project", "--scenario"]).arg(&file));
+        ended.refused(2, part);
+    }
+    // A checkpoint longer than the time between failures, by the same file with another checkpoint.
+    let file = scenario("no-progress", "");
+    let text = std::fs::read_to_string(&file).unwrap().replace("checkpoint={value=30", "checkpoint={value=90000");
+    std::fs::write(&file, text).unwrap();
+    run(flopcast(&["project", "--scenario"]).arg(&file)).refused(2, "no progress: it takes 90000 s");
+}
+
+#[test]
+fn no_number_of_a_file_ends_in_a_panic_through_the_binary_either() {
+    let file = scenario("numbers", "failure_rate={value=3.5,unit='1/(1000 node day)',low=2,high=7}");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let fields = ["value=1,", "value=8192", "value=24.576", "value=30,", "value=300", "value=3.5", "low=2", "high=7"];
+    for field in fields {
+        assert!(text.contains(field), "{field}: {text}");
+        for number in ["0", "-1", "nan", "1e300"] {
+            let name = field.split('=').next().unwrap();
+            let end = if field.ends_with(',') { "," } else { "" };
+            std::fs::write(&file, text.replacen(field, &format!("{name}={number}{end}"), 1)).unwrap();
+            let ended = run(flopcast(&["project", "--format", "json", "--scenario"]).arg(&file));
+            // Nothing may happen at once, at no cost: zeros are taken where they can be.
+            if ended.code == Some(0) {
+                assert_eq!(number, "0", "{field} as {number} was taken");
+                continue;
+            }
+            ended.refused(2, "`");
+            assert!(ended.stderr.contains("mine.toml") || ended.stderr.contains("scenario"), "{field} as {number}");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 use super::curve::{Curve, Point};
 use crate::error::{Context, Error, Result};
 use crate::kernel::{Precision, Shape};
+use crate::measure::energy::Energy;
 use crate::measure::host::HOST;
 use crate::measure::record::{AdapterIdentity, Figure, Interval, Record, TimingMethod, Tool, Verdict};
 use serde::{Deserialize, Serialize};
@@ -60,8 +61,43 @@ pub struct Calibration {
     pub rows_used: usize,
     /// Rows left out, by verdict.
     pub rows_left_out: BTreeMap<String, usize>,
+    /// What it drew where it was quickest, or why that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub power: Option<MeasuredPower>,
     /// One per precision that has a usable row, in [`Precision::ALL`]'s order.
     pub precisions: Vec<PrecisionCurve>,
+}
+
+/// Power of the quickest case of all.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MeasuredPower {
+    /// Mean watts while it was timed, of all that its counters are of; absent where it was not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watts: Option<f64>,
+    /// Joules per flop of that case: watts over its rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joule_per_flop: Option<f64>,
+    /// The case.
+    pub case: String,
+    /// The counters, or why they were not read.
+    pub source: String,
+}
+
+impl MeasuredPower {
+    fn of(record: &Record, figure: &Figure) -> Option<Self> {
+        let energy = record.energy.as_ref()?;
+        let watts = energy.watts();
+        Some(MeasuredPower {
+            watts,
+            joule_per_flop: watts.map(|w| w / (figure.gflop_per_s.median * 1e9)),
+            case: record.case.id(),
+            source: match energy {
+                Energy::Read { source, .. } => source.clone(),
+                Energy::Missing { reason } => reason.clone(),
+            },
+        })
+    }
 }
 
 impl Calibration {
@@ -98,6 +134,8 @@ impl Calibration {
                 "only rows with verdict MEASURED or SOFTWARE calibrate; their `reasons` say what to mend before measuring again",
             ));
         }
+        let quickest = used.iter().max_by(|a, b| a.1.gflop_per_s.median.total_cmp(&b.1.gflop_per_s.median));
+        let power = quickest.and_then(|(record, figure)| MeasuredPower::of(record, figure));
         let precisions = Precision::ALL.into_iter().filter_map(|precision| precision_curve(precision, &used)).collect();
         Ok(Calibration {
             schema: SCHEMA.into(),
@@ -109,6 +147,7 @@ impl Calibration {
             measurements: name.into(),
             rows_used: used.len(),
             rows_left_out,
+            power,
             precisions,
         })
     }
@@ -140,6 +179,9 @@ impl Calibration {
     }
 
     fn check(&self) -> std::result::Result<(), String> {
+        if let Some(watts) = self.power.as_ref().and_then(|p| p.watts).filter(|w| !(1e-3..1e5).contains(w)) {
+            return Err(format!("`power`: {watts} W is impossible"));
+        }
         if self.precisions.is_empty() {
             return Err("`precisions` is empty".into());
         }
@@ -247,6 +289,7 @@ pub(crate) mod tests {
             missing: None,
             tuned: None,
             spent: None,
+            energy: None,
             proof: None,
             samples: None,
             bounds: vec![],
@@ -316,6 +359,22 @@ pub(crate) mod tests {
         let error =
             Calibration::from_records(&[record("8x8x8", "naive", 1.0, Verdict::Measured), other], "m").unwrap_err();
         assert!(error.message().contains("two adapters"), "{error}");
+    }
+
+    #[test]
+    fn the_power_of_the_quickest_case_and_its_energy_per_flop_are_kept_or_why_they_are_not_known() {
+        let with = |energy: Energy| {
+            let mut quick = record("512x512x512", "naive", 20.0, Verdict::Measured);
+            quick.energy = Some(energy);
+            let slow = record("64x64x64", "naive", 2.0, Verdict::Measured);
+            Calibration::from_records(&[slow, quick], "m").unwrap().power.unwrap()
+        };
+        let read = with(Energy::Read { joules: 100.0, seconds: 4.0, source: "a counter".into() });
+        assert_eq!((read.watts, read.joule_per_flop), (Some(25.0), Some(25.0 / 20e9)));
+        assert_eq!(read.case, "naive/f32/512x512x512");
+        let missing = with(Energy::Missing { reason: "is not there".into() });
+        assert_eq!((missing.watts, missing.source.as_str()), (None, "is not there"));
+        assert_eq!(software_for_tests().power, None);
     }
 
     #[test]

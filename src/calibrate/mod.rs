@@ -5,7 +5,7 @@ mod file;
 pub mod roofline;
 
 pub use curve::{Curve, Point};
-pub use file::{Calibration, Ceiling, PrecisionCurve, SCHEMA};
+pub use file::{Calibration, Ceiling, MeasuredPower, PrecisionCurve, SCHEMA};
 
 #[cfg(test)]
 pub(crate) use file::tests::software_for_tests;

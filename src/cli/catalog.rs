@@ -4,7 +4,7 @@ use super::output::{self, Format};
 use crate::cluster::{Operations, Price, Site};
 use crate::error::Result;
 use crate::project::Catalog;
-use crate::report::projection;
+use crate::report::catalog;
 use clap::ValueEnum;
 use std::process::ExitCode;
 
@@ -65,46 +65,46 @@ pub fn run(args: &Args) -> Result<ExitCode> {
                 (None, Format::Json) => output::json(&$all)?,
                 (None, Format::Text) => output::data(&$text)?,
                 (Some(name), Format::Json) => output::json(&$one(name)?)?,
-                (Some(name), Format::Text) => output::data(&projection::entry($kind, name, &$one(name)?))?,
+                (Some(name), Format::Text) => output::data(&catalog::entry($kind, name, &$one(name)?))?,
             }
         };
     }
     match args.what {
         What::Accelerators => {
-            show!("accelerator", c.accelerators, |n: &str| c.accelerator(n), projection::accelerators(&c));
+            show!("accelerator", c.accelerators, |n: &str| c.accelerator(n), catalog::accelerators(&c));
         }
-        What::Clusters => show!("cluster", c.clusters, |n: &str| c.cluster(n), projection::clusters(&c)),
-        What::Jobs => show!("job", c.jobs, |n: &str| c.job(n), projection::jobs(&c)),
-        What::Scenarios => show!("scenario", c.scenarios, |n: &str| c.scenario(n), projection::scenarios(&c)),
+        What::Clusters => show!("cluster", c.clusters, |n: &str| c.cluster(n), catalog::clusters(&c)),
+        What::Jobs => show!("job", c.jobs, |n: &str| c.job(n), catalog::jobs(&c)),
+        What::Scenarios => show!("scenario", c.scenarios, |n: &str| c.scenario(n), catalog::scenarios(&c)),
         What::Comparisons => {
-            show!("comparison", c.comparisons, |n: &str| c.comparison(n), projection::comparisons(&c));
+            show!("comparison", c.comparisons, |n: &str| c.comparison(n), catalog::comparisons(&c));
         }
-        What::Nodes => show!("node", c.nodes, |n: &str| c.node(n), projection::nodes(&c)),
-        What::Fabrics => show!("fabric", c.fabrics, |n: &str| c.fabric(n), projection::fabrics(&c)),
-        What::Linpacks => show!("linpack", c.linpacks, |n: &str| c.linpack(n), projection::linpacks(&c)),
+        What::Nodes => show!("node", c.nodes, |n: &str| c.node(n), catalog::nodes(&c)),
+        What::Fabrics => show!("fabric", c.fabrics, |n: &str| c.fabric(n), catalog::fabrics(&c)),
+        What::Linpacks => show!("linpack", c.linpacks, |n: &str| c.linpack(n), catalog::linpacks(&c)),
         What::AllReduces => {
-            show!("all_reduce", c.all_reduces, |n: &str| c.all_reduce(n), projection::all_reduces(&c));
+            show!("all_reduce", c.all_reduces, |n: &str| c.all_reduce(n), catalog::all_reduces(&c));
         }
         What::Operations => show!(
             "operations",
             c.operations,
             |n: &str| c.operation(n),
-            projection::knobs(c.operations.iter().map(|(n, o)| (n, Operations::NAMES, o.facts())))
+            catalog::knobs(c.operations.iter().map(|(n, o)| (n, Operations::NAMES, o.facts())))
         ),
         What::Sites => show!(
             "site",
             c.sites,
             |n: &str| c.site(n),
-            projection::knobs(c.sites.iter().map(|(n, s)| (n, Site::NAMES, s.facts())))
+            catalog::knobs(c.sites.iter().map(|(n, s)| (n, Site::NAMES, s.facts())))
         ),
         What::Prices => show!(
             "price",
             c.prices,
             |n: &str| c.price_of(n),
-            projection::knobs(c.prices.iter().map(|(n, p)| (n, Price::NAMES, p.facts())))
+            catalog::knobs(c.prices.iter().map(|(n, p)| (n, Price::NAMES, p.facts())))
         ),
-        What::Constants => show!("constants", c.constants, |n: &str| c.constant(n), projection::constants(&c)),
-        What::Sources => show!("source", c.sources, |n: &str| c.source(n), projection::sources(&c)),
+        What::Constants => show!("constants", c.constants, |n: &str| c.constant(n), catalog::constants(&c)),
+        What::Sources => show!("source", c.sources, |n: &str| c.source(n), catalog::sources(&c)),
     }
     Ok(ExitCode::SUCCESS)
 }

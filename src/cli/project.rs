@@ -132,7 +132,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         // A scenario of the user's own is in a file, which the reason should name.
         if name == args.scenario { e } else { e.context(format!("`{}`", args.scenario)) }
     })?;
-    let mut result = Projection::new(&catalog, &study, calibration.as_ref());
+    let mut result = Projection::new(&catalog, &study, calibration.as_ref()).with_fewer(
+        &catalog,
+        &study,
+        calibration.as_ref(),
+        &options,
+    );
     result.simulation = args.simulate.map(|runs| Simulation::new(&study, runs, SIMULATION_SEED));
     match args.format {
         Format::Json => output::json(&result)?,

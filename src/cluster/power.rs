@@ -6,7 +6,7 @@
 
 use super::accelerator::Accelerator;
 use super::site::Node;
-use crate::sourced::{Fact, knobs};
+use crate::sourced::{Fact, Spread, knobs};
 use crate::units::{CarbonIntensity, EnergyPrice, Power, Ratio};
 
 knobs! {
@@ -52,7 +52,11 @@ knobs! {
 pub fn rated(node: &Node, accelerator: &Accelerator) -> Option<(Fact, Basis)> {
     if let Some(power) = &node.power {
         let mut fact = Fact::from(power);
-        fact.value /= node.accelerators.value;
+        let each = node.accelerators.value;
+        fact.value /= each;
+        if let Spread::Range { low, high } = &mut fact.spread {
+            (*low, *high) = (*low / each, *high / each);
+        }
         return Some((fact, Basis::Box));
     }
     accelerator.power.as_ref().map(|power| (Fact::from(power), Basis::Accelerator))

@@ -13,9 +13,11 @@ use super::windows::{Layout, Window};
 use crate::error::Result;
 use crate::kernel::{Class, Feed, Fragments, Kernel, Matrix, Operands, Precision, Settings, Shape};
 use crate::measure::effort::WATCHDOG_S;
+use crate::measure::energy::Meter;
 use crate::measure::record::{AdapterIdentity, Tool};
 use crate::measure::witness::{Watch, Watched};
 use crate::measure::{Executor, Lap, Slots, Step, Timed};
+use std::path::Path;
 use std::time::Instant;
 
 /// A quiet NaN in halves, floats and doubles alike, and as a whole number beyond any sum of bytes: no
@@ -32,6 +34,7 @@ pub struct GpuExecutor {
     dispatch_s: f64,
     jobs: Slots<Job>,
     pipelines: Pipelines,
+    meter: Meter,
 }
 
 /// One prepared case.
@@ -57,6 +60,8 @@ impl GpuExecutor {
     pub fn open(selection: &Selection) -> Result<GpuExecutor> {
         let gpu = Device::open(selection)?;
         let timestamps = Timestamps::of(&gpu);
+        let identity = &selection.report.identity;
+        let meter = Meter::find(Path::new("/sys"), &identity.device_type, identity.vendor, identity.device);
         Ok(GpuExecutor {
             gpu,
             report: selection.report.clone(),
@@ -66,6 +71,7 @@ impl GpuExecutor {
             dispatch_s: WATCHDOG_S,
             jobs: Slots::default(),
             pipelines: Pipelines::default(),
+            meter,
         })
     }
 
@@ -181,6 +187,10 @@ impl Executor for GpuExecutor {
 
     fn tool(&self) -> Tool {
         clock::tool()
+    }
+
+    fn meter(&self) -> Option<&Meter> {
+        Some(&self.meter)
     }
 
     fn select(&mut self, slot: usize) {

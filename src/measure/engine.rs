@@ -1,6 +1,7 @@
 //! One case from request to record: prove it, warm it up, time it, prove what was timed.
 
 use super::effort::{Effort, parts};
+use super::energy::{Energy, Meter};
 use super::figure::derive;
 use super::record::{Missing, Record, SCHEMA, Samples, Spent};
 use super::sentinel::{CASE_SLOT, Guarded, Ready};
@@ -77,11 +78,11 @@ pub fn measure(
     watch: &mut Watch,
 ) -> Option<Record> {
     let kernel = &request.kernel;
-    let mut run = Run { executor, request, effort, pace, watch, spent: Spent::default() };
+    let mut run = Run { executor, request, effort, pace, watch, spent: Spent::default(), energy: None };
     let outcome = run.attempt();
-    let spent = run.spent;
+    let (spent, energy) = (run.spent, run.energy);
     let mut record = blank(executor, request);
-    record.spent = Some(spent);
+    (record.spent, record.energy) = (Some(spent), energy);
     match outcome {
         Ok((proof, samples)) => {
             (record.proof, record.samples) = (Some(proof), samples);
@@ -117,6 +118,7 @@ fn blank(executor: &dyn Executor, request: &Request) -> Record {
         case: request.case(),
         tuned: request.tuned.clone(),
         spent: None,
+        energy: None,
         missing: None,
         proof: None,
         samples: None,
@@ -134,6 +136,7 @@ struct Run<'a, 'w> {
     pace: &'a Pace,
     watch: &'a mut Watch<'w>,
     spent: Spent,
+    energy: Option<Energy>,
 }
 
 impl Run<'_, '_> {
@@ -184,7 +187,10 @@ impl Run<'_, '_> {
             cut = device.executor.split(parts(first, 1.0, dispatch_s))?;
         }
         timer.fits(first)?;
+        let (started, from) = (device.executor.meter().map(Meter::start), device.executor.now_ns());
         let samples = timer.run(&mut device, first, cut, self.watch)?;
+        let seconds = (device.executor.now_ns() - from) as f64 * 1e-9;
+        self.energy = device.executor.meter().zip(started).map(|(meter, started)| meter.since(started, seconds));
         self.spent.timing_s = self.seconds() - begin;
 
         // The last timed submission began on a poisoned buffer: what is in it now is its work.

@@ -1,6 +1,7 @@
 //! What the measuring needs of a device, and nothing else: a real one in `gpu`, a scripted one here.
 
 use super::effort::WATCHDOG_S;
+use super::energy::Meter;
 use super::record::{AdapterIdentity, Missing, Tool};
 use super::witness::{Watch, Watched};
 use crate::kernel::{Class, Kernel, Matrix, Operands, Settings, Shape};
@@ -61,6 +62,11 @@ pub trait Executor: Timed {
 
     /// What drives it.
     fn tool(&self) -> Tool;
+
+    /// Counters of the energy that it draws; `None` where it draws none, as a scripted one.
+    fn meter(&self) -> Option<&Meter> {
+        None
+    }
 
     /// Chooses the slot that is meant from now on. What the other slots hold stays prepared.
     fn select(&mut self, slot: usize);

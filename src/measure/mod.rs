@@ -11,6 +11,7 @@ pub mod clocks;
 pub mod compare;
 pub mod doctor;
 pub mod effort;
+pub mod energy;
 pub mod engine;
 mod executor;
 pub mod figure;

@@ -5,6 +5,7 @@
 //! can be derived again from the rest of the line.
 
 use super::bound::Bound;
+use super::energy::Energy;
 use crate::kernel::{Case, Proof};
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +52,9 @@ pub struct Record {
     /// Host seconds of the case: `setup` (compile and allocate), `proof` and `timing`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spent: Option<Spent>,
+    /// Energy of the timed part, or why it was not read; absent where nothing draws any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub energy: Option<Energy>,
     /// Why there is no figure at all, if there is none: `unsupported` or `failed` and the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<Missing>,

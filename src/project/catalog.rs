@@ -1,8 +1,8 @@
 //! What is built in, and what a user's file adds to it: one form for both.
 
-use super::comparison::Comparison;
 use super::constants::ConstantsFile;
-use super::scenario::Scenario;
+use super::entries::{Comparison, Scenario};
+use super::machine::Published;
 use crate::cluster::{
     Accelerator, Cluster, Collectives, FabricKind, Format, Linpack, Node, Operations, Price, Site, Surface, Timing,
 };
@@ -69,18 +69,6 @@ pub(super) struct File {
 #[serde(deny_unknown_fields)]
 struct ConstantsTable {
     constants: ConstantsFile,
-}
-
-/// What others measured on one accelerator.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Published<'a> {
-    /// How its products depend on their extents, where that was published.
-    pub surface: Option<&'a Surface>,
-    /// What its collectives take.
-    pub collectives: Collectives,
-    /// Best product over peak in 16 bits, the median over the vendor's accelerators of which one was
-    /// published: for those of which none was.
-    pub vendor_share: Option<f64>,
 }
 
 /// Everything that a scenario can name.

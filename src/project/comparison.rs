@@ -2,64 +2,20 @@
 //! worth, what waiting for it is, what a budget buys.
 
 use super::catalog::Catalog;
+use super::entries::{Comparison, Equal};
 use super::plan::Ranged;
-use super::projection::{Options, Projection, Samples, run_sampled};
+use super::projection::{Projection, Samples, run_sampled};
 use super::sample::quantile;
 use super::scaling::grow;
 use super::scenario::Forecast;
+use super::transfer::Options;
 use crate::error::{Error, Result};
-use crate::sourced::{Spread, Stamp, Value};
-use crate::units::{Money, Time};
-use serde::{Deserialize, Serialize};
+use crate::sourced::{Spread, Value};
+use crate::units::Money;
+use serde::Serialize;
 
 /// Schema id of a comparison that was made.
 const SCHEMA: &str = "flopcast.comparison/1";
-
-/// What is the same for all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Equal {
-    /// As many accelerators.
-    Accelerators,
-    /// As much power to lay out.
-    Power,
-    /// As much money for the purchase.
-    Money,
-}
-
-impl Equal {
-    /// The word as printed.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Equal::Accelerators => "as many",
-            Equal::Power => "as much power",
-            Equal::Money => "as much money",
-        }
-    }
-}
-
-/// A comparison as it stands in a file. All run the job, tokens, sequence and batch of the first scenario.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Comparison {
-    /// What people call it.
-    pub title: String,
-    /// Names of scenarios; the first is what the others are held against.
-    pub scenarios: Vec<String>,
-    /// What is the same for all, one block of rows each.
-    pub equal: Vec<Equal>,
-    /// Money for the purchase; without it the first scenario's count decides.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub money: Option<Value<Money>>,
-    /// How much later the others can begin.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub wait: Option<Value<Time>>,
-    /// What there is to say.
-    #[serde(default)]
-    pub note: String,
-    /// Source of what has none of its own.
-    pub provenance: Stamp,
-}
 
 /// One scenario at one count.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -3,10 +3,10 @@
 
 use super::catalog::Catalog;
 use super::plan::Ranged;
-use super::projection::Options;
 use super::scaling::{Bound, MOST, Mode, Range, Scaled, Seen, Shares};
 use super::scenario::Forecast;
 use super::study::{Output, Study};
+use super::transfer::Options;
 use crate::calibrate::Calibration;
 use crate::error::{Error, Result};
 use crate::kernel::Precision;
@@ -85,6 +85,10 @@ pub struct HowMany {
     pub ideal: Ranged,
     /// How many over a network, with all that is lost.
     pub connected: Connected,
+    /// Mean watts that one drew while it was measured, of all that its counters are of.
+    pub watts: Option<f64>,
+    /// The counters, or why there are no watts.
+    pub watts_from: String,
     /// Years that one alone needs for the run's useful flop, its memory aside.
     pub years_alone: Ranged,
     /// What stands between them.
@@ -142,6 +146,8 @@ pub fn how_many(catalog: &Catalog, name: &str, calibration: &Calibration, around
         useful_flop_per_s: useful,
         ideal: inverse(useful),
         connected,
+        watts: calibration.power.as_ref().and_then(|p| p.watts),
+        watts_from: calibration.power.as_ref().map_or("the calibration states none".into(), |p| p.source.clone()),
         years_alone: inverse(flop / YEAR),
         fabric: around.fabric.clone().unwrap_or_else(|| forecast.cluster.fabric.clone()),
         link_bytes_per_s: around.link.unwrap_or(forecast.node.scale_out.value),

@@ -1,9 +1,20 @@
 //! A cluster as plain numbers, for the closed form.
 
-use super::catalog::Published;
 use super::constants::Constants;
 use crate::cluster::{Accelerator, Collectives, Fabric, FabricKind, Format, Link, Node, Surface};
 use crate::job::Gemm;
+
+/// What others measured on one accelerator.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Published<'a> {
+    /// How its products depend on their extents, where that was published.
+    pub surface: Option<&'a Surface>,
+    /// What its collectives take.
+    pub collectives: Collectives,
+    /// Best product over peak in 16 bits, the median over the vendor's accelerators of which one was
+    /// published: for those of which none was.
+    pub vendor_share: Option<f64>,
+}
 
 /// A [`Surface`] as plain numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]

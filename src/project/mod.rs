@@ -4,7 +4,9 @@
 mod catalog;
 pub mod comparison;
 mod constants;
+mod entries;
 mod equivalents;
+mod fewer;
 pub mod how_many;
 mod linpack;
 mod machine;
@@ -21,25 +23,27 @@ mod search;
 mod step;
 pub mod study;
 pub mod template;
+mod transfer;
 pub mod validate;
 pub mod what_if;
 
-pub use catalog::{Catalog, Published, Source};
+pub use catalog::{Catalog, Source};
 pub use constants::{Constants, ConstantsFile};
+pub use entries::{Comparison, Equal, Scenario};
 pub use equivalents::{Equivalent, Equivalents};
+pub use fewer::Fewer;
 pub use linpack::{LinpackRow, Linpacks, linpacks};
-pub use machine::Machine;
+pub use machine::{Machine, Published};
 pub use matmul::{GiantMatmul, giant_matmul, linpack_seconds};
 pub use parts::{OnParts, Part};
 pub use plan::{Amount, Asked, Choice, Place, Plan, Ranged, Robust, Target, plan};
 pub use products::{Slice, products};
-pub use projection::{
-    Assumption, Options, Projection, Quantity, Samples, Sensitivity, Simulation, SourceRef, Transfer, run, run_sampled,
-};
-pub use scenario::{Forecast, Scenario};
+pub use projection::{Assumption, Projection, Quantity, Samples, Simulation, SourceRef, run, run_sampled};
+pub use scenario::Forecast;
 pub use search::{Candidate, Found, Power, Rules, Space, best_layout, search};
 pub use step::{Step, StepModel};
-pub use study::{Input, MeasureNext, Narrowed, Node, NodeKind, Output, Study};
+pub use study::{Input, MeasureNext, Narrowed, Node, NodeKind, Output, Sensitivity, Study};
+pub use transfer::{Options, Transfer};
 
 /// Schema id of a projection.
 pub const SCHEMA: &str = "flopcast.projection/1";

@@ -126,8 +126,11 @@ pub fn mean_rated(accelerator: &Accelerator, node: &Node, parts: &[Part]) -> Opt
         }
     };
     let provenance = facts.iter().map(|f| f.stamp.provenance()).reduce(|a, b| a.join(&b))?;
-    let mean = parts.iter().zip(&facts).map(|(p, f)| p.share * f.value).sum();
-    Some((Fact { value: mean, ..facts.into_iter().next()? }, basis, provenance))
+    let sum = |of: &dyn Fn(&Fact) -> f64| parts.iter().zip(&facts).map(|(p, f)| p.share * of(f)).sum::<f64>();
+    let (low, high) = (sum(&|f| ends(f.value, f.spread)[0]), sum(&|f| ends(f.value, f.spread)[1]));
+    let spread = if low < high { Spread::Range { low, high } } else { Spread::None };
+    let value = sum(&|f| f.value);
+    Some((Fact { value, spread, ..facts.into_iter().next()? }, basis, provenance))
 }
 
 /// Usual prices: those of the accelerator, or the mean over the parts where every part's is known.
@@ -143,18 +146,22 @@ pub fn usual_price(catalog: &Catalog, cluster: &Cluster, parts: &[Part]) -> Pric
     Price { rent: rent.map(|r| mean(&r)), capex: capex.map(|c| mean(&c)), provenance: None }
 }
 
+/// Low and high end of a spread: 5 and 95 % of one that has none.
+fn ends(value: f64, spread: Spread) -> [f64; 2] {
+    match spread {
+        Spread::None => [value; 2],
+        Spread::Log(sd) => [-1.645, 1.645].map(|z| value * (z * sd).exp()),
+        Spread::Range { low, high } => [low, high],
+    }
+}
+
 /// The mean of prices by share, low ends with low ends; it rests on the least certain of them.
 fn mean<D: Dimension>(values: &[(f64, &Value<D>)]) -> Value<D> {
-    let ends = |v: &Value<D>| match v.spread {
-        Spread::None => [v.value; 2],
-        Spread::Log(sd) => [-1.645, 1.645].map(|z| v.value * (z * sd).exp()),
-        Spread::Range { low, high } => [low, high],
-    };
     let sum = |of: &dyn Fn(&Value<D>) -> f64| values.iter().map(|(share, v)| share * of(v)).sum::<f64>();
     let worst = values.iter().map(|(_, v)| *v).reduce(|a, b| if b.stamp.tier > a.stamp.tier { b } else { a });
     let mut all = worst.unwrap_or(values[0].1).clone();
     all.value = sum(&|v| v.value);
-    let (low, high) = (sum(&|v| ends(v)[0]), sum(&|v| ends(v)[1]));
+    let (low, high) = (sum(&|v| ends(v.value, v.spread)[0]), sum(&|v| ends(v.value, v.spread)[1]));
     all.spread = if low < high { Spread::Range { low, high } } else { Spread::None };
     all.note = Some("the mean over the parts of the cluster".into());
     all

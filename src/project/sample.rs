@@ -3,7 +3,7 @@
 //! Points are Owen-scrambled Sobol (crate `sobol_burley`), the seed is fixed: the same input gives
 //! the same bits. Sensitivities are Saltelli's and Jansen's estimators on two independent blocks.
 
-use crate::project::study::Input;
+use crate::sourced::Spread;
 use sobol_burley::{NUM_DIMENSION_SETS_4D, sample_4d};
 
 /// Draws per projection.
@@ -25,21 +25,24 @@ pub struct Draws {
 }
 
 impl Draws {
-    /// Block 0 or 1 of the draws of `inputs`; the blocks are independent.
-    pub fn new(inputs: &[Input], block: u32) -> Self {
+    /// Block 0 or 1 of the draws of `inputs`, a median and a spread each; the blocks are independent.
+    pub fn new(inputs: &[(f64, Spread)], block: u32) -> Self {
         let columns = inputs.len();
-        let medians: Vec<f64> = inputs.iter().map(|i| i.median).collect();
+        let medians: Vec<f64> = inputs.iter().map(|(median, _)| *median).collect();
         let mut values = Vec::with_capacity(DRAWS * columns);
         for _ in 0..DRAWS {
             values.extend_from_slice(&medians);
         }
-        for (set, four) in inputs.chunks(4).enumerate().filter(|(_, four)| four.iter().any(Input::uncertain)) {
+        for (set, four) in inputs.chunks(4).enumerate() {
             let drawn: Vec<_> = four
                 .iter()
                 .enumerate()
-                .filter(|(_, input)| input.uncertain())
-                .map(|(lane, input)| (lane, input.spread.about(input.median)))
+                .filter(|(_, (_, spread))| *spread != Spread::None)
+                .map(|(lane, (median, spread))| (lane, spread.about(*median)))
                 .collect();
+            if drawn.is_empty() {
+                continue;
+            }
             for row in 0..DRAWS {
                 let points = sample_4d(row as u32, set as u32 + SETS * block, SEED);
                 for (lane, quantiles) in &drawn {
@@ -95,10 +98,9 @@ impl Share {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sourced::Spread;
 
-    fn inputs(sds: &[f64]) -> Vec<Input> {
-        sds.iter().map(|&sd| Input::for_tests(1.0, Spread::Log(sd))).collect()
+    fn inputs(sds: &[f64]) -> Vec<(f64, Spread)> {
+        sds.iter().map(|&sd| (1.0, Spread::Log(sd))).collect()
     }
 
     #[test]

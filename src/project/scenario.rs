@@ -2,62 +2,15 @@
 
 use super::catalog::Catalog;
 use super::constants::ConstantsFile;
+use super::entries::Scenario;
 use super::machine::Machine;
 use super::parts::{OnParts, Part, mean_rated, parts, usual_price};
 use crate::cluster::power::{Basis, Supply};
-use crate::cluster::{Accelerator, Cluster, FabricKind, Format, Node, Operations, Price, Site, Surface};
+use crate::cluster::{Accelerator, Cluster, FabricKind, Node, Operations, Price, Site, Surface};
 use crate::error::{Error, Result};
 use crate::job::{Layout, Run, Stack, Transformer};
 use crate::provenance::Provenance;
-use crate::sourced::{Fact, Stamp, Value};
-use crate::units::{Accelerators, NodeFailureRate, Time, Tokens};
-use serde::{Deserialize, Serialize};
-
-/// A scenario as it stands in a file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Scenario {
-    /// What people call it.
-    pub title: String,
-    /// Name of a cluster.
-    pub cluster: String,
-    /// Accelerators to use; all of the cluster's where absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub accelerators: Option<Value<Accelerators>>,
-    /// Name of a job.
-    pub job: String,
-    /// Number format of the matrix products.
-    pub format: Format,
-    /// Tokens to train on.
-    pub tokens: Value<Tokens>,
-    /// Tokens per sequence.
-    pub sequence: Value<Tokens>,
-    /// Tokens per optimizer step.
-    pub batch: Value<Tokens>,
-    /// Time that a checkpoint takes from the training; absent where `operations.storage_bandwidth` is
-    /// given, from which it follows.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub checkpoint: Option<Value<Time>>,
-    /// Time from a failure to the next useful step, without the work that is lost.
-    pub restart: Value<Time>,
-    /// Failures, where they are known better than the model's constant.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failure_rate: Option<Value<NodeFailureRate>>,
-    /// How the cluster is run, where not as usual: spares, storage, elastic replicas, maintenance …
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub operations: Option<Operations>,
-    /// The site, where not as usual: power cap, PUE, carbon, tariff …
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub site: Option<Site>,
-    /// Prices, where not the accelerator's usual ones.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub price: Option<Price>,
-    /// How the job is spread; searched for where absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub layout: Option<Layout>,
-    /// Source of what has none of its own.
-    pub provenance: Stamp,
-}
+use crate::sourced::Fact;
 
 /// A scenario with everything it names looked up and checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,6 +75,12 @@ impl<'a> Forecast<'a> {
     pub fn rounded_to(mut self, layout: &Layout) -> Self {
         self.run.batch = layout.rounded_batch(&self.run);
         self
+    }
+
+    /// Whether anybody published a measured product of its accelerator, of each where its parts differ.
+    pub fn measured(&self) -> bool {
+        let one = |a: &Accelerator, surface: Option<&Surface>| surface.is_some() || !a.achieved.is_empty();
+        one(self.accelerator, self.surface) && self.halves.iter().all(|p| one(p.accelerator, p.surface))
     }
 
     fn resolve(catalog: &'a Catalog, name: &str, scenario: &'a Scenario) -> Result<Self> {

@@ -1,7 +1,7 @@
 //! Comparisons as text and as a page.
 
 use super::Table;
-use super::projection::{bare, cell, number};
+use super::number::{bare, cell, number};
 use crate::project::Ranged;
 use crate::project::comparison::{Compared, Row};
 

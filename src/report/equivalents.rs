@@ -1,6 +1,6 @@
 //! "How many of mine?" as text.
 
-use super::projection::{mark, number, rate};
+use super::number::{mark, number, rate};
 use crate::project::how_many::{Connected, HowMany};
 use crate::project::scaling::Bound;
 use std::collections::BTreeMap;
@@ -48,6 +48,17 @@ pub fn text(h: &HowMany) -> String {
         number(years.p5, 3),
         number(years.p95, 3)
     );
+    match h.watts {
+        Some(watts) => {
+            out += &format!(
+                "one drew {} W while it was measured ({}): the ideal number of them {} MW{soft}\n",
+                number(watts, 3),
+                h.watts_from,
+                number(watts * h.ideal.value / 1e6, 3)
+            );
+        }
+        None => out += &format!("what one draws is not known: {}\n", h.watts_from),
+    }
     for assumption in &h.assumptions {
         out += &format!("! assumed: {assumption}\n");
     }

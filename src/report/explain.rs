@@ -1,6 +1,6 @@
 //! The tree of a quantity as text.
 
-use super::projection::{mark, number};
+use super::number::{mark, number};
 use crate::project::study::{Node, NodeKind};
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! One giant matrix product, as text.
 
 use super::Table;
-use super::projection::{number, rate};
+use super::number::{number, rate};
 use crate::project::{GiantMatmul, Linpacks};
 
 /// Published runs of Linpack beside what the closed form gives.

@@ -1,6 +1,7 @@
 //! Text for people: one renderer a file. Decides no number.
 
 pub mod ab;
+pub mod catalog;
 pub mod compare;
 pub mod comparison;
 #[cfg(feature = "gpu")]
@@ -11,6 +12,7 @@ pub mod explain;
 pub mod kept;
 pub mod matmul;
 pub mod measurement;
+pub mod number;
 pub mod overview;
 pub mod page;
 pub mod performance;

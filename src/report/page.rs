@@ -1,7 +1,8 @@
 //! A forecast as a page of Markdown: headline, what it rests on, what-ifs, sources, and the command.
 
 use super::Table;
-use super::projection::{ORDER, bare, cell, mark, number, rate};
+use super::number::{bare, cell, mark, number, rate};
+use super::projection::ORDER;
 use super::what_if::percent;
 use crate::project::Projection;
 use crate::project::what_if::{Counterfactual, Outcome, WhatIfs};
@@ -63,7 +64,13 @@ pub fn text(w: &WhatIfs, status: &str, command: &str) -> String {
 /// Announced peak against the forecast, and how sure that is.
 fn headline(p: &Projection) -> String {
     let at = |name: &str| p.quantities.get(name);
-    let kind = if p.kind == "scenario" {
+    let kind = if p.kind == "scenario" && p.assumed_share <= 0.5 {
+        format!(
+            "**A scenario, not an estimate**: {}; {} % of the variance is from assumptions.",
+            if p.software { "a software adapter's curve is in it" } else { "nobody measured its accelerator" },
+            number(100.0 * p.assumed_share, 2)
+        )
+    } else if p.kind == "scenario" {
         format!(
             "**A scenario, not an estimate**: {} % of the variance is from assumptions.",
             number(100.0 * p.assumed_share, 2)
@@ -77,9 +84,17 @@ fn headline(p: &Projection) -> String {
         return kind;
     };
     let useful = flop.value * good.value;
+    let fewer = p.fewer.as_ref().map_or(String::new(), |f| {
+        format!(
+            " All of them are not needed: {} finish in {} days ({:+.1} %).",
+            f.fewest.accelerators,
+            number(f.fewest.run_days, 3),
+            100.0 * f.fewest.later
+        )
+    });
     format!(
         "{kind} The run takes **{} days ({}–{})**. The accelerators used have a peak of {} in {}; forecast is {} while it \
-         runs and {} once lost time is counted, {} % of that peak.",
+         runs and {} once lost time is counted, {} % of that peak.{fewer}",
         number(days.value, 3),
         bare("run_days", days.p5),
         bare("run_days", days.p95),
@@ -111,13 +126,13 @@ fn parts(p: &Projection) -> String {
 }
 
 fn width(p: &Projection) -> String {
-    let mut table = Table::new(&["input", ">share of the variance", ">alone", ""]);
+    let mut table = Table::new(&["input", ">share of the variance", ">alone", "rests on"]);
     for s in p.sensitivities.iter().filter(|s| s.total > 0.02).take(8) {
         table.row([
             format!("`{}`", s.name),
             format!("{} %", number(100.0 * s.total, 2)),
             format!("{} %", number(100.0 * s.first.max(0.0), 2)),
-            if s.assumed { "assumed".to_string() } else { String::new() },
+            if s.assumed { "assumption" } else { "published, or fitted to it" }.to_string(),
         ]);
     }
     let mut out = table.markdown();

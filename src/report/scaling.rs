@@ -1,7 +1,7 @@
 //! Scaling curves as text and CSV.
 
 use super::Table;
-use super::projection::{bare, cell, number, rate};
+use super::number::{bare, cell, number, rate};
 use crate::error::{Context, Result};
 use crate::project::scaling::{Bound, Mode, Point, Scaling};
 use serde::Serialize;

@@ -1,7 +1,7 @@
 //! What a search found, as text.
 
 use super::Table;
-use super::projection::number;
+use super::number::number;
 use crate::project::{Candidate, Choice, Plan};
 
 /// The counter, the best, the robust layout and the Pareto set.

@@ -1,7 +1,7 @@
 //! How far predictions are off, as text.
 
 use super::Table;
-use super::projection::number;
+use super::number::number;
 use crate::project::validate::{Figures, Regression, Row, Summary};
 
 /// Reasons that are listed; of more there is only the count.

@@ -1,7 +1,7 @@
 //! Counterfactuals as text.
 
 use super::Table;
-use super::projection::{bare, cell, number};
+use super::number::{bare, cell, number};
 use crate::project::Projection;
 use crate::project::what_if::{Outcome, Shift, WhatIfs};
 

@@ -188,7 +188,10 @@ mod tests {
         let two = Pool { spares: 0.0, repair: 100.0 }.waiting(&[Taking { rate: 1.0, boxes: 2.0 }]);
         assert!((two - 150.0).abs() < 1e-9, "{two}");
         assert_eq!(Pool { spares: 3.0, repair: 100.0 }.waiting(&[]), 0.0);
-        assert_eq!(Pool { spares: 3.0, repair: 100.0 }.waiting(&[Taking { rate: f64::INFINITY, boxes: 1.0 }]), f64::INFINITY);
+        assert_eq!(
+            Pool { spares: 3.0, repair: 100.0 }.waiting(&[Taking { rate: f64::INFINITY, boxes: 1.0 }]),
+            f64::INFINITY
+        );
     }
 
     #[test]

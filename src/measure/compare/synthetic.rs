@@ -51,6 +51,7 @@ fn of_interval(seconds: Interval, samples: u32) -> Record {
         },
         tuned: None,
         spent: None,
+        energy: None,
         missing: None,
         proof: Some(Proof { passed: true, worst: Some(0.1), vectors: 3, rows: 4, dispatches: None, failure: None }),
         samples: None,

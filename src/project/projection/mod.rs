@@ -7,38 +7,15 @@ use crate::error::Result;
 use crate::job::Layout;
 use crate::project::catalog::Catalog;
 use crate::project::equivalents::Equivalents;
+use crate::project::fewer::Fewer;
 use crate::project::sample::quantile;
-use crate::project::study::{MeasureNext, Output, Study};
+use crate::project::study::{MeasureNext, Output, Sensitivity, Study};
+use crate::project::transfer::{Options, Transfer};
 use crate::project::{LARGEST_VALIDATED, SCHEMA};
 use crate::provenance::Tier;
 use notes::{assumptions, sources, warnings};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// What of a calibration carries over to another accelerator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Transfer {
-    /// The shape of its efficiency curve, never its rate.
-    Shape,
-    /// Nothing: published figures alone.
-    None,
-}
-
-/// What can be asked of a projection beside the scenario.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Options {
-    /// What of a calibration carries over; without a calibration nothing does.
-    pub transfer: Transfer,
-    /// The layout to take instead of the scenario's own or the best one; it may leave accelerators idle.
-    pub layout: Option<Layout>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Options { transfer: Transfer::Shape, layout: None }
-    }
-}
 
 /// A number with its range and what it rests on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -151,20 +128,6 @@ impl Simulation {
     }
 }
 
-/// What one input does to the width of `run_days`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Sensitivity {
-    /// Which input.
-    pub name: String,
-    /// Share of the variance that it has alone (first-order Sobol index).
-    pub first: f64,
-    /// Share with all that it interacts with (total index).
-    pub total: f64,
-    /// Whether nobody measured it.
-    pub assumed: bool,
-}
-
 /// A forecast with its ranges: `flopcast.projection/1`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -175,8 +138,11 @@ pub struct Projection {
     pub scenario: String,
     /// Title of the scenario.
     pub title: String,
-    /// `scenario` where more than half of the variance is from assumptions, else `estimate`.
+    /// `scenario` where more than half of the variance is from assumptions, where nobody measured the
+    /// accelerator, or where a software adapter had a part in it; else `estimate`.
     pub kind: String,
+    /// Whether anybody published a measured product of the accelerator (of each, where they differ).
+    pub accelerator_measured: bool,
     /// Number format of the products.
     pub format: String,
     /// Whether a software adapter had a part in it.
@@ -191,6 +157,9 @@ pub struct Projection {
     pub layouts_searched: u64,
     /// Accelerators that the layout leaves idle.
     pub idle_accelerators: u64,
+    /// Fewer accelerators that would finish as soon, where it was looked for and there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fewer: Option<Fewer>,
     /// By name.
     pub quantities: BTreeMap<String, Quantity>,
     /// Where the step's time goes at the medians, seconds.
@@ -237,9 +206,14 @@ pub fn run_sampled(
     options: &Options,
 ) -> Result<(Projection, Samples)> {
     let study = Study::new(catalog, name, calibration, options)?;
-    let projection = Projection::new(catalog, &study, calibration);
-    let samples = listed(&study).map(|output| (output.name().to_string(), study.draws(output))).collect();
-    Ok((projection, samples))
+    Ok(sampled(catalog, &study, calibration))
+}
+
+/// The projection of a study, with every draw.
+pub fn sampled(catalog: &Catalog, study: &Study, calibration: Option<&Calibration>) -> (Projection, Samples) {
+    let projection = Projection::new(catalog, study, calibration);
+    let samples = listed(study).map(|output| (output.name().to_string(), study.draws(output))).collect();
+    (projection, samples)
 }
 
 /// The quantities that a projection of a study lists.
@@ -261,7 +235,8 @@ impl Projection {
             schema: SCHEMA.into(),
             scenario: forecast.name.clone(),
             title: forecast.scenario.title.clone(),
-            kind: if assumed_share > 0.5 { "scenario" } else { "estimate" }.into(),
+            kind: String::new(),
+            accelerator_measured: forecast.measured(),
             format: forecast.scenario.format.to_string(),
             software: quantities.values().any(|q| q.software),
             transfer: study.transfer(),
@@ -269,6 +244,7 @@ impl Projection {
             layout_stated: searched == 0,
             layouts_searched: searched,
             idle_accelerators: forecast.machine.accelerators as u64 - layout.accelerators(),
+            fewer: None,
             quantities,
             step_parts: Output::ALL
                 .iter()
@@ -285,9 +261,27 @@ impl Projection {
             sources: vec![],
             warnings: vec![],
         };
+        let unsure = assumed_share > 0.5 || !projection.accelerator_measured || projection.software;
+        projection.kind = if unsure { "scenario" } else { "estimate" }.into();
         projection.sources = sources(catalog, &projection);
         projection.warnings = warnings(&projection, study, calibration);
         projection
+    }
+
+    /// The same with what fewer accelerators would do; `study` and the rest are what it was made of.
+    #[must_use]
+    pub fn with_fewer(
+        mut self,
+        catalog: &Catalog,
+        study: &Study,
+        calibration: Option<&Calibration>,
+        options: &Options,
+    ) -> Self {
+        self.fewer = Fewer::than(study, catalog, calibration, options);
+        if let Some(fewer) = &self.fewer {
+            self.warnings.insert(1.min(self.warnings.len()), notes::fewer(fewer, self.layout.accelerators()));
+        }
+        self
     }
 }
 
@@ -299,7 +293,11 @@ fn quantity(study: &Study, output: Output) -> Quantity {
     let at = |q| tidy(quantile(&values, q));
     let provenance = study.provenance(output);
     Quantity {
-        value: tidy(study.at_medians(output).unwrap_or(f64::NAN)),
+        value: match output {
+            // At the medians parts that are alike cost each other nothing: an end of the range, not its middle.
+            Output::PartsCost => at(0.5),
+            _ => tidy(study.at_medians(output).unwrap_or(f64::NAN)),
+        },
         p5: at(0.05),
         p50: at(0.5),
         p95: at(0.95),

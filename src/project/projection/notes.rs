@@ -4,7 +4,10 @@ use super::{Assumption, Projection, SourceRef, Transfer};
 use crate::calibrate::Calibration;
 use crate::cluster::power::Basis;
 use crate::project::catalog::Catalog;
+use crate::project::fewer::{Enough, Fewer};
+use crate::project::study::inputs::computing;
 use crate::project::study::{Output, Study, TRANSFER_SD_LOG};
+use crate::provenance::Tier;
 
 /// Every input that nobody measured and that moves something.
 pub(super) fn assumptions(study: &Study) -> Vec<Assumption> {
@@ -29,6 +32,25 @@ pub(super) fn assumptions(study: &Study) -> Vec<Assumption> {
 pub(super) fn sources(catalog: &Catalog, projection: &Projection) -> Vec<SourceRef> {
     let ids: std::collections::BTreeSet<&String> = projection.quantities.values().flat_map(|q| &q.sources).collect();
     ids.into_iter().map(|id| SourceRef::of(catalog, id)).collect()
+}
+
+/// What fewer accelerators would do, where `used` work.
+pub(super) fn fewer(f: &Fewer, used: u64) -> String {
+    let when = |e: &Enough| match e.later {
+        later if later.abs() < 0.0005 => "as soon".to_string(),
+        later if later < 0.0 => format!("{:.1} % sooner", -100.0 * later),
+        later => format!("{:.1} % later", 100.0 * later),
+    };
+    let mut told = format!(
+        "{used} accelerators are used, and {} would finish {} at the medians: the layout is the quickest of a step, and \
+         with more of them more fails",
+        f.fewest.accelerators,
+        when(&f.fewest)
+    );
+    if f.soonest.later < -0.005 && f.soonest != f.fewest {
+        told += &format!("; soonest are {}, {}", f.soonest.accelerators, when(&f.soonest));
+    }
+    told
 }
 
 /// What to mind.
@@ -68,14 +90,24 @@ pub(super) fn warnings(p: &Projection, study: &Study, calibration: Option<&Calib
             p.largest_validated
         ));
     }
-    if p.kind == "scenario" {
+    if !p.accelerator_measured {
+        all.push(format!(
+            "nobody measured a product of `{}`: its figures are announced or of a data sheet, and the share of the peak \
+             that it reaches is that of its vendor's others; a scenario, not an estimate",
+            forecast.cluster.accelerator
+        ));
+    }
+    if p.assumed_share > 0.5 {
         all.push(format!(
             "{:.0} % of the variance is from assumptions: a scenario, not an estimate",
             100.0 * p.assumed_share
         ));
     }
     if p.idle_accelerators > 0 {
-        all.push(format!("{} accelerators stay idle: the batch does not spread over all", p.idle_accelerators));
+        all.push(format!(
+            "{} accelerators stay idle: the batch does not spread over them, or their stages and replicas do not come out",
+            p.idle_accelerators
+        ));
     }
     let held = 1e9 * central(Output::Memory);
     let memory = held / forecast.machine.memory;
@@ -117,7 +149,7 @@ pub(super) fn warnings(p: &Projection, study: &Study, calibration: Option<&Calib
     if forecast.halves.len() > 1 {
         let costs = p.quantities.get(Output::PartsCost.name());
         let names: Vec<_> =
-            forecast.halves.iter().map(|h| format!("{} ({})", h.half.title, h.half.accelerators.value)).collect();
+            forecast.halves.iter().map(|h| format!("{} ({:.0})", h.half.title, h.share * forecast.asked)).collect();
         let slowest = forecast.halves[forecast.on_parts.slowest].half;
         if forecast.on_parts.relative.iter().any(|r| *r > 1.0) {
             all.push(format!(
@@ -134,18 +166,44 @@ pub(super) fn warnings(p: &Projection, study: &Study, calibration: Option<&Calib
             100.0 * costs.map_or(f64::NAN, |q| q.p95)
         ));
     }
-    match &forecast.rated {
-        Some((_, Basis::Box)) => all.push("power was not measured here: it rests on boxes that others measured".into()),
-        Some((_, Basis::Accelerator)) => {
+    let here = calibration.and_then(|c| computing(forecast, c));
+    let reason = calibration.map_or(String::new(), |c| match &c.power {
+        _ if here.is_some() => String::new(),
+        None => " (the calibration states none)".into(),
+        Some(p) if p.watts.is_none() => format!(" ({})", p.source),
+        Some(_) if c.software => " (what a software adapter draws says nothing of an accelerator)".into(),
+        Some(_) => " (the measured adapter is not the cluster's accelerator)".into(),
+    });
+    match (&forecast.rated, &here) {
+        (Some(_), Some(here)) => all.push(format!(
+            "power while computing is measured here: {:.0} % of the accelerator's rating; other phases and the rest of the \
+             box are not",
+            100.0 * here.value
+        )),
+        (Some((rated, Basis::Box)), None) if rated.stamp.tier >= Tier::Assumed => all.push(format!(
+            "no box of this kind was measured, and its rated power is assumed: {}",
+            rated.note.as_deref().unwrap_or("no reason is stated")
+        )),
+        (Some((_, Basis::Box)), None) => all.push(format!("power was not measured here{reason}: it rests on boxes that others measured")),
+        (Some((_, Basis::Accelerator)), None) => {
             all.push(
-                "power was not measured here and no box of this kind either: it rests on the accelerator's rating"
-                    .into(),
+                format!("power was not measured here{reason} and no box of this kind either: it rests on the accelerator's rating"),
             );
         }
-        None => all.push(format!(
+        (None, _) => all.push(format!(
             "no power is known of `{}`: no energy, carbon or cost of owning",
             forecast.cluster.accelerator
         )),
+    }
+    for (what, price) in [
+        ("rent", forecast.price.rent.as_ref().map(|v| (v.stamp.tier, v.note.as_ref()))),
+        ("purchase", forecast.price.capex.as_ref().map(|v| (v.stamp.tier, v.note.as_ref()))),
+    ] {
+        if let (Some((tier, Some(note))), false) = (price, p.accelerator_measured)
+            && tier >= Tier::Assumed
+        {
+            all.push(format!("the price of {what} is assumed: {note}"));
+        }
     }
     if forecast.price.rent.is_none() || forecast.price.capex.is_none() {
         all.push(format!("no price is known of `{}`: the cost of it is missing", forecast.cluster.accelerator));

@@ -3,7 +3,7 @@
 use super::Study;
 use crate::error::{Error, Result};
 use crate::project::catalog::Catalog;
-use crate::project::projection::Options;
+use crate::project::transfer::Options;
 use crate::project::{Output, Projection};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use toml::{Table, Value};

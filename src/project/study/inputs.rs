@@ -4,11 +4,12 @@
 //! two forecasts of the same index of draw share what they have in common.
 
 use crate::calibrate::{Calibration, Curve};
+use crate::cluster::{Accelerator, Node, Surface};
 use crate::cluster::{Operations, Price, Site};
+use crate::measure::physics::meant;
 use crate::project::constants::{COUNT, Constants};
 use crate::project::equivalents::Equivalents;
 use crate::project::machine::Machine;
-use crate::cluster::{Accelerator, Node, Surface};
 use crate::project::parts::MAX_PARTS;
 use crate::project::scenario::Forecast;
 use crate::provenance::{Provenance, Tier};
@@ -60,11 +61,6 @@ impl Input {
                 provenance: None,
             },
         }
-    }
-
-    #[cfg(test)]
-    pub fn for_tests(median: f64, spread: Spread) -> Self {
-        Input { median, spread, ..Input::new("", None) }
     }
 
     /// Whether nobody measured it.
@@ -189,7 +185,9 @@ pub fn inputs(f: &Forecast, curve: Option<&Curve>, calibration: Option<&Calibrat
         ("price", Price::NAMES, f.price.facts()),
     ] {
         for (name, fact) in names.iter().zip(facts) {
-            all.push(Input::new(format!("{table}.{name}"), fact));
+            let measured =
+                calibration.filter(|_| (table, *name) == ("site", "computing")).and_then(|c| computing(f, c));
+            all.push(Input::new(format!("{table}.{name}"), measured.or(fact)));
         }
     }
     all.extend(hardware(f));
@@ -258,6 +256,26 @@ fn job(f: &Forecast) -> Fact {
         stamp: f.job.provenance.clone(),
         note: Some(f.job.title.clone()),
     }
+}
+
+/// How far a mean over one case's timed part may be from that of a step's computation, in the logarithm.
+const POWER_SD_LOG: f64 = 0.05;
+
+/// Share of the rated power while computing, as measured here: where the measured adapter is the cluster's
+/// own accelerator, whose rating is known. The rest of a box is taken to draw as the accelerators do.
+pub(in crate::project) fn computing(f: &Forecast, calibration: &Calibration) -> Option<Fact> {
+    let watts = calibration.power.as_ref()?.watts.filter(|_| !calibration.software)?;
+    meant(&calibration.adapter.name, [f.cluster.accelerator.as_str()]).filter(|_| f.halves.is_empty())?;
+    let share = watts / f.accelerator.power.as_ref()?.value;
+    let date = calibration.measured_at.chars().take(10).collect();
+    Some(Fact {
+        value: share,
+        spread: Spread::Log(POWER_SD_LOG),
+        written: share,
+        unit: "1",
+        stamp: Stamp { source: calibration.measurements.clone(), date, tier: Tier::Measured },
+        note: Some(format!("{watts:.0} W of `{}` while it was timed, over its rating", calibration.adapter.name)),
+    })
 }
 
 fn transferred(curve: Option<&Curve>, calibration: Option<&Calibration>) -> Input {

@@ -1,13 +1,16 @@
 //! The power model against boxes that others measured (data/validation/power.csv).
 
 use super::{Options, Shape};
+use crate::calibrate::MeasuredPower;
 use crate::cluster::Format;
 use crate::cluster::power::{Phases, Supply};
 use crate::job::{Layout, Recompute, Run, Stack};
 use crate::project::catalog::Catalog;
 use crate::project::machine::Machine;
+use crate::project::projection::Projection;
 use crate::project::scenario::medians;
 use crate::project::study::{Output, Study};
+use crate::provenance::Tier;
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -110,6 +113,36 @@ fn measured_boxes_draw_what_the_others_of_them_say_within_12_percent() {
         let share = row.watts / row.rated_watts;
         assert!(site.waiting < share && share < site.computing, "{} {}: {share}", row.system, row.what);
     }
+}
+
+#[test]
+fn power_measured_here_stands_for_the_share_while_computing_of_the_same_accelerator_alone() {
+    let catalog = Catalog::built_in().unwrap();
+    let of = |adapter: &str, software: bool, watts: Option<f64>| {
+        let mut c = crate::calibrate::software_for_tests();
+        (c.software, c.adapter.name) = (software, adapter.into());
+        c.power = Some(MeasuredPower {
+            watts,
+            joule_per_flop: None,
+            case: "naive".into(),
+            source: "`energy_uj`: is not there".into(),
+        });
+        let study = Study::new(&catalog, "colossus-100k-h100", Some(&c), &Options::default()).unwrap();
+        let input = study.inputs().iter().find(|i| i.name == "site.computing").unwrap().clone();
+        let warnings = Projection::new(&catalog, &study, Some(&c)).warnings.join("\n");
+        (input, study.at_medians(Output::NodePower).unwrap(), warnings)
+    };
+    let rating = catalog.accelerator("h100").unwrap().power.as_ref().unwrap().value;
+    let h100 = "NVIDIA H100 80GB HBM3";
+    let (input, watts, told) = of(h100, false, Some(0.6 * rating));
+    assert!((input.median - 0.6).abs() < 1e-12 && input.provenance.unwrap().tier == Tier::Measured);
+    assert!(told.contains("60 % of the accelerator's rating"), "{told}");
+    let (input, usual, told) = of(h100, false, None);
+    assert!(input.provenance.unwrap().tier != Tier::Measured && watts < 0.95 * usual, "{watts} {usual}");
+    assert!(told.contains("not measured here (`energy_uj`: is not there)"), "{told}");
+    assert_eq!(of(h100, true, Some(0.6 * rating)).1, usual);
+    let (_, other, told) = of("AMD Instinct MI300X", false, Some(600.0));
+    assert!(other == usual && told.contains("is not the cluster's accelerator"), "{told}");
 }
 
 #[test]

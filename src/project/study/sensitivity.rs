@@ -1,12 +1,24 @@
 //! What each input does to the width of a result, without computing anew what it does not touch.
 
-use super::{Case, Output, Study, inputs};
-use crate::cluster::Fabric;
-use crate::project::projection::Sensitivity;
+use super::evaluate::{Case, Stages};
+use super::{Output, Study, inputs};
 use crate::project::sample::{DRAWS, Draws, Share, quantile};
-use crate::project::step::Layer;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+
+/// What one input does to the width of `run_days`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Sensitivity {
+    /// Which input.
+    pub name: String,
+    /// Share of the variance that it has alone (first-order Sobol index).
+    pub first: f64,
+    /// Share with all that it interacts with (total index).
+    pub total: f64,
+    /// Whether nobody measured it.
+    pub assumed: bool,
+}
 
 /// What measuring one input would do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -42,15 +54,6 @@ pub(super) struct Touched {
     communication: bool,
     step: bool,
     lost: bool,
-}
-
-/// The stages of one draw.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Stages {
-    pub(super) fabric: Fabric,
-    pub(super) layer: Layer,
-    pub(super) step: f64,
-    pub(super) lost: f64,
 }
 
 impl Touched {
@@ -99,7 +102,7 @@ impl Study<'_> {
     /// Shares of all inputs in the variance of ln(`run_days`), largest first; the first-order share of
     /// all assumed inputs together; and what measuring the largest few would narrow.
     pub fn sensitivities(&self) -> (Vec<Sensitivity>, f64, Vec<MeasureNext>) {
-        let second = Draws::new(&self.inputs, 1);
+        let second = Draws::new(&self.spreads(), 1);
         let kept = &self.kept;
         let a: Vec<f64> = (0..DRAWS).map(|i| self.log_days(self.first.row(i), kept[i].step, kept[i].lost)).collect();
         let everything = Touched { fabric: true, computing: true, communication: true, step: true, lost: true };

@@ -12,6 +12,7 @@ use crate::project::scenario::Forecast;
 use crate::provenance::Tier;
 use crate::sourced::{Spread, Stamp, Value};
 use crate::units::{Dimension, split, to_base};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -186,30 +187,42 @@ impl Change {
         // Looked up above, and again by `Forecast`, which has the messages.
         let Some(scenario) = catalog.scenarios.get_mut(name) else { return Ok(()) };
         let Some(cluster) = catalog.clusters.get_mut(&scenario.cluster) else { return Ok(()) };
-        let node = catalog.nodes.get_mut(&cluster.node);
-        let chip = catalog.accelerators.get_mut(&cluster.accelerator);
-        match (self.key, node, chip) {
-            (Key::Nic, Some(node), _) => self.change(&mut node.scale_out, ""),
-            (Key::Domain, Some(node), _) => self.change(&mut node.scale_up_domain, "accelerator"),
-            (Key::Memory, _, Some(chip)) => self.change(&mut chip.memory, ""),
-            (Key::MemoryBandwidth, _, Some(chip)) => self.change(&mut chip.memory_bandwidth, ""),
-            (Key::Restart, ..) => self.change(&mut scenario.restart, ""),
-            (Key::Checkpoint, ..) => self.set(&mut scenario.checkpoint, None, ""),
-            (Key::Failures, ..) => self.set(&mut scenario.failure_rate, Some(&constants), ""),
-            (Key::Pue, ..) => self.set(&mut scenario.site.get_or_insert_default().pue, usual.pue.as_ref(), "1"),
-            (Key::Cap, ..) => {
-                self.set(&mut scenario.site.get_or_insert_default().power_cap, usual.power_cap.as_ref(), "")
+        // Parts of a cluster may have boxes and accelerators of their own: all of them change.
+        let halves = || cluster.half.values();
+        let nodes: BTreeSet<_> = halves().filter_map(|h| h.node.clone()).chain([cluster.node.clone()]).collect();
+        let chips: BTreeSet<_> =
+            halves().filter_map(|h| h.accelerator.clone()).chain([cluster.accelerator.clone()]).collect();
+        for (_, node) in catalog.nodes.iter_mut().filter(|(name, _)| nodes.contains(*name)) {
+            match self.key {
+                Key::Nic => self.change(&mut node.scale_out, "")?,
+                Key::Domain => self.change(&mut node.scale_up_domain, "accelerator")?,
+                _ => {}
             }
-            (Key::Tariff, ..) => self.set(&mut scenario.site.get_or_insert_default().tariff, usual.tariff.as_ref(), ""),
-            (Key::Rent, ..) => self.set(&mut scenario.price.get_or_insert_default().rent, price.rent.as_ref(), ""),
-            (Key::Capex, ..) => self.set(&mut scenario.price.get_or_insert_default().capex, price.capex.as_ref(), ""),
-            (Key::Precision, ..) => {
+        }
+        for (_, chip) in catalog.accelerators.iter_mut().filter(|(name, _)| chips.contains(*name)) {
+            match self.key {
+                Key::Memory => self.change(&mut chip.memory, "")?,
+                Key::MemoryBandwidth => self.change(&mut chip.memory_bandwidth, "")?,
+                _ => {}
+            }
+        }
+        match self.key {
+            Key::Nic | Key::Domain | Key::Memory | Key::MemoryBandwidth => Ok(()),
+            Key::Restart => self.change(&mut scenario.restart, ""),
+            Key::Checkpoint => self.set(&mut scenario.checkpoint, None, ""),
+            Key::Failures => self.set(&mut scenario.failure_rate, Some(&constants), ""),
+            Key::Pue => self.set(&mut scenario.site.get_or_insert_default().pue, usual.pue.as_ref(), "1"),
+            Key::Cap => self.set(&mut scenario.site.get_or_insert_default().power_cap, usual.power_cap.as_ref(), ""),
+            Key::Tariff => self.set(&mut scenario.site.get_or_insert_default().tariff, usual.tariff.as_ref(), ""),
+            Key::Rent => self.set(&mut scenario.price.get_or_insert_default().rent, price.rent.as_ref(), ""),
+            Key::Capex => self.set(&mut scenario.price.get_or_insert_default().capex, price.capex.as_ref(), ""),
+            Key::Precision => {
                 if let Amount::Format(format) = self.amount {
                     scenario.format = format;
                 }
                 Ok(())
             }
-            (Key::Batch, ..) => {
+            Key::Batch => {
                 self.change(&mut scenario.batch, "")?;
                 if let Amount::Factor(_) = self.amount {
                     // A factor seldom hits a whole number of sequences.
@@ -218,14 +231,13 @@ impl Change {
                 }
                 Ok(())
             }
-            (Key::Accelerators, ..) => {
+            Key::Accelerators => {
                 let count = scenario.accelerators.get_or_insert_with(|| cluster.accelerators.clone());
                 self.change(count, "accelerator")?;
                 count.value = count.value.round().max(1.0);
                 grow(cluster, count.value);
                 Ok(())
             }
-            _ => Ok(()),
         }
     }
 

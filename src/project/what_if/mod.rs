@@ -7,9 +7,11 @@ pub use change::{Change, Key, WhatIf};
 
 use super::catalog::Catalog;
 use super::plan::Ranged;
-use super::projection::{Options, Projection, Samples, run_sampled};
+use super::projection::{Projection, Samples, run_sampled, sampled};
 use super::sample::quantile;
 use super::scenario::Forecast;
+use super::study::Study;
+use super::transfer::Options;
 use crate::calibrate::Calibration;
 use crate::error::Result;
 use crate::job::Layout;
@@ -74,7 +76,9 @@ pub fn what_if(
     options: &Options,
     changes: &[WhatIf],
 ) -> Result<WhatIfs> {
-    let (base, samples) = run_sampled(catalog, name, calibration, options)?;
+    let study = Study::new(catalog, name, calibration, options)?;
+    let (base, samples) = sampled(catalog, &study, calibration);
+    let base = base.with_fewer(catalog, &study, calibration, options);
     let changes = changes
         .iter()
         .map(|change| {

@@ -1,0 +1,115 @@
+use super::*;
+use crate::sourced::Value;
+
+fn range(mode: Mode, from: u64, to: u64) -> Range {
+    Range { mode, from, to, critical_batch: None }
+}
+
+const NAME: &str = "xai-12k-h100-redirected";
+
+#[test]
+fn each_bound_takes_over_at_a_count_whose_neighbour_below_has_another() {
+    let catalog = Catalog::built_in().unwrap();
+    let all = scaling(&catalog, NAME, range(Mode::Strong, 1, 1_000_000)).unwrap();
+    assert!(all.takeovers.len() >= 2, "{:?}", all.takeovers);
+    let mut scaled = Scaled::new(&catalog, NAME, range(Mode::Strong, 1, 1_000_000)).unwrap();
+    for t in &all.takeovers {
+        assert_eq!(scaled.largest(t.from).unwrap(), Some(t.bound), "{t:?}");
+        assert_eq!(scaled.largest(t.from - 1).unwrap(), Some(t.after), "{t:?}");
+        assert_ne!(t.bound, t.after);
+    }
+    let fits = all.fits_from.unwrap();
+    assert!(scaled.largest(fits).unwrap().is_some() && scaled.largest(fits - 1).unwrap().is_none());
+    assert_eq!(all.points.last().unwrap().count, 1_000_000);
+    for p in &all.points {
+        assert!((p.shares.values().sum::<f64>() - 1.0).abs() < 1e-9, "{p:?}");
+        assert!(p.shares[&Bound::Other] < 0.02, "the bounds do not explain the step: {p:?}");
+        let days = p.quantities["run_days"];
+        assert!(days.p5 <= days.value && days.value <= days.p95, "{p:?}");
+    }
+    assert!(all.warnings.iter().any(|w| w.contains("2,500 tokens")));
+}
+
+#[test]
+fn a_growing_batch_keeps_the_tokens_of_each_accelerator_and_scales_further() {
+    let catalog = Catalog::built_in().unwrap();
+    let [strong, weak] =
+        [Mode::Strong, Mode::Weak].map(|mode| scaling(&catalog, NAME, range(mode, 12_000, 96_000)).unwrap());
+    let density = weak.points[0].batch_tokens / weak.points[0].count as f64;
+    for p in &weak.points {
+        assert!((p.batch_tokens / p.count as f64 / density - 1.0).abs() < 0.04, "{p:?}");
+    }
+    assert!(weak.points.last().unwrap().efficiency > strong.points.last().unwrap().efficiency);
+}
+
+#[test]
+fn what_no_count_can_is_refused_with_the_bound_that_forbids_and_what_one_can_is_found() {
+    let catalog = Catalog::built_in().unwrap();
+    let asked = |days: f64| {
+        Scaled::new(&catalog, NAME, range(Mode::Strong, 1, 100_000)).unwrap().finish_within(days * 86_400.0)
+    };
+    let error = asked(1.0 / 24.0).unwrap_err();
+    assert!(error.message().contains("forbids less"), "{error}");
+    let (count, days) = asked(60.0).unwrap();
+    let mut scaled = Scaled::new(&catalog, NAME, range(Mode::Strong, 1, 100_000)).unwrap();
+    assert!(days <= 60.0 && scaled.days(count - 1).unwrap() > 60.0, "{count}");
+}
+
+#[test]
+fn a_batch_beyond_the_critical_one_costs_tokens() {
+    let catalog = Catalog::built_in().unwrap();
+    let with = |critical_batch| {
+        scaling(&catalog, NAME, Range { critical_batch, ..range(Mode::Strong, 12_000, 12_000) }).unwrap()
+    };
+    let days = |s: &Scaling| s.points[0].quantities["run_days"].value;
+    assert!((days(&with(Some(24.576e6))) / days(&with(None)) - 2.0).abs() < 1e-9);
+}
+
+#[test]
+fn a_range_that_is_none_and_a_job_that_fits_nowhere_are_refused() {
+    let catalog = Catalog::built_in().unwrap();
+    for (from, to, part) in
+        [(0, 10, "counts from 0"), (10, 1, "counts from 10 to 1"), (1, u64::MAX, "counts from 1"), (1, 2, "no layout")]
+    {
+        let error = scaling(&catalog, NAME, range(Mode::Strong, from, to)).unwrap_err();
+        assert!(error.message().contains(part), "{error}");
+        assert_eq!(error.exit_code(), 2);
+    }
+}
+
+#[test]
+fn the_power_of_a_site_bounds_a_job_without_a_stated_cap_and_every_count_agrees_with_the_takeover() {
+    let mut catalog = Catalog::built_in().unwrap();
+    let cluster = catalog.clusters.get_mut("xai-12k-h100").unwrap();
+    cluster.power = Some(Value::exact(0.2, "MW", cluster.provenance.clone()).unwrap());
+    assert!(catalog.scenario(NAME).unwrap().site.is_none());
+    let (from, to) = (128, 512);
+    let all = scaling(&catalog, NAME, range(Mode::Strong, from, to)).unwrap();
+    let power: Vec<_> = all.takeovers.iter().filter(|t| t.bound == Bound::Power).collect();
+    let [power] = power[..] else { panic!("{:?}", all.takeovers) };
+    // Each count by itself.
+    let mut scaled = Scaled::new(&catalog, NAME, range(Mode::Strong, from, to)).unwrap();
+    let bounds: Vec<Bound> = (from..=to).map(|n| scaled.largest(n).unwrap().unwrap()).collect();
+    let at = |n: u64| bounds[(n - from) as usize];
+    for t in &all.takeovers {
+        assert!(at(t.from) == t.bound && at(t.from - 1) == t.after && t.bound != t.after, "{t:?}");
+    }
+    for n in from..=to {
+        assert_eq!(at(n) == Bound::Power, n >= power.from, "{n}: {:?}, {power:?}", at(n));
+    }
+    // What is on stays as it is, whatever is asked for.
+    let on = |n: u64, scaled: &mut Scaled| scaled.at(n).unwrap().unwrap().layout.accelerators();
+    assert_eq!(on(300, &mut scaled), on(500, &mut scaled));
+}
+
+#[test]
+fn a_curve_says_which_count_finishes_soonest_where_more_finish_later() {
+    let mut catalog = Catalog::built_in().unwrap();
+    catalog.scenarios.get_mut("xai-300k-b200").unwrap().restart.value *= 2.0;
+    let all = scaling(&catalog, "xai-300k-b200", range(Mode::Strong, 65_536, 300_000)).unwrap();
+    let days = |p: &Point| p.quantities["run_days"].value;
+    let best = all.points.iter().min_by(|a, b| days(a).total_cmp(&days(b))).unwrap();
+    assert!(best.count < 300_000);
+    let told = format!("{} finishes soonest; 300000 takes", best.count);
+    assert!(all.warnings.iter().any(|w| w.contains(&told)), "{:?}", all.warnings);
+}

@@ -45,6 +45,7 @@ pub fn sweep_within(
     let mut pace = Pace::default();
     let mut records = Vec::with_capacity(requests.len());
     for (index, request) in requests.iter().enumerate() {
+        let wanted_s = effort.case_s;
         let mut effort = *effort;
         let mut short = None;
         if let Some(seconds) = seconds {
@@ -57,6 +58,11 @@ pub fn sweep_within(
             let share = (left / cases).min(left - overhead);
             effort.case_s = effort.case_s.min(if cases > 1.0 { share - overhead } else { share });
             effort.overrun = 1.0;
+            // Where few of many fit, or a guess of what setting up takes is all there is, what comes first is
+            // measured, for as long as its set-up takes: better than a whole budget without a figure.
+            if effort.case_s < LEAST_CASE_S && left - overhead >= LEAST_CASE_S {
+                effort.case_s = wanted_s.min(left - overhead).min(overhead.max(LEAST_CASE_S));
+            }
             if effort.case_s < LEAST_CASE_S {
                 short = Some(format!(
                     "the time budget of {seconds:.3} s has {:.3} s left for {cases:.0} cases; setting this one up and \
@@ -151,6 +157,30 @@ mod tests {
             assert_eq!(record.verdict, Verdict::Invalid);
             assert!(record.reasons[0].detail.contains("budget of 4.000 s"), "{:?}", record.reasons);
         }
+    }
+
+    #[test]
+    fn a_guess_of_the_overhead_does_not_leave_a_budget_unused() {
+        // Eight cases at a guessed tenth of a second each do not fit; the first one shows that they take nothing.
+        let mut executor = ScriptedExecutor::new(Script::honest());
+        let wanted = Selection {
+            shapes: vec![Shape::square(256), Shape::square(264)],
+            families: Family::of(Precision::F32)[..4].to_vec(),
+            tiling: None,
+            precision: Precision::F32,
+            settings: None,
+            tuned: None,
+            data: DataClass::Normal,
+            seed: 1,
+        };
+        let requests = wanted.requests(executor.class()).unwrap();
+        let begin = executor.now_ns();
+        let effort = Effort::smoke();
+        let records =
+            sweep_within(&mut executor, &requests, &effort, Some(0.6), &mut |_, _| {}, &|| false, &mut |_| Ok(()))
+                .unwrap();
+        assert_eq!(figures(&records), 8, "{records:#?}");
+        assert!((executor.now_ns() - begin) as f64 * 1e-9 <= 0.66);
     }
 
     #[test]

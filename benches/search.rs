@@ -14,6 +14,7 @@ fn search(c: &mut Criterion) {
         sequence: None,
         batch: Some(2048),
         rules: Rules::free(Space::Full),
+        fabric: None,
     };
     let asked = Asked::new(&catalog, &target).expect("a target that can be");
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("one thread");

@@ -27,6 +27,8 @@ pub struct Args {
     /// What `flopcast calibrate` wrote.
     #[arg(long)]
     calibration: Option<PathBuf>,
+    #[command(flatten)]
+    measured: inputs::MeasuredFabric,
     /// How to print it.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -35,6 +37,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let mut catalog = Catalog::built_in()?;
     let name = inputs::scenario(&mut catalog, &args.scenario)?;
+    catalog.measure_fabric(&name, &args.measured.fabric)?;
     let Some(output) = Output::named(&args.quantity) else {
         let all: Vec<_> = Output::ALL.iter().map(|o| o.name()).collect();
         return Err(

@@ -1,8 +1,26 @@
 //! What a verb is given as a name or as a file.
 
+use crate::cluster::FabricTable;
 use crate::error::{Error, Result};
 use crate::project::Catalog;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// A fabric that was measured here, for every verb that lays a job out on a cluster.
+#[derive(Debug, clap::Args)]
+pub struct MeasuredFabric {
+    /// Times of collectives measured on the fabric itself, in place of the prior where they reach:
+    /// `op,ranks,bytes,seconds`, or what nccl-tests prints; as often as wanted.
+    #[arg(long, value_name = "FILE")]
+    pub fabric: Vec<PathBuf>,
+}
+
+impl MeasuredFabric {
+    /// All files as one table, where any was given.
+    pub fn table(&self) -> Result<Option<FabricTable>> {
+        let tables: Vec<FabricTable> = self.fabric.iter().map(|path| FabricTable::read(path)).collect::<Result<_>>()?;
+        Ok(tables.into_iter().reduce(FabricTable::join))
+    }
+}
 
 /// The scenario to project: a file is added to the catalogue and must hold exactly one.
 pub fn scenario(catalog: &mut Catalog, wanted: &str) -> Result<String> {

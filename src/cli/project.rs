@@ -79,6 +79,8 @@ pub struct Args {
     /// A job instead of the scenario's: a built-in one, or a TOML file with one.
     #[arg(long, value_name = "NAME|FILE")]
     job: Option<String>,
+    #[command(flatten)]
+    measured: inputs::MeasuredFabric,
     /// What of the calibration carries over [default: shape, or none without a calibration].
     #[arg(long, value_enum)]
     transfer: Option<Carry>,
@@ -101,6 +103,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         return compared(&catalog, &name, args);
     }
     inputs::on(&mut catalog, &name, args.cluster.as_deref(), args.job.as_deref())?;
+    catalog.measure_fabric(&name, &args.measured.fabric)?;
     let calibration = args.calibration.as_deref().map(Calibration::read).transpose()?;
     if args.transfer == Some(Carry::Shape) && calibration.is_none() {
         return Err(Error::usage("`--transfer shape`: there is no calibration to carry over")
@@ -114,7 +117,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         ..Options::default()
     };
     if !args.what_if.is_empty() || args.format == Format::Markdown {
-        let page: Vec<WhatIf> = PAGE.iter().map(|text| text.parse()).collect::<Result<_>>()?;
+        // What was measured does not change with what it was measured on.
+        let measured = !catalog.scenario(&name)?.measured_fabric.is_empty();
+        let page = PAGE.iter().filter(|text| !(measured && (text.starts_with("nic") || text.starts_with("domain"))));
+        let page: Vec<WhatIf> = page.map(|text| text.parse()).collect::<Result<_>>()?;
         let asked = if args.what_if.is_empty() { page } else { args.what_if.clone() };
         let all = what_if(&catalog, &name, calibration.as_ref(), &options, &asked)?;
         match args.format {
@@ -154,6 +160,7 @@ fn compared(catalog: &Catalog, name: &str, args: &Args) -> Result<ExitCode> {
         ("--transfer", args.transfer.is_some()),
         ("--cluster", args.cluster.is_some()),
         ("--job", args.job.is_some()),
+        ("--fabric", !args.measured.fabric.is_empty()),
         ("--what-if", !args.what_if.is_empty()),
         ("--simulate", args.simulate.is_some()),
     ];

@@ -37,6 +37,8 @@ pub struct Args {
     /// Name of a built-in scenario, or a TOML file with one.
     #[arg(long, default_value = "xai-300k-b200")]
     scenario: String,
+    #[command(flatten)]
+    measured: inputs::MeasuredFabric,
     /// The batch grows with the accelerators.
     #[arg(long)]
     weak: bool,
@@ -63,6 +65,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let mut catalog = Catalog::built_in()?;
     let name = inputs::scenario(&mut catalog, &args.scenario)?;
+    catalog.measure_fabric(&name, &args.measured.fabric)?;
     let critical_batch =
         args.critical_batch.as_deref().map(parse::<Tokens>).transpose().or_usage("`--critical-batch`")?;
     let within = args.finish_within.as_deref().map(parse::<Time>).transpose().or_usage("`--finish-within`")?;

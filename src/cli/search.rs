@@ -1,6 +1,7 @@
 //! `flopcast search`: the best layout under memory, and how it bears uncertainty.
 
 use super::counting::Counting;
+use super::inputs;
 use super::output::{self, Format};
 use super::stop;
 use crate::error::{Context, Error, Result};
@@ -43,6 +44,8 @@ pub struct Args {
     /// Sequences per step [default: the smallest power of two with 2,500 tokens per accelerator].
     #[arg(long)]
     batch: Option<u32>,
+    #[command(flatten)]
+    measured: inputs::MeasuredFabric,
     #[command(flatten)]
     choice: Choice,
     /// Threads [default: one per core].
@@ -136,6 +139,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         sequence: args.sequence,
         batch: args.batch,
         rules: args.choice.rules(),
+        fabric: args.measured.table()?,
     };
     stop::at_once()?;
     let threads = args.threads.unwrap_or(0);

@@ -1,10 +1,12 @@
 //! Times of collectives on two tiers: the scale-up link inside a domain, the network between.
 //!
+//! What was measured on the fabric itself ([`Local`]) goes before all that follows.
 //! Inside a domain as measured ([`Protocols`]); over the network by ring, by tree or by reduction in
 //! the switches, whichever is quickest, as NCCL does. Groups that run beside each other in a domain
 //! share its network ports: a rank has its own. Sizes are the full gathered bytes of one group, times
 //! are seconds.
 
+use super::measured::{Local, Op};
 use super::timing::Protocols;
 
 /// The network: seconds per hop, bytes per second and accelerator in one direction.
@@ -35,6 +37,8 @@ pub struct Fabric {
     pub pod: f64,
     /// Bandwidth asked for over bandwidth there is, above the pod.
     pub oversubscription: f64,
+    /// What was measured on it, which stands for all of the above where it reaches.
+    pub measured: Option<Local>,
 }
 
 /// A group of `size` ranks whose neighbours are `stride` accelerators apart.
@@ -72,6 +76,21 @@ impl Fabric {
         local * self.out.bandwidth / shared
     }
 
+    /// What was measured of a collective, if anything was on that tier. Tables are of neighbours that fill
+    /// whole domains: a group with fewer ranks in each sends as much through each port as a full one
+    /// with as many times the bytes.
+    fn measured(&self, op: Op, group: Group, local: f64, bytes: f64) -> Option<f64> {
+        let table = self.measured?;
+        if local >= group.size {
+            return table.inside(op, group.size, bytes);
+        }
+        let shared =
+            if group.size * group.stride > self.pod && table.most() <= self.pod { self.oversubscription } else { 1.0 };
+        // In an all-to-all each rank has bytes of its own, whoever is beside it.
+        let ports = if op == Op::Exchange { 1.0 } else { (table.domain() / local).max(1.0) };
+        table.between(op, (group.size / local).ceil() * table.domain(), bytes * ports * shared)
+    }
+
     /// Steps of a collective between `domains`: a ring, or a tree where that is shorter.
     fn steps(domains: f64) -> f64 {
         (domains - 1.0).min(2.0 * domains.log2().ceil())
@@ -84,6 +103,9 @@ impl Fabric {
             return 0.0;
         }
         let local = group.local(self);
+        if let Some(seconds) = self.measured(Op::Gather, group, local, bytes) {
+            return seconds;
+        }
         let moved = (group.size - 1.0) / group.size * bytes;
         if local >= group.size {
             return self.gather.seconds(group.size, moved);
@@ -99,6 +121,9 @@ impl Fabric {
             return 0.0;
         }
         let local = group.local(self);
+        if let Some(seconds) = self.measured(Op::AllReduce, group, local, bytes) {
+            return seconds;
+        }
         if local >= group.size {
             return self.all_reduce.seconds(group.size, 2.0 * (group.size - 1.0) / group.size * bytes);
         }
@@ -119,7 +144,11 @@ impl Fabric {
             return 0.0;
         }
         let local = group.local(self);
+        let measured = |bytes: f64| self.measured(Op::Exchange, group, local, bytes);
         if local >= group.size {
+            if let Some(seconds) = measured(what.bytes) {
+                return seconds;
+            }
             return self.exchange.seconds(group.size, what.bytes * (group.size - 1.0) / group.size);
         }
         let domains = group.size / local;
@@ -130,6 +159,9 @@ impl Fabric {
         // What came in for the domain is handed on inside it.
         let handed = what.bytes * if what.limit.is_finite() { 1.0 } else { 1.0 / domains };
         let inside = self.exchange.seconds(local.max(2.0), handed * (local - 1.0) / local);
+        if let Some(seconds) = measured(what.bytes * sent) {
+            return seconds.max(inside);
+        }
         let between = crossing / self.network(Group { size: group.size, stride: group.stride }, 1.0);
         self.out.latency * group.size.log2().ceil() + self.exchange.ways[0].base + inside.max(between)
     }
@@ -137,6 +169,12 @@ impl Fabric {
     /// One message of `bytes` to a rank `stride` accelerators away.
     pub fn send(&self, stride: f64, bytes: f64) -> f64 {
         let start = self.exchange.ways[0].base;
+        let pair = Group { size: 2.0, stride: if stride < self.domain { 1.0 } else { stride } };
+        if self.measured.is_some()
+            && let Some(seconds) = self.measured(Op::Send, pair, pair.local(self), bytes)
+        {
+            return seconds;
+        }
         if stride < self.domain {
             start + bytes / self.gather.ways[2].bandwidth
         } else {
@@ -168,6 +206,7 @@ mod tests {
         out: Link { latency: 1e-5, bandwidth: 50e9 },
         pod: f64::INFINITY,
         oversubscription: 1.0,
+        measured: None,
     };
 
     #[test]

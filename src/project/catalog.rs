@@ -4,14 +4,14 @@ use super::constants::ConstantsFile;
 use super::entries::{Comparison, Scenario};
 use super::machine::Published;
 use crate::cluster::{
-    Accelerator, Cluster, Collectives, FabricKind, Format, Linpack, Node, Operations, Price, Site, Surface, Timing,
+    Accelerator, Cluster, Collectives, FabricKind, FabricTable, Format, Linpack, Node, Operations, Price, Site, Surface, Timing,
 };
 use crate::error::{Context, Error, Result};
 use crate::job::Transformer;
 use crate::sourced::read;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The built-in files; what they hold is checked by a test.
 pub(super) const BUILT_IN: [(&str, &str); 12] = [
@@ -106,6 +106,8 @@ pub struct Catalog {
     pub scenarios: BTreeMap<String, Scenario>,
     /// Scenarios side by side.
     pub comparisons: BTreeMap<String, Comparison>,
+    /// Locally measured fabrics that scenarios name, by file.
+    pub fabric_tables: BTreeMap<String, FabricTable>,
     /// Constants of the model.
     pub constants: ConstantsFile,
 }
@@ -131,6 +133,7 @@ impl Catalog {
             jobs: BTreeMap::new(),
             scenarios: BTreeMap::new(),
             comparisons: BTreeMap::new(),
+            fabric_tables: BTreeMap::new(),
             constants: constants.constants,
         };
         for (name, text) in BUILT_IN {
@@ -151,9 +154,39 @@ impl Catalog {
         self.add_text(&text, &name)
     }
 
+    /// Reads locally measured fabrics for a scenario, beside those that it has.
+    pub fn measure_fabric(&mut self, scenario: &str, files: &[PathBuf]) -> Result<()> {
+        for path in files {
+            let name = path.display().to_string();
+            self.fabric_tables.insert(name.clone(), FabricTable::read(path)?);
+            self.scenario(scenario)?;
+            if let Some(scenario) = self.scenarios.get_mut(scenario)
+                && !scenario.measured_fabric.contains(&name)
+            {
+                scenario.measured_fabric.push(name);
+            }
+        }
+        Ok(())
+    }
+
+    /// The tables of those files, which were read before, as one; nothing where there are none.
+    pub fn fabric_table(&self, files: &[String]) -> Result<Option<FabricTable>> {
+        let tables = files.iter().map(|file| find("measured fabric", &self.fabric_tables, file).cloned());
+        Ok(tables.collect::<Result<Vec<_>>>()?.into_iter().reduce(FabricTable::join))
+    }
+
     /// [`Catalog::add_file`] for text at hand.
     pub fn add_text(&mut self, text: &str, name: &str) -> Result<Vec<String>> {
-        let file: File = read(text, name)?;
+        let mut file: File = read(text, name)?;
+        // Beside the file that names them.
+        let folder = Path::new(name).parent().unwrap_or(Path::new(""));
+        for (scenario, table) in file.scenario.iter_mut().flat_map(|(n, s)| s.measured_fabric.iter_mut().map(move |t| (n, t))) {
+            let path = folder.join(&*table);
+            let read = FabricTable::read(&path)
+                .map_err(|e| e.context(format!("`{name}`: `scenario.{scenario}.measured_fabric`")))?;
+            *table = path.display().to_string();
+            self.fabric_tables.insert(table.clone(), read);
+        }
         let table: toml::Value = toml::from_str(text).or_usage(format!("`{name}`"))?;
         let scenarios = file.scenario.keys().cloned().collect();
         let jobs: Vec<String> = file.job.keys().cloned().collect();

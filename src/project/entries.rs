@@ -45,6 +45,10 @@ pub struct Scenario {
     /// Prices, where not the accelerator's usual ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Price>,
+    /// Times of collectives measured on the cluster's own fabric, which stand for the prior where they
+    /// reach: files beside this one, `op,ranks,bytes,seconds` or as nccl-tests prints them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub measured_fabric: Vec<String>,
     /// How the job is spread; searched for where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<Layout>,

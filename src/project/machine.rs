@@ -1,7 +1,8 @@
 //! A cluster as plain numbers, for the closed form.
 
 use super::constants::Constants;
-use crate::cluster::{Accelerator, Collectives, Fabric, FabricKind, Format, Link, Node, Surface};
+use crate::cluster::measured::Local;
+use crate::cluster::{Accelerator, Collectives, Fabric, FabricKind, FabricTable, Format, Link, Node, Surface};
 use crate::job::Gemm;
 
 /// What others measured on one accelerator.
@@ -81,6 +82,8 @@ pub struct Machine {
     pub collectives: Collectives,
     /// Bytes per second and accelerator to the host's memory; the constants' where it is not known.
     pub host_link: Option<f64>,
+    /// What was measured on its own fabric.
+    pub measured: Option<Local>,
 }
 
 impl Machine {
@@ -125,7 +128,14 @@ impl Machine {
             oversubscription: fabric.oversubscription.value,
             collectives: published.collectives,
             host_link: accelerator.host_link.as_ref().map(|v| v.value),
+            measured: None,
         })
+    }
+
+    /// With a fabric that was measured, where one was.
+    #[must_use]
+    pub fn on(self, table: Option<&FabricTable>) -> Self {
+        Machine { measured: table.map(|t| Local::new(t, self.domain)), ..self }
     }
 
     /// Gives the surface, if there is one, another rate of large products.
@@ -227,6 +237,7 @@ impl Machine {
             },
             pod: self.pod,
             oversubscription: self.oversubscription,
+            measured: self.measured.map(|m| m.in_training(c.collective_start, c.collective_rate)),
         }
     }
 }

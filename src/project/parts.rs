@@ -4,7 +4,7 @@
 use super::catalog::Catalog;
 use super::machine::Machine;
 use crate::cluster::power::{Basis, rated};
-use crate::cluster::{Accelerator, Cluster, FabricKind, Format, Half, Node, Price, Surface};
+use crate::cluster::{Accelerator, Cluster, FabricKind, FabricTable, Format, Half, Node, Price, Surface};
 use crate::error::{Error, Result};
 use crate::provenance::Provenance;
 use crate::sourced::{Fact, Spread, Value};
@@ -76,6 +76,12 @@ impl OnParts {
         let least = each[slowest].listed_rate();
         let peak = parts.iter().zip(&each).map(|(p, m)| p.share * m.peak).sum::<f64>() / each[slowest].peak;
         Ok(OnParts { machine, relative: each.iter().map(|m| m.listed_rate() / least).collect(), slowest, peak, each })
+    }
+
+    /// Puts what was measured on the fabric in the place of the prior, for all and for each part.
+    pub fn measured_on(&mut self, table: Option<&FabricTable>) {
+        self.machine = self.machine.on(table);
+        self.each.iter_mut().for_each(|m| *m = m.on(table));
     }
 }
 

@@ -6,7 +6,7 @@ use super::machine::Machine;
 use super::sample::{SEED, quantile};
 use super::search::{Candidate, Found, Power, Rules, nothing_fits, search_counted};
 use super::step::StepModel;
-use crate::cluster::Format;
+use crate::cluster::{FabricTable, Format};
 use crate::error::{Error, Result};
 use crate::job::{Layout, Run, Stack, Transformer};
 use serde::Serialize;
@@ -31,6 +31,8 @@ pub struct Target {
     /// Sequences per step; where absent the smallest power of two that gives each accelerator 2,500
     /// tokens, the least that keeps one busy.
     pub batch: Option<u32>,
+    /// What was measured on the fabric itself.
+    pub fabric: Option<FabricTable>,
 }
 
 /// Where a job is to run.
@@ -167,6 +169,7 @@ impl<'a> Asked<'a> {
             Error::usage(format!("no {} peak is known of `{accelerator}`", target.format))
                 .hint(format!("one of {}", known.join(", ")))
         })?;
+        let machine = machine.on(target.fabric.as_ref());
         let sequence = target.sequence.unwrap_or(job.sequence);
         let busy = (2_500.0 * count / f64::from(sequence)).ceil().clamp(1.0, 1e8) as u32;
         let batch = target.batch.unwrap_or_else(|| busy.next_power_of_two());
@@ -329,6 +332,7 @@ mod tests {
             sequence: None,
             rules: Rules::free(Space::Full),
             batch: Some(64),
+            fabric: None,
         }
     }
 

@@ -6,7 +6,7 @@ use super::entries::Scenario;
 use super::machine::Machine;
 use super::parts::{OnParts, Part, mean_rated, parts, usual_price};
 use crate::cluster::power::{Basis, Supply};
-use crate::cluster::{Accelerator, Cluster, FabricKind, Node, Operations, Price, Site, Surface};
+use crate::cluster::{Accelerator, Cluster, FabricKind, FabricTable, Node, Operations, Price, Site, Surface};
 use crate::error::{Error, Result};
 use crate::job::{Layout, Run, Stack, Transformer};
 use crate::provenance::Provenance;
@@ -29,6 +29,8 @@ pub struct Forecast<'a> {
     pub node: &'a Node,
     /// Its network.
     pub fabric: &'a FabricKind,
+    /// What was measured on it here.
+    pub fabric_table: Option<FabricTable>,
     /// The job.
     pub job: &'a Transformer,
     /// The constants of the model.
@@ -144,7 +146,9 @@ impl<'a> Forecast<'a> {
                 return fail("layout", format!("`{layout}` takes {} accelerators, not {count}", layout.accelerators()));
             }
         }
-        let on_parts = OnParts::new(catalog, cluster, fabric, scenario.format, count, &halves)?;
+        let mut on_parts = OnParts::new(catalog, cluster, fabric, scenario.format, count, &halves)?;
+        let fabric_table = catalog.fabric_table(&scenario.measured_fabric)?;
+        on_parts.measured_on(fabric_table.as_ref());
         Ok(Forecast {
             name: name.into(),
             scenario,
@@ -153,6 +157,7 @@ impl<'a> Forecast<'a> {
             surface: catalog.surface(&cluster.accelerator),
             node,
             fabric,
+            fabric_table,
             job,
             constants: &catalog.constants,
             run,

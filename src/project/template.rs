@@ -2,7 +2,11 @@
 //! where today's value comes from. The comments are the documentation of the types themselves.
 
 use super::catalog::Catalog;
+use super::machine::Machine;
 use super::schema::{Kind, schema};
+use crate::cluster::Format;
+use crate::cluster::collective::Group;
+use crate::cluster::measured::Op;
 use crate::error::{Context, Error, Result};
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -11,10 +15,7 @@ use std::collections::BTreeSet;
 /// The file of a cluster, job or scenario called `name`, made from the catalogue's entry `like` (from
 /// [`usual`] where absent). Errors: a name that is none, an entry that is not there, another kind.
 pub fn template(catalog: &Catalog, kind: Kind, name: &str, like: Option<&str>) -> Result<String> {
-    let good = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if name.is_empty() || name.len() > 100 || !name.chars().all(good) {
-        return Err(Error::usage(format!("`{name}` is no name: letters, digits, `-` and `_`, at most 100")));
-    }
+    check_name(name)?;
     let like = like.unwrap_or(usual(kind));
     let schema = schema(kind);
     let mut body = String::new();
@@ -62,6 +63,59 @@ pub fn template(catalog: &Catalog, kind: Kind, name: &str, like: Option<&str>) -
         }
     }
     Ok(out)
+}
+
+/// A table of a measured fabric called `name`: the times that the model itself takes for the collectives of
+/// the cluster `like`, to be replaced by measured ones. Errors: a name that is none, a cluster that is not
+/// there.
+pub fn fabric_template(catalog: &Catalog, name: &str, like: Option<&str>) -> Result<String> {
+    check_name(name)?;
+    let like = like.unwrap_or(usual(Kind::Cluster));
+    let cluster = catalog.cluster(like)?;
+    let (accelerator, node) = (catalog.accelerator(&cluster.accelerator)?, catalog.node(&cluster.node)?);
+    let format = accelerator.peak.keys().copied().find(|f| *f == Format::Bf16).or(accelerator.peak.keys().next().copied());
+    let published = catalog.published(&cluster.accelerator)?;
+    let machine = format.and_then(|format| {
+        Machine::new(accelerator, published, node, catalog.fabric(&cluster.fabric).ok()?, format, cluster.accelerators.value)
+    });
+    let Some(machine) = machine else {
+        return Err(Error::usage(format!("no peak is known of `{}`", cluster.accelerator)));
+    };
+    let fabric = machine.fabric(&catalog.constants.medians());
+    let mut out = format!(
+        "# The fabric `{name}`: times of collectives, begun as what the model takes for `{like}`. Replace them by what\n\
+         # nccl-tests measures on yours, or give its output as it is. To use it:\n\
+         # flopcast project --scenario xai-12k-h100-redirected --fabric THIS.csv\n#\n\
+         # op: all_reduce, all_gather, reduce_scatter, all_to_all, send_recv. ranks: neighbours, which fill one scale-up\n\
+         # domain ({} here) after the other. bytes: the full size that a rank ends with (or begins with), nccl-tests'\n\
+         # first column. seconds: of one call, out of place. What is not in the table stays the model's.\n\
+         op,ranks,bytes,seconds\n",
+        machine.domain
+    );
+    for op in [Op::AllReduce, Op::Gather, Op::Exchange, Op::Send] {
+        let ranks = if op == Op::Send { [2.0, 2.0 * machine.domain] } else { [machine.domain, 2.0 * machine.domain] };
+        for ranks in ranks.into_iter().filter(|n| *n >= 2.0) {
+            for bytes in [1e4, 1e6, 1e8, 1e10] {
+                let group = Group { size: ranks, stride: 1.0 };
+                let seconds = match op {
+                    Op::AllReduce => fabric.all_reduce(group, bytes),
+                    Op::Gather => fabric.all_gather(group, bytes),
+                    Op::Exchange => fabric.all_to_all(group, bytes),
+                    Op::Send => fabric.send(if ranks > machine.domain { machine.domain } else { 1.0 }, bytes),
+                };
+                out += &format!("{},{ranks},{bytes},{seconds:.4e}\n", op.as_str());
+            }
+        }
+    }
+    Ok(out)
+}
+
+fn check_name(name: &str) -> Result<()> {
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if name.is_empty() || name.len() > 100 || !name.chars().all(good) {
+        return Err(Error::usage(format!("`{name}` is no name: letters, digits, `-` and `_`, at most 100")));
+    }
+    Ok(())
 }
 
 /// The entry that a file is made from where none is named.
@@ -181,6 +235,23 @@ mod tests {
             }
             assert!(text.contains("grok-1: ") || text.contains("dcd-xai: "), "{text}");
         }
+    }
+
+    #[test]
+    fn a_fabric_that_is_written_reads_back_and_forecasts_what_the_model_does() {
+        let mut catalog = Catalog::built_in().unwrap();
+        let text = fabric_template(&catalog, "mine", None).unwrap();
+        let name = usual(Kind::Scenario);
+        let before = run(&catalog, name, None, &Options::default()).unwrap();
+        catalog.fabric_tables.insert("mine.csv".into(), crate::cluster::FabricTable::read_text(&text, "mine.csv").unwrap());
+        catalog.scenarios.get_mut(name).unwrap().measured_fabric = vec!["mine.csv".into()];
+        let after = run(&catalog, name, None, &Options::default()).unwrap();
+        let step = |p: &crate::project::Projection| p.quantities["step_time"].value;
+        // A table of four sizes is coarser than the model that it was made of.
+        assert!((step(&after) / step(&before) - 1.0).abs() < 0.15, "{} {}", step(&after), step(&before));
+        assert_ne!(step(&after), step(&before));
+        assert!(after.quantities["step_time"].sources.iter().any(|s| s == "mine.csv"), "{:?}", after.quantities["step_time"]);
+        assert!(after.warnings.iter().any(|w| w.contains("measured here (`mine.csv`)")), "{:?}", after.warnings);
     }
 
     #[test]

@@ -84,6 +84,19 @@ pub(super) fn warnings(p: &Projection, study: &Study, calibration: Option<&Calib
             }
         }
     }
+    if let Some(local) = &forecast.machine.measured {
+        let [inside, between] = local.covers();
+        let (domain, table) = (local.domain(), local.table());
+        let tier = |names: Vec<&str>| if names.is_empty() { "nothing".to_string() } else { names.join(", ") };
+        all.push(format!(
+            "the fabric was measured here (`{}`): {}; within domains of {domain} it stands for {}, between them for {}; \
+             the prior for the rest",
+            table.source,
+            table.covers(),
+            tier(inside),
+            tier(between)
+        ));
+    }
     if used > p.largest_validated {
         all.push(format!(
             "{used} accelerators in one job: the largest that was ever published used {}; the band is widened beyond it",

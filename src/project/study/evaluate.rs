@@ -1,7 +1,7 @@
 //! One row of inputs as every quantity of the forecast.
 
 use super::inputs::{
-    self, ACCELERATORS, CHECKPOINT, FABRIC_EFFICIENCY, FABRIC_LATENCY, HARDWARE, OPERATIONS, PACE, PARTS, PRICE, RATED,
+    self, ACCELERATORS, CHECKPOINT, FABRIC_EFFICIENCY, FABRIC_LATENCY, HARDWARE, MEASURED_FABRIC, OPERATIONS, PACE, PARTS, PRICE, RATED,
     RESTART, SITE, TOKENS, TRANSFER,
 };
 use super::{Outcome, Output, Study};
@@ -67,6 +67,9 @@ impl Study<'_> {
             PARTS[place - HARDWARE].1(&mut machine, row[place]);
         }
         machine.derate *= self.pace(row);
+        if let Some(measured) = &mut machine.measured {
+            measured.slower = row[MEASURED_FABRIC];
+        }
         let transfer = if row[TRANSFER].is_nan() { 1.0 } else { row[TRANSFER] };
         Case { machine, constants: inputs::constants(row), transfer }
     }
@@ -91,6 +94,7 @@ impl Study<'_> {
                 fabric_efficiency: case.machine.fabric_efficiency,
                 fabric_latency: case.machine.fabric_latency,
                 derate: machine.derate * self.pace_of(row, i),
+                measured: case.machine.measured,
                 ..*machine
             };
             part.share / shape.model.time(&machine, &case.constants, case.transfer).total

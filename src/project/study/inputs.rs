@@ -5,6 +5,7 @@
 
 use crate::calibrate::{Calibration, Curve};
 use crate::cluster::{Accelerator, Node, Surface};
+use crate::cluster::measured::Local;
 use crate::cluster::{Operations, Price, Site};
 use crate::measure::physics::meant;
 use crate::project::constants::{COUNT, Constants};
@@ -94,8 +95,10 @@ pub const PRICE: usize = SITE + Site::NAMES.len();
 pub const HARDWARE: usize = PRICE + Price::NAMES.len();
 /// What changes the job itself: see [`Structure`].
 pub const STRUCTURE: usize = HARDWARE + PARTS.len();
+/// The error of a fabric that was measured here.
+pub const MEASURED_FABRIC: usize = STRUCTURE + Structure::ALL.len();
 /// How many there are.
-pub const INPUTS: usize = STRUCTURE + Structure::ALL.len();
+pub const INPUTS: usize = MEASURED_FABRIC + 1;
 
 const _: () =
     assert!(INPUTS <= crate::project::sample::MAX_INPUTS, "every input needs a Sobol dimension in each block");
@@ -194,6 +197,7 @@ pub fn inputs(f: &Forecast, curve: Option<&Curve>, calibration: Option<&Calibrat
     all.push(Input::new(format!("job.{}", s.job), Some(job(f))));
     all.push(Input::new("sequence", Some((&s.sequence).into())));
     all.push(Input::new("batch", Some((&s.batch).into())));
+    all.push(Input::new("fabric.measured", f.machine.measured.as_ref().map(measured)));
     all
 }
 
@@ -245,6 +249,20 @@ fn hardware(f: &Forecast) -> Vec<Input> {
         input
     };
     PARTS.iter().enumerate().map(one).collect()
+}
+
+/// What was measured on the fabric here: a factor on its times, with the error of the table.
+fn measured(local: &Local) -> Fact {
+    let table = local.table();
+    let note = format!("{}; a size left out is off by {:.1} %", table.covers(), 100.0 * local.sd_log());
+    Fact {
+        value: 1.0,
+        spread: Spread::Log(local.sd_log()),
+        written: 1.0,
+        unit: "1",
+        stamp: Stamp { source: table.source.clone(), date: String::new(), tier: Tier::Measured },
+        note: Some(note),
+    }
 }
 
 fn job(f: &Forecast) -> Fact {

@@ -1,7 +1,7 @@
 //! What rests on what: each input is changed, and whatever changes with it rests on it.
 
 use super::evaluate::{Shape, Stages};
-use super::inputs::{self, HARDWARE, STRUCTURE, Structure};
+use super::inputs::{self, HARDWARE, MEASURED_FABRIC, STRUCTURE, Structure};
 use super::sensitivity::Touched;
 use super::{Input, Outcome, Study};
 use crate::project::sample::{DRAWS, SEED};
@@ -64,7 +64,7 @@ impl Study<'_> {
                         }
                         touched.note(stages, &stages_after);
                     };
-                    if place >= STRUCTURE {
+                    if (STRUCTURE..MEASURED_FABRIC).contains(&place) {
                         note(self.evaluate(row, &hardware, &structures[place - STRUCTURE]));
                         continue;
                     }

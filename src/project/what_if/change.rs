@@ -179,6 +179,10 @@ impl WhatIf {
 
 impl Change {
     fn apply(&self, catalog: &mut Catalog, name: &str) -> Result<()> {
+        if matches!(self.key, Key::Nic | Key::Domain) && !catalog.scenario(name)?.measured_fabric.is_empty() {
+            return Err(Error::usage("the fabric was measured, and a measured time does not change with the link")
+                .hint("leave `--fabric` (or `measured_fabric`) out to ask what another network would do"));
+        }
         let (usual, price) = {
             let forecast = Forecast::new(catalog, name)?;
             (forecast.site, forecast.price)

@@ -24,7 +24,8 @@ pub struct GiantMatmul {
     pub n: f64,
     /// 2n³ over the rate of the best product that others measured, on every accelerator.
     pub compute_s: f64,
-    /// Bytes of SUMMA's broadcasts over the network port of each accelerator: w·n²·2/√P / W.
+    /// SUMMA's broadcasts over the network port of each accelerator: w·n²·2/√P / W, and 2·α·log₂√P for each of
+    /// n/4096 panels.
     pub communication_s: f64,
     /// The longer of the two, for panels that are sent while others are multiplied, plus the first.
     pub overlapped_s: f64,
@@ -59,7 +60,9 @@ impl GiantMatmul {
         let n = (MEMORY_SHARE * machine.memory * p / (3.0 * w)).sqrt();
         let compute_s = 2.0 * n.powi(3) / (p * rate);
         let bytes = w * n * n * 2.0 / root;
-        let communication_s = bytes / machine.scale_out;
+        // A panel goes along the rows and one along the columns, each by a tree.
+        let started_s = n / PANEL * 2.0 * machine.fabric_latency * root.log2();
+        let communication_s = bytes / machine.scale_out + started_s;
         let fill_s = 2.0 * (w * n * PANEL / root / machine.scale_out + machine.fabric_latency * root.log2());
         let overlapped_s = compute_s.max(communication_s) + fill_s;
         let elements = MEMORY_SHARE * machine.memory / w;
@@ -75,7 +78,9 @@ impl GiantMatmul {
             ceiling_flop_per_s: p * rate,
             least_elements,
             over_least: bytes / w / least_elements,
-            communication_25d_half_n_s: communication_s / 4.0 / 4f64.sqrt(),
+            // A quarter of the bytes and half of the panels at half of n; four layers halve the bytes of each
+            // and take a quarter of the panels each: an eighth of both.
+            communication_25d_half_n_s: communication_s / 8.0,
             mean_time_to_failure_s: mean_time_to_failure(p / 8.0, failures, 0.0),
             fill_s,
         }
@@ -157,6 +162,42 @@ mod tests {
             assert!(g.over_least > 1.0, "{name}: below the lower bound");
             assert!(g.overlapped_s >= g.compute_s && g.flop_per_s <= g.ceiling_flop_per_s);
         }
+    }
+
+    #[test]
+    fn a_product_on_four_accelerators_is_what_pencil_and_paper_say() {
+        let catalog = Catalog::built_in().unwrap();
+        let mut machine = {
+            let a = catalog.accelerator("h100").unwrap();
+            let (node, fabric) = (catalog.node("hgx-h100").unwrap(), catalog.fabric("infiniband-ndr").unwrap());
+            Machine::new(a, catalog.published("h100").unwrap(), node, fabric, Format::Bf16, 4.0).unwrap()
+        };
+        // 3 blocks of (n/2)² · 2 B fill 85 % of 6e9/0.85 B: n = 63,246.
+        (machine.memory, machine.scale_out, machine.fabric_latency) = (6e9 / 0.85, 1e10, 1e-5);
+        let g = GiantMatmul::new(&machine, 1e12, 0.0);
+        let n = 4e9f64.sqrt();
+        let near = |got: f64, want: f64| assert!((got / want - 1.0).abs() < 1e-9, "{got} for {want}");
+        near(g.n, n);
+        near(g.compute_s, 2.0 * n.powi(3) / 4e12);
+        // Each receives the other half of a block row and of a block column: n²/2 elements twice over.
+        near(g.communication_s, 2.0 * n * n / 1e10 + n / 4096.0 * 2e-5);
+        near(g.compute_bound_n, 2.0 * 1e12 * 2.0 / 1e10);
+        // Three blocks in memory: √3 times the bound of 2n³/(P√S).
+        near(g.over_least, 3f64.sqrt());
+        near(g.least_elements, 2.0 * n.powi(3) / (4.0 * 3e9f64.sqrt()));
+        near(g.communication_25d_half_n_s, g.communication_s / 8.0);
+        // At the smallest n that is bound by compute, compute and bytes take as long.
+        let at = g.compute_bound_n;
+        near(2.0 * at.powi(3) / 4e12, 2.0 * at * at / 1e10);
+    }
+
+    #[test]
+    fn linpack_is_its_closed_form_term_by_term() {
+        // N 1e5 on 4 × 8 with blocks of 256, γ 1 ps, β 0.1 ns, α 10 µs.
+        let (compute, moved) = linpack_terms(1e5, (4.0, 8.0), 256.0, 1e-12, 1e-10, 1e-5);
+        assert!((compute - 20.833_333).abs() < 1e-5, "{compute}");
+        // 1e10 · 20/64 · 1e-10 + 1e5 · (257 · 2 + 4)/256 · 1e-5
+        assert!((moved - (0.3125 + 2.023_437_5)).abs() < 1e-9, "{moved}");
     }
 
     #[test]

@@ -35,6 +35,18 @@ NODES = {"a100": "hgx-a100", "a100-sxm-40gb": "hgx-a100", "a100-pcie-80gb": "a10
          "mi325x": "mi300x", "mi350x": "mi350x", "mi355x": "mi350x", "mi455x": "mi455x", "gaudi2": "gaudi2",
          "gaudi3": "gaudi3", "pvc-max-1550": "pvc-6", "trainium2": "trainium2"}
 
+# Links that the table names without a figure per accelerator. A ring over one axis of a torus has a link in either
+# direction, each of the rate that the table's own text states.
+TORUS = {"tpu-v4": 45.0, "tpu-v5e": 45.0, "tpu-v5p": 90.0, "tpu-v6e": 90.0}
+# Nothing published is at hand: a range, named as one.
+ASSUMED_LINKS = {
+    "tpu-v3": (90.0, 45.0, 140.0, "no figure at hand: as TPU v4, within a factor of two"),
+    "mi250": (350.0, 200.0, 400.0, "no figure at hand: as MI250X"),
+    "mi300a": (384.0, 192.0, 450.0, "no figure at hand: three peers of a node, each over Infinity Fabric as wide as MI300X's and twice that"),
+    "mi455x": (900.0, 535.0, 1800.0, "no figure at hand: between MI350X and Rubin"),
+    "pvc-max-1550": (100.0, 25.0, 300.0, "no figure at hand: Xe Link among six"),
+}
+
 def slug(device):
     return NAMES.get(device) or re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-")
 
@@ -96,6 +108,12 @@ for row in csv.DictReader(open(devices)):
     print(f'memory_bandwidth = {{ value = {float(row["mem_tb_s"])}, unit = "TB/s"{extra("mem_tb_s")} }}')
     if row["intra_gbytes_s_per_dir"]:
         print(f'scale_up = {{ value = {float(row["intra_gbytes_s_per_dir"])}, unit = "GB/s"{extra("intra_gbytes_s_per_dir")} }}')
+    elif name in TORUS:
+        print(f'scale_up = {{ value = {2 * TORUS[name]}, unit = "GB/s", source = "scaling-book", tier = "published", '
+              f'note = "two links of {TORUS[name]:.0f} GB/s: both directions of one torus axis" }}')
+    elif name in ASSUMED_LINKS:
+        value, low, high, note = ASSUMED_LINKS[name]
+        print(f'scale_up = {{ value = {value}, unit = "GB/s", low = {low}, high = {high}, source = "flopcast", tier = "assumed", note = "{note}" }}')
     if row["tdp_w"]:
         print(f'power = {{ value = {float(row["tdp_w"])}, unit = "W"{extra("tdp_w")} }}')
     for fmt, value, cell in peaks:

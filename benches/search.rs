@@ -2,7 +2,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use flopcast::cluster::Format;
-use flopcast::project::{Asked, Catalog, Options, Place, Rules, Space, Study, Target, run};
+use flopcast::project::{Asked, Catalog, Options, Place, Rules, Space, Study, Target, USUAL_LOSSES, Watch, run};
 use std::hint::black_box;
 
 fn search(c: &mut Criterion) {
@@ -15,14 +15,17 @@ fn search(c: &mut Criterion) {
         batch: Some(2048),
         rules: Rules::free(Space::Full),
         fabric: None,
+        checkpoint: USUAL_LOSSES.0,
+        restart: USUAL_LOSSES.1,
     };
     let asked = Asked::new(&catalog, &target).expect("a target that can be");
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("one thread");
-    let strategies = asked.search(&catalog, &|_| {}).strategies;
+    let watch = Watch { done: &|_| {}, go_on: &|| true };
+    let strategies = asked.search(&catalog, &watch).strategies;
     let mut group = c.benchmark_group("search");
     group.sample_size(10).throughput(Throughput::Elements(strategies));
     group.bench_function("gpt-3-175b on 4096 a100, one thread", |b| {
-        b.iter(|| black_box(pool.install(|| asked.search(&catalog, &|_| {}))));
+        b.iter(|| black_box(pool.install(|| asked.search(&catalog, &watch))));
     });
     group.finish();
 }

@@ -188,3 +188,124 @@ fn no_number_of_a_file_ends_in_a_panic_through_the_binary_either() {
         }
     }
 }
+
+#[test]
+fn a_measured_fabric_stands_for_the_prior_and_says_where_it_comes_from() {
+    let folder = folder("cluster-fabric");
+    let file = folder.join("lab.csv");
+    let new = run(flopcast(&["new", "fabric", "lab", "--out"]).arg(&file));
+    assert_eq!(new.code, Some(0), "{new:#?}");
+    run(flopcast(&["new", "fabric", "lab", "--out"]).arg(&file)).refused(2, "cannot be written");
+    let step = |with: &[&std::path::Path]| {
+        let mut command = flopcast(&["project", "--scenario", "xai-12k-h100-redirected", "--format", "json"]);
+        for file in with {
+            command.arg("--fabric").arg(file);
+        }
+        let ended = run(&mut command);
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        ended.json()
+    };
+    // The same fabric, ten times slower: the forecast follows it, and names it.
+    let text = std::fs::read_to_string(&file).unwrap();
+    let slow: String = text
+        .lines()
+        .map(|line| match line.rsplit_once(',') {
+            Some((head, seconds)) if seconds.parse::<f64>().is_ok() => {
+                format!("{head},{}\n", 10.0 * seconds.parse::<f64>().unwrap())
+            }
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    let slower = folder.join("slow.csv");
+    std::fs::write(&slower, slow).unwrap();
+    let (prior, as_is, late) = (step(&[]), step(&[&file]), step(&[&slower]));
+    let seconds = |p: &serde_json::Value| p["quantities"]["step_time"]["value"].as_f64().unwrap();
+    assert!((seconds(&as_is) / seconds(&prior) - 1.0).abs() < 0.15, "{} {}", seconds(&as_is), seconds(&prior));
+    assert!(seconds(&late) > 1.2 * seconds(&as_is), "{} {}", seconds(&late), seconds(&as_is));
+    assert!(late["warnings"].to_string().contains("slow.csv"), "{}", late["warnings"]);
+    let tree =
+        run(flopcast(&["explain", "step_time", "--scenario", "xai-12k-h100-redirected", "--fabric"]).arg(&slower));
+    assert!(tree.stdout.contains("fabric.measured") && tree.stdout.contains("slow.csv"), "{}", tree.stdout);
+    // As a field of a scenario, beside its file.
+    let own = scenario("fabric", "measured_fabric=['lab.csv']");
+    std::fs::copy(&slower, own.with_file_name("lab.csv")).unwrap();
+    let ended = run(flopcast(&["project", "--format", "json", "--scenario"]).arg(&own));
+    assert!(ended.json()["warnings"].to_string().contains("lab.csv"), "{ended:#?}");
+    run(flopcast(&["project", "--what-if", "nic=2x", "--scenario"]).arg(&own)).refused(2, "the fabric was measured");
+    std::fs::remove_file(own.with_file_name("lab.csv")).unwrap();
+    run(flopcast(&["project", "--scenario"]).arg(&own)).refused(2, "`scenario.x.measured_fabric`");
+    // Rows that cannot be.
+    std::fs::write(&file, "op,ranks,bytes,seconds\nall_reduce,8,1e9,-1\n").unwrap();
+    for verb in [
+        &["project"][..],
+        &["scale"],
+        &["explain", "mfu"],
+        &["search", "--accelerator", "h100", "--count", "64", "--job", "llama-3-8b"],
+    ] {
+        run(flopcast(verb).arg("--fabric").arg(&file)).refused(2, "lab.csv`:2: `seconds`: -1");
+    }
+    run(&mut flopcast(&["project", "--fabric", "/not/there.csv"])).refused(2, "/not/there.csv");
+}
+
+#[test]
+fn rules_come_from_flags_and_a_file_and_what_is_no_rule_is_refused_with_its_line() {
+    let file = folder("cluster-rules").join("rules.toml");
+    let search = |args: &[&str]| {
+        let base = ["search", "--accelerator", "h100", "--count", "64", "--job", "llama-3-8b", "--format", "json"];
+        run(flopcast(&base).args(args).arg("--rules").arg(&file))
+    };
+    std::fs::write(&file, "max-tp = 2\nzero = 3\nrecompute = 'full'\nno-offload = true\n").unwrap();
+    let found = search(&["--max-tp", "1"]).json();
+    for one in found["pareto"].as_array().unwrap() {
+        let l = &one["layout"];
+        assert!(l["tensor"] == 1 && l["zero"] == 3 && l["recompute"] == "full" && l["offload"] == "none", "{l}");
+    }
+    for (text, part) in [
+        ("common = true\nmax_tp = 2\n", "rules.toml`:2: unknown field `max_tp`"),
+        ("max-tp = 0\n", "`max-tp`: 0"),
+        ("zero = 9\n", "`zero`: not from 0 to 3"),
+        ("max-tp = -1\n", "rules.toml`:1:"),
+        ("recompute = 'some'\n", "unknown variant `some`"),
+        ("max-tp = ", "rules.toml`:1:"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        search(&[]).refused(2, part);
+    }
+    let base = ["search", "--accelerator", "h100", "--count", "64", "--job", "llama-3-8b"];
+    run(flopcast(&base).args(["--rules", "/not/there.toml"])).refused(2, "/not/there.toml");
+    run(flopcast(&base).args(["--restart", "0s"])).refused(2, "`--restart`: 0 s");
+    run(flopcast(&base).args(["--restart", "5"])).refused(2, "`--restart`");
+    run(&mut flopcast(&[
+        "search",
+        "--accelerator",
+        "mi300a",
+        "--count",
+        "64",
+        "--job",
+        "llama-3-8b",
+        "--objective",
+        "cost",
+    ]))
+    .refused(2, "`--objective cost`: no price is known");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_search_that_is_interrupted_prints_the_best_so_far_and_ends_in_130() {
+    use std::process::{Command, Stdio};
+    // Minutes of work on one thread of a debug build.
+    let args = ["--job", "gpt-oss-120b", "--objective", "days", "--threads", "1", "--format", "json"];
+    let mut command = flopcast(&["search", "--cluster", "xai-300k-b200"]);
+    let child = command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill is there");
+    assert!(sent.success());
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(found["complete"], false);
+    assert!(found["looked_at"].as_f64().unwrap() < 1.0 && found["strategies"].as_u64().unwrap() > 0);
+    assert!(found["warnings"].to_string().contains("NOT COMPLETE"), "{}", found["warnings"]);
+    assert!(stderr.contains("error: interrupted"), "{stderr}");
+}

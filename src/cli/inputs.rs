@@ -50,7 +50,8 @@ pub fn on(catalog: &mut Catalog, scenario: &str, cluster: Option<&str>, job: Opt
     Ok(())
 }
 
-fn named(catalog: &mut Catalog, kind: &str, wanted: &str) -> Result<String> {
+/// The name of a built-in entry, or of the only one in a file, which is added to the catalogue.
+pub fn named(catalog: &mut Catalog, kind: &str, wanted: &str) -> Result<String> {
     if !is_file(wanted) {
         return Ok(wanted.to_string());
     }

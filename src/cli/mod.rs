@@ -31,6 +31,7 @@ mod portability;
 mod progress;
 mod project;
 mod roofline;
+mod rules;
 #[cfg(feature = "gpu")]
 mod run;
 mod scale;

@@ -3,27 +3,35 @@
 use super::counting::Counting;
 use super::inputs;
 use super::output::{self, Format};
+use super::rules::Choice;
 use super::stop;
-use crate::error::{Context, Error, Result};
-use crate::job::Recompute;
-use crate::project::{Asked, Catalog, Place, Rules, Space, Target};
+use crate::error::{Context, Error, Kind, Result};
+use crate::project::{Asked, Catalog, Objective, Place, Rules, Target, Watch};
 use crate::report::search;
+use crate::units::{Time, parse};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 /// Find the best layout for a job: every layout is costed or refused by the memory check.
 ///
-/// Prints the quickest, those that no other beats in time, memory and energy at once, and the one to
-/// take when the constants of the model are not known. A batch may be rounded by 1 % so that replicas
-/// divide it; layouts are compared per sequence.
+/// Prints the best, those that no other beats in time, memory and energy at once, and the one to take when
+/// the constants of the model are not known. A batch may be rounded by 1 % so that replicas divide it;
+/// layouts are compared per sequence.
 ///
-/// Exit codes: 0 found; 2 an unknown name, a count or a batch that cannot be, or no layout fits, with
+/// The best has the shortest step unless `--objective` asks for the fewest days (failures included), the
+/// least energy or the least rent; these also try fewer accelerators, and rest on more assumptions.
+///
+/// Ctrl-C prints the best so far and says that the search is not complete; a second one ends it at once.
+///
+/// Exit codes: 0 found; 2 an unknown name, a count, a batch or a rule that cannot be, or no layout fits, with
 /// what it lacks and from which count on it would; 130 interrupted.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  flopcast search --cluster xai-300k-b200 --job grok-1\n  \
-    flopcast search --accelerator a100 --count 4096 --job gpt-3-175b --batch 2048 --format json")]
+    flopcast search --accelerator a100 --count 4096 --job gpt-3-175b --batch 2048 --format json\n  \
+    flopcast search --cluster xai-300k-b200 --job grok-1 --objective days --restart 60s")]
 pub struct Args {
-    /// Name of a cluster.
+    /// Name of a cluster, or a TOML file with one.
     #[arg(long, conflicts_with_all = ["accelerator", "count"], required_unless_present = "accelerator")]
     cluster: Option<String>,
     /// Name of an accelerator.
@@ -32,7 +40,7 @@ pub struct Args {
     /// How many of it.
     #[arg(long, requires = "accelerator")]
     count: Option<u32>,
-    /// Name of a job.
+    /// Name of a job, or a TOML file with one.
     #[arg(long)]
     job: String,
     /// Number format of the products.
@@ -46,6 +54,18 @@ pub struct Args {
     batch: Option<u32>,
     #[command(flatten)]
     measured: inputs::MeasuredFabric,
+    /// What the best has the least of.
+    #[arg(long, value_enum, default_value = "step")]
+    objective: Least,
+    /// Exposed cost of a checkpoint, for all objectives but the step.
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    checkpoint: String,
+    /// Time from a failure to the next useful step.
+    #[arg(long, value_name = "TIME", default_value = "300s")]
+    restart: String,
+    /// A TOML file with rules, named as the flags below, which go before it.
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
     #[command(flatten)]
     choice: Choice,
     /// Threads [default: one per core].
@@ -56,92 +76,47 @@ pub struct Args {
     format: Format,
 }
 
-/// What the search may choose from.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Rules")]
-struct Choice {
-    /// Only what people run: powers of two, even stages, nothing or everything recomputed.
-    #[arg(long)]
-    common: bool,
-    /// Most tensor ranks.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    max_tp: Option<u32>,
-    /// Most pipeline stages.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    max_pp: Option<u32>,
-    /// Most context ranks.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    max_cp: Option<u32>,
-    /// Most expert ranks.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    max_ep: Option<u32>,
-    /// Largest microbatch.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    max_micro_batch: Option<u32>,
-    /// The only stage of sharding (ZeRO).
-    #[arg(long, value_name = "0-3", value_parser = clap::value_parser!(u8).range(0..=3))]
-    zero: Option<u8>,
-    /// The only way to recompute.
-    #[arg(long, value_enum)]
-    recompute: Option<Again>,
-    /// Keep tensor and expert ranks inside a box.
-    #[arg(long)]
-    node_limited: bool,
-    /// Only layouts that use every accelerator.
-    #[arg(long)]
-    use_all: bool,
-}
-
-/// What is recomputed.
+/// What the best has the least of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Again {
-    /// Nothing.
-    None,
-    /// Every other layer.
-    Half,
-    /// Every layer.
-    Full,
-}
-
-impl Choice {
-    fn rules(&self) -> Rules {
-        let most = |n: Option<u32>| n.unwrap_or(u32::MAX);
-        Rules {
-            max_tensor: most(self.max_tp),
-            max_pipeline: most(self.max_pp),
-            max_context: most(self.max_cp),
-            max_expert: most(self.max_ep),
-            max_micro_batch: most(self.max_micro_batch),
-            zero: self.zero,
-            recompute: self.recompute.map(|r| match r {
-                Again::None => Recompute::None,
-                Again::Half => Recompute::Half,
-                Again::Full => Recompute::Full,
-            }),
-            node_limited: self.node_limited,
-            use_all: self.use_all,
-            ..Rules::free(if self.common { Space::Common } else { Space::Full })
-        }
-    }
+enum Least {
+    /// Seconds of a step.
+    Step,
+    /// Days, failures included.
+    Days,
+    /// Energy of the accelerators in use.
+    Energy,
+    /// Rent of the accelerators in use.
+    Cost,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let catalog = Catalog::built_in()?;
-    let place = match (&args.cluster, &args.accelerator, args.count) {
+    let mut catalog = Catalog::built_in()?;
+    let cluster = args.cluster.as_deref().map(|c| inputs::named(&mut catalog, "cluster", c)).transpose()?;
+    let job = inputs::named(&mut catalog, "job", &args.job)?;
+    let seconds = |flag: &str, text: &str| parse::<Time>(text).map_err(|e| Error::usage(format!("`{flag}`: {e}")));
+    let objective = match args.objective {
+        Least::Step => Objective::Step,
+        Least::Days => Objective::Days,
+        Least::Energy => Objective::Energy,
+        Least::Cost => Objective::Cost,
+    };
+    let place = match (&cluster, &args.accelerator, args.count) {
         (Some(name), _, _) => Place::Cluster(name.clone()),
         (None, Some(name), Some(count)) => Place::Count(name.clone(), count),
         _ => return Err(Error::usage("neither `--cluster` nor `--accelerator` with `--count`")),
     };
     let target = Target {
         place,
-        job: args.job.clone(),
+        job,
         format: args.precision.parse()?,
         sequence: args.sequence,
         batch: args.batch,
-        rules: args.choice.rules(),
+        rules: Rules { objective, ..args.choice.with_file(args.rules.as_deref())?.rules() },
         fabric: args.measured.table()?,
+        checkpoint: seconds("--checkpoint", &args.checkpoint)?,
+        restart: seconds("--restart", &args.restart)?,
     };
-    stop::at_once()?;
+    stop::gracefully("interrupted: what was found so far follows; once more to stop at once")?;
     let threads = args.threads.unwrap_or(0);
     if threads > 4096 {
         return Err(Error::usage(format!("`--threads` {threads} is beyond 4096")));
@@ -151,7 +126,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let (found, seconds) = pool.install(|| {
         let count = Counting::new("layouts");
         let start = Instant::now();
-        let found = asked.search(&catalog, &|looked_at| count.steps(looked_at));
+        let found =
+            asked.search(&catalog, &Watch { done: &|looked_at| count.steps(looked_at), go_on: &|| !stop::asked() });
         let seconds = start.elapsed().as_secs_f64();
         count.finish();
         (found, seconds)
@@ -161,6 +137,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     match args.format {
         Format::Json => output::json(&plan)?,
         Format::Text => output::data(&search::text(&plan))?,
+    }
+    if !plan.complete {
+        return Err(Error::new(
+            Kind::Interrupted,
+            format!("interrupted: {:.0} % of the space was looked at", 100.0 * plan.looked_at),
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }

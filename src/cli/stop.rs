@@ -1,25 +1,28 @@
-//! Ctrl-C: where there is a record to keep, the first one asks the work to end after the submission under way
-//! and the second ends the process; elsewhere the first one does.
+//! Ctrl-C: where there is something to keep, the first one asks the work to end and the second ends the
+//! process; elsewhere the first one does.
 
 use crate::error::{Context, Result};
 use std::sync::Once;
-#[cfg(feature = "gpu")]
 use std::sync::atomic::{AtomicU32, Ordering};
 
-#[cfg(feature = "gpu")]
 static ASKED: AtomicU32 = AtomicU32::new(0);
 static WATCHING: Once = Once::new();
 
-/// Starts listening; again and again is fine.
+/// Starts listening, for measurements; again and again is fine.
 #[cfg(feature = "gpu")]
 pub fn watch() -> Result<()> {
+    gracefully("interrupted: the case under way is dropped; once more to stop at once")
+}
+
+/// Starts listening, with what is said at the first Ctrl-C.
+pub fn gracefully(said: &'static str) -> Result<()> {
     let mut outcome = Ok(());
     WATCHING.call_once(|| {
-        outcome = ctrlc::set_handler(|| {
+        outcome = ctrlc::set_handler(move || {
             if ASKED.fetch_add(1, Ordering::SeqCst) > 0 {
                 std::process::exit(130);
             }
-            super::output::talk("interrupted: the case under way is dropped; once more to stop at once");
+            super::output::talk(said);
         })
         .or_failed("ctrl-c handler");
     });
@@ -40,7 +43,6 @@ pub fn at_once() -> Result<()> {
 }
 
 /// Whether the user asked for the end.
-#[cfg(feature = "gpu")]
 pub fn asked() -> bool {
     ASKED.load(Ordering::SeqCst) > 0
 }

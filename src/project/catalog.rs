@@ -4,7 +4,8 @@ use super::constants::ConstantsFile;
 use super::entries::{Comparison, Scenario};
 use super::machine::Published;
 use crate::cluster::{
-    Accelerator, Cluster, Collectives, FabricKind, FabricTable, Format, Linpack, Node, Operations, Price, Site, Surface, Timing,
+    Accelerator, Cluster, Collectives, FabricKind, FabricTable, Format, Linpack, Node, Operations, Price, Site,
+    Surface, Timing,
 };
 use crate::error::{Context, Error, Result};
 use crate::job::Transformer;
@@ -180,7 +181,9 @@ impl Catalog {
         let mut file: File = read(text, name)?;
         // Beside the file that names them.
         let folder = Path::new(name).parent().unwrap_or(Path::new(""));
-        for (scenario, table) in file.scenario.iter_mut().flat_map(|(n, s)| s.measured_fabric.iter_mut().map(move |t| (n, t))) {
+        for (scenario, table) in
+            file.scenario.iter_mut().flat_map(|(n, s)| s.measured_fabric.iter_mut().map(move |t| (n, t)))
+        {
             let path = folder.join(&*table);
             let read = FabricTable::read(&path)
                 .map_err(|e| e.context(format!("`{name}`: `scenario.{scenario}.measured_fabric`")))?;
@@ -441,6 +444,96 @@ mod tests {
             let node = accelerator.node.as_deref().unwrap_or_else(|| panic!("`{name}` has no box"));
             let fabric = catalog.node(node).unwrap().fabric.as_deref();
             catalog.fabric(fabric.unwrap_or_else(|| panic!("`{node}` has no network"))).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_people_ask_about_is_there_with_a_link_to_its_neighbours() {
+        let c = Catalog::built_in().unwrap();
+        for name in [
+            "a100",
+            "h100",
+            "h200",
+            "gh200",
+            "b200",
+            "b300",
+            "gb200",
+            "gb300",
+            "rubin",
+            "mi250x",
+            "mi300a",
+            "mi300x",
+            "mi325x",
+            "mi350x",
+            "mi355x",
+            "tpu-v4",
+            "tpu-v5e",
+            "tpu-v5p",
+            "tpu-v6e",
+            "tpu-v7x",
+            "gaudi2",
+            "gaudi3",
+            "trainium2",
+        ] {
+            let a = c.accelerator(name).unwrap();
+            assert!(a.scale_up.is_some() && a.peak.contains_key(&Format::Bf16), "{name}");
+            let node = c.node(a.node.as_deref().unwrap()).unwrap();
+            // A link that is no quicker than the network is none.
+            let link = a.scale_up.as_ref().unwrap().value;
+            assert!(node.scale_up_domain.value == 1.0 || link > node.scale_out.value, "{name}");
+        }
+        for name in ["rtx-3090", "rtx-4090", "rtx-5090", "arc-b580", "apple-m3-max-40-core", "apple-m4-max-32-core"] {
+            c.accelerator(name).unwrap();
+        }
+        for name in ["hgx-h100", "nvl72", "a100-pcie", "h100-pcie"] {
+            c.node(name).unwrap();
+        }
+        for name in [
+            "infiniband-hdr",
+            "infiniband-ndr",
+            "infiniband-xdr",
+            "infiniband-ndr-2to1",
+            "roce",
+            "roce-7to1",
+            "spectrum-x",
+            "efa",
+            "slingshot-11",
+            "ethernet",
+        ] {
+            c.fabric(name).unwrap();
+        }
+        for (name, count) in [
+            ("xai-300k-b200", 300_000.0),
+            ("dell-half", 150_000.0),
+            ("supermicro-half", 150_000.0),
+            ("tesla-85k-h100", 85_000.0),
+            ("xai-12k-h100", 12_000.0),
+            ("colossus-100k-h100", 100_000.0),
+            ("eagle", 14_400.0),
+            ("eos", 11_616.0),
+            ("meta-24k-roce", 24_576.0),
+            ("meta-24k-infiniband", 24_576.0),
+            ("frontier", 37_888.0),
+            ("jupiter", 24_000.0),
+        ] {
+            assert_eq!(c.cluster(name).unwrap().accelerators.value, count, "{name}");
+        }
+        assert_eq!(c.cluster("xai-300k-b200").unwrap().half.len(), 2);
+        for (name, params) in [
+            ("grok-1", 314e9),
+            ("llama-3-8b", 8.0e9),
+            ("llama-3-70b", 70.6e9),
+            ("llama-3-405b", 405e9),
+            ("gpt-3-175b", 175e9),
+            ("mt-nlg-530b", 530e9),
+            ("deepseek-v3", 671e9),
+            ("mixtral-8x7b", 46.7e9),
+            ("nemotron-4-340b", 340e9),
+            ("qwen3-235b-a22b", 235e9),
+            ("gpt-oss-120b", 117e9),
+        ] {
+            let own = c.job(name).unwrap().params();
+            assert!((own / params - 1.0).abs() < 0.015, "{name}: {own:e}");
         }
     }
 

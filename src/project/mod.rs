@@ -1,6 +1,7 @@
 //! The only place where calibration, cluster and job meet: step time, memory fit, goodput, the range
 //! of each and what it rests on.
 
+mod asked;
 mod catalog;
 pub mod comparison;
 mod constants;
@@ -27,6 +28,7 @@ mod transfer;
 pub mod validate;
 pub mod what_if;
 
+pub use asked::{Asked, Place, Target, USUAL_LOSSES};
 pub use catalog::{Catalog, Source};
 pub use constants::{Constants, ConstantsFile};
 pub use entries::{Comparison, Equal, Scenario};
@@ -36,11 +38,11 @@ pub use linpack::{LinpackRow, Linpacks, linpacks};
 pub use machine::{Machine, Published};
 pub use matmul::{GiantMatmul, giant_matmul, linpack_seconds};
 pub use parts::{OnParts, Part};
-pub use plan::{Amount, Asked, Choice, Place, Plan, Ranged, Robust, Target, plan};
+pub use plan::{Amount, Choice, Plan, Ranged, Robust, plan};
 pub use products::{Slice, products};
 pub use projection::{Assumption, Projection, Quantity, Samples, Simulation, SourceRef, run, run_sampled};
 pub use scenario::Forecast;
-pub use search::{Candidate, Found, Power, Rules, Space, best_layout, search};
+pub use search::{Candidate, Found, Losses, Objective, Power, Rules, Space, Watch, best_layout, search};
 pub use step::{Step, StepModel};
 pub use study::{Input, MeasureNext, Narrowed, Node, NodeKind, Output, Sensitivity, Study};
 pub use transfer::{Options, Transfer};

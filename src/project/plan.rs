@@ -1,48 +1,18 @@
-//! A search as a user asks for it: a job on a cluster, or on a count of an accelerator.
+//! What a search found, as a user reads it: the best, the robust layout, the Pareto set.
 
+use super::asked::{Asked, Target};
 use super::catalog::Catalog;
 use super::constants::Constants;
-use super::machine::Machine;
 use super::sample::{SEED, quantile};
-use super::search::{Candidate, Found, Power, Rules, nothing_fits, search_counted};
+use super::search::{Candidate, Found, Objective, Watch, nothing_fits};
 use super::step::StepModel;
-use crate::cluster::{FabricTable, Format};
-use crate::error::{Error, Result};
-use crate::job::{Layout, Run, Stack, Transformer};
+use crate::error::{Error, Kind, Result};
+use crate::job::{Layout, Run};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Schema id of a search.
 const SCHEMA: &str = "flopcast.search/1";
-
-/// What to search on and for.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Target {
-    /// Where.
-    pub place: Place,
-    /// Name of a job.
-    pub job: String,
-    /// Number format of the products.
-    pub format: Format,
-    /// Tokens per sequence; the job's own where absent.
-    pub sequence: Option<u32>,
-    /// What it may choose from.
-    pub rules: Rules,
-    /// Sequences per step; where absent the smallest power of two that gives each accelerator 2,500
-    /// tokens, the least that keeps one busy.
-    pub batch: Option<u32>,
-    /// What was measured on the fabric itself.
-    pub fabric: Option<FabricTable>,
-}
-
-/// Where a job is to run.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Place {
-    /// A named cluster.
-    Cluster(String),
-    /// So many of an accelerator, in the box and on the network that it usually comes in.
-    Count(String, u32),
-}
 
 /// A number with its 90 % range.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -74,12 +44,12 @@ pub struct Choice {
     /// The layout.
     pub layout: Layout,
     /// By name: `step_time`, `mfu`, `tokens_per_s`, `memory`, `memory_slack`, `energy` per step,
-    /// `accelerators`, `batch`.
+    /// `accelerators`, `batch`, `goodput`, `days_per_ttoken`, `cost_per_mtoken`.
     pub quantities: BTreeMap<String, Amount>,
 }
 
-/// The layout to take when the constants are not known: of the quickest few, the one whose step is
-/// shortest in the 95th percentile of the draws.
+/// The layout to take when the constants are not known: of the best few, the one that is best by the
+/// objective in the 95th percentile of the draws.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Robust {
     /// The layout.
@@ -96,6 +66,12 @@ pub struct Robust {
 pub struct Plan {
     /// Always `flopcast.search/1`.
     pub schema: String,
+    /// What the best has the least of: `step`, `days`, `energy` or `cost`, each per token.
+    pub objective: String,
+    /// Whether all of the space was looked at: not where it was interrupted.
+    pub complete: bool,
+    /// Share of the space that was looked at.
+    pub looked_at: f64,
     /// Layouts that were costed or refused by the memory check.
     pub strategies: u64,
     /// Those that fit.
@@ -108,7 +84,7 @@ pub struct Plan {
     pub threads: usize,
     /// `strategies` over `seconds`.
     pub strategies_per_s: f64,
-    /// The quickest.
+    /// The best by the objective.
     pub best: Choice,
     /// Those that no other beats in time, memory and energy per sequence at once.
     pub pareto: Vec<Candidate>,
@@ -130,70 +106,17 @@ impl Plan {
     }
 }
 
-/// A target looked up: job, run and machine.
-pub struct Asked<'a> {
-    job: &'a Transformer,
-    run: Run,
-    machine: Machine,
-    rules: Rules,
-    power_known: bool,
-}
-
-impl<'a> Asked<'a> {
-    /// Looks up and checks a target.
-    pub fn new(catalog: &'a Catalog, target: &Target) -> Result<Self> {
-        let job = catalog.job(&target.job)?;
-        job.check(&target.job)?;
-        let (accelerator, node, fabric, count) = match &target.place {
-            Place::Cluster(name) => {
-                let c = catalog.cluster(name)?;
-                (c.accelerator.as_str(), c.node.as_str(), c.fabric.as_str(), c.accelerators.value)
-            }
-            Place::Count(name, count) => {
-                let node = catalog.accelerator(name)?.node.as_deref().ok_or_else(|| {
-                    Error::usage(format!("`{name}`: no box of it is known")).hint("name a cluster instead")
-                })?;
-                let fabric = catalog.node(node)?.fabric.as_deref().ok_or_else(|| {
-                    Error::usage(format!("`{node}`: no network of it is known")).hint("name a cluster instead")
-                })?;
-                (name.as_str(), node, fabric, f64::from(*count))
-            }
-        };
-        if !(1.0..=1e7).contains(&count) {
-            return Err(Error::usage(format!("`--count` {count} is not from 1 to 10000000")));
-        }
-        let (chip, published) = (catalog.accelerator(accelerator)?, catalog.published(accelerator)?);
-        let (node, fabric) = (catalog.node(node)?, catalog.fabric(fabric)?);
-        let machine = Machine::new(chip, published, node, fabric, target.format, count).ok_or_else(|| {
-            let known: Vec<_> = chip.peak.keys().map(|f| f.as_str()).collect();
-            Error::usage(format!("no {} peak is known of `{accelerator}`", target.format))
-                .hint(format!("one of {}", known.join(", ")))
-        })?;
-        let machine = machine.on(target.fabric.as_ref());
-        let sequence = target.sequence.unwrap_or(job.sequence);
-        let busy = (2_500.0 * count / f64::from(sequence)).ceil().clamp(1.0, 1e8) as u32;
-        let batch = target.batch.unwrap_or_else(|| busy.next_power_of_two());
-        if sequence == 0 || batch == 0 {
-            return Err(Error::usage("`--sequence` and `--batch` are whole numbers from 1"));
-        }
-        let run = Run { sequence: f64::from(sequence), batch: f64::from(batch), stack: Stack::Fused, causal: 0.5 };
-        // A box's own rated power, else its accelerators' times what boxes of H100 and B200 have over theirs.
-        const BOX_OVER_ACCELERATORS: f64 = 1.8;
-        let boxed = node.power.as_ref().map(|p| p.value / node.accelerators.value);
-        let rated = boxed.or(chip.power.as_ref().map(|p| BOX_OVER_ACCELERATORS * p.value));
-        let power = Power { rated: rated.unwrap_or(1.0), ..Power::default() };
-        Ok(Asked { job, run, machine, rules: Rules { power, ..target.rules }, power_known: rated.is_some() })
-    }
-
-    /// The search itself, at the medians of the constants: what a clock is to be held to. `done` is
-    /// called for every part that is done, with how many layouts were looked at in it.
-    pub fn search(&self, catalog: &Catalog, done: &(dyn Fn(u64) + Sync)) -> Found {
-        search_counted(&self.rules, self.job, &self.run, &self.machine, &catalog.constants.medians(), None, done)
-    }
-
+impl Asked<'_> {
     /// What was found, as a plan. Errors where nothing fits.
     pub fn plan(&self, catalog: &Catalog, found: &Found) -> Result<Plan> {
+        let complete = found.done >= 1.0;
         let Some(best) = found.quickest.first() else {
+            if !complete {
+                return Err(Error::new(
+                    Kind::Interrupted,
+                    format!("interrupted after {} layouts, none of which fits", found.strategies),
+                ));
+            }
             let constants = catalog.constants.medians();
             return Err(nothing_fits(found, &self.rules, self.job, &self.run, &self.machine, &constants));
         };
@@ -209,13 +132,13 @@ impl<'a> Asked<'a> {
             sorted.sort_by(f64::total_cmp);
             (quantile(&sorted, 0.05), quantile(&sorted, 0.95))
         };
-        // Batches differ by their rounding, so layouts are held against each other per sequence.
-        let each = |k: usize| f64::from(found.quickest[k].batch);
-        let latest = |k: &usize| late(&all[*k]).1 / each(*k);
+        // By the objective: what of it is not the step's time is not drawn.
+        let worth = |k: usize| found.quickest[k].score() / found.quickest[k].step_s;
+        let latest = |k: &usize| late(&all[*k]).1 * worth(*k);
         let robust = (0..all.len()).min_by(|a, b| latest(a).total_cmp(&latest(b))).unwrap_or(0);
         let mine = &all[robust];
-        let least = |i: usize| (0..all.len()).map(|k| all[k][i] / each(k)).fold(f64::INFINITY, f64::min);
-        let over: Vec<f64> = (0..draws.len()).map(|i| mine[i] / each(robust) / least(i) - 1.0).collect();
+        let least = |i: usize| (0..all.len()).map(|k| all[k][i] * worth(k)).fold(f64::INFINITY, f64::min);
+        let over: Vec<f64> = (0..draws.len()).map(|i| mine[i] * worth(robust) / least(i) - 1.0).collect();
         let wins = over.iter().filter(|over| **over <= 0.0).count();
         let regret = over.iter().sum::<f64>() / draws.len() as f64;
         let choice = |c: &Candidate, times: &[f64]| {
@@ -226,6 +149,8 @@ impl<'a> Asked<'a> {
             let peak = self.machine.peak * used;
             let tokens = run.batch * run.sequence;
             let two = |x: f64| format!("{x:.1e}").parse().unwrap_or(x);
+            let day = |step: f64| 1e12 / tokens * step / c.goodput / 86_400.0;
+            let days = Amount { value: day(c.step_s), p5: day(p5), p95: day(p95), unit: "day/Ttoken" };
             let same = |value: f64, unit| Amount { value, p5: value, p95: value, unit };
             // Energy goes with time: what the medians do not say of its phases is not drawn.
             let energy = |step: f64| c.energy_j * step / c.step_s;
@@ -248,13 +173,44 @@ impl<'a> Asked<'a> {
                 ("memory_slack", same(c.slack_bytes, "B")),
                 ("accelerators", same(used, "accelerator")),
                 ("batch", same(run.batch, "sequence")),
+                ("goodput", same(c.goodput, "1")),
+                ("days_per_ttoken", days),
             ]);
+            if self.rules.rent.is_some() {
+                let value = c.cost(&self.rules) / run.sequence * 1e6;
+                let at = |step: f64| value * step / c.step_s;
+                quantities.insert("cost_per_mtoken", Amount { value, p5: at(p5), p95: at(p95), unit: "USD/Mtoken" });
+            }
             if self.power_known {
                 quantities.insert("energy", Amount { value: c.energy_j, p5: energy(p5), p95: energy(p95), unit: "J" });
             }
             Choice { layout: c.layout, quantities: quantities.into_iter().map(|(n, r)| (n.to_string(), r)).collect() }
         };
         let mut warnings = Vec::new();
+        if !complete {
+            warnings.push(format!(
+                "NOT COMPLETE: interrupted after {:.0} % of the space; a better layout may be in the rest",
+                100.0 * found.done
+            ));
+        }
+        if self.machine.accelerators < self.asked {
+            warnings
+                .push(format!("the site's power bears {} of {} accelerators", self.machine.accelerators, self.asked));
+        }
+        if let Some(local) = &self.machine.measured {
+            warnings.push(format!(
+                "the fabric was measured here (`{}`): {}",
+                local.table().source,
+                local.table().covers()
+            ));
+        }
+        if self.rules.objective == Objective::Step && best.goodput < 0.9 {
+            warnings.push(format!(
+                "{:.0} % of the time would be useful at the published failure rate: fewer accelerators may finish about \
+                 as soon, which `--objective days` looks for",
+                100.0 * best.goodput
+            ));
+        }
         let used = best.layout.accelerators() as f64;
         if used > super::LARGEST_VALIDATED {
             warnings.push(format!(
@@ -264,10 +220,13 @@ impl<'a> Asked<'a> {
             ));
         }
         if used < self.machine.accelerators {
-            warnings.push(format!(
-                "{} accelerators stay idle: with them it would be slower, or the stages and replicas do not come out",
-                self.machine.accelerators - used
-            ));
+            let why = match self.rules.objective {
+                Objective::Step => "with them it would be slower, or the stages and replicas do not come out",
+                Objective::Days => "with them it would take longer, failures included",
+                Objective::Energy => "with them it would take more energy",
+                Objective::Cost => "with them it would cost more",
+            };
+            warnings.push(format!("{} accelerators stay idle: {why}", self.machine.accelerators - used));
         }
         if best.batch != self.run.batch as u32 {
             warnings.push(format!(
@@ -280,6 +239,9 @@ impl<'a> Asked<'a> {
         }
         Ok(Plan {
             schema: SCHEMA.into(),
+            objective: self.rules.objective.as_str().into(),
+            complete,
+            looked_at: found.done,
             strategies: found.strategies,
             feasible: found.feasible,
             skipped_by_bound: 0,
@@ -303,7 +265,7 @@ impl<'a> Asked<'a> {
 /// Looks a target up, searches and makes the plan; the clock stays with the caller.
 pub fn plan(catalog: &Catalog, target: &Target) -> Result<Plan> {
     let asked = Asked::new(catalog, target)?;
-    asked.plan(catalog, &asked.search(catalog, &|_| {}))
+    asked.plan(catalog, &asked.search(catalog, &Watch { done: &|_| {}, go_on: &|| true }))
 }
 
 fn draws(catalog: &Catalog) -> Vec<Constants> {
@@ -321,8 +283,10 @@ fn draws(catalog: &Catalog) -> Vec<Constants> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::search::Space;
+    use super::super::asked::{Place, USUAL_LOSSES};
+    use super::super::search::{Rules, Space};
     use super::*;
+    use crate::cluster::Format;
 
     fn target(job: &str, count: u32) -> Target {
         Target {
@@ -333,6 +297,8 @@ mod tests {
             rules: Rules::free(Space::Full),
             batch: Some(64),
             fabric: None,
+            checkpoint: USUAL_LOSSES.0,
+            restart: USUAL_LOSSES.1,
         }
     }
 
@@ -368,6 +334,60 @@ mod tests {
         let (near, far) = (at(16_384), at(131_072));
         assert!(far.0 > near.0, "{far:?} {near:?}");
         assert!(far.1.contains("16384") && !near.1.contains("ever published"), "{far:?} {near:?}");
+    }
+
+    #[test]
+    fn each_objective_has_the_least_of_what_it_names() {
+        let catalog = Catalog::built_in().unwrap();
+        let by = |objective| {
+            let rules = Rules { objective, ..Rules::free(Space::Common) };
+            let place = Place::Count("h100".into(), 65_536);
+            let p = plan(&catalog, &Target { batch: None, place, rules, ..target("grok-1", 0) }).unwrap();
+            let q = &p.best.quantities;
+            let energy = q["energy"].value / q["batch"].value / q["goodput"].value;
+            (
+                [
+                    q["step_time"].value / q["batch"].value,
+                    q["days_per_ttoken"].value,
+                    energy,
+                    q["cost_per_mtoken"].value,
+                ],
+                p,
+            )
+        };
+        let all = Objective::ALL.map(|(objective, _)| by(objective));
+        for (i, (mine, plan)) in all.iter().enumerate() {
+            assert_eq!(plan.objective, Objective::ALL[i].1);
+            for (others, _) in &all {
+                // Energy of lost time is at the power of waiting, which the figure here only bounds.
+                assert!(mine[i] <= others[i] * if i == 2 { 1.1 } else { 1.000_001 }, "{i}: {mine:?} {others:?}");
+            }
+        }
+        // Failures cost more at the full count than its step gains.
+        let used = |i: usize| all[i].1.best.layout.accelerators();
+        assert!(used(3) < used(0), "{} {}", used(3), used(0));
+    }
+
+    #[test]
+    fn a_search_that_is_stopped_says_that_it_is_not_complete() {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        let catalog = Catalog::built_in().unwrap();
+        let asked = Asked::new(&catalog, &target("llama-3-8b", 64)).unwrap();
+        let asks = AtomicU32::new(0);
+        let stopped =
+            asked.search(&catalog, &Watch { done: &|_| {}, go_on: &|| asks.fetch_add(1, Ordering::Relaxed) < 100 });
+        let p = asked.plan(&catalog, &stopped).unwrap();
+        assert!(!p.complete && p.looked_at < 1.0 && p.warnings[0].starts_with("NOT COMPLETE"), "{:?}", p.warnings);
+        let whole = asked.search(&catalog, &Watch { done: &|_| {}, go_on: &|| true });
+        assert!(stopped.strategies < whole.strategies);
+        let whole = asked.plan(&catalog, &whole).unwrap();
+        assert!(
+            whole.complete
+                && whole.looked_at == 1.0
+                && whole.best.quantities["step_time"].value <= p.best.quantities["step_time"].value
+        );
+        let none = asked.search(&catalog, &Watch { done: &|_| {}, go_on: &|| false });
+        assert_eq!(asked.plan(&catalog, &none).unwrap_err().exit_code(), 130);
     }
 
     #[test]

@@ -176,7 +176,7 @@ impl<'a> Forecast<'a> {
 }
 
 /// How many accelerators the power cap lets be switched on, whole boxes.
-fn switched_on(asked: f64, node: &Node, site: &Site, rated: Option<&(Fact, Basis)>) -> Result<f64> {
+pub(super) fn switched_on(asked: f64, node: &Node, site: &Site, rated: Option<&(Fact, Basis)>) -> Result<f64> {
     let Some(cap) = &site.power_cap else { return Ok(asked) };
     let Some((rated, basis)) = rated else {
         return Err(Error::usage("`site.power_cap`: the power of neither box nor accelerator is known")

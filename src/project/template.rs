@@ -73,10 +73,18 @@ pub fn fabric_template(catalog: &Catalog, name: &str, like: Option<&str>) -> Res
     let like = like.unwrap_or(usual(Kind::Cluster));
     let cluster = catalog.cluster(like)?;
     let (accelerator, node) = (catalog.accelerator(&cluster.accelerator)?, catalog.node(&cluster.node)?);
-    let format = accelerator.peak.keys().copied().find(|f| *f == Format::Bf16).or(accelerator.peak.keys().next().copied());
+    let format =
+        accelerator.peak.keys().copied().find(|f| *f == Format::Bf16).or(accelerator.peak.keys().next().copied());
     let published = catalog.published(&cluster.accelerator)?;
     let machine = format.and_then(|format| {
-        Machine::new(accelerator, published, node, catalog.fabric(&cluster.fabric).ok()?, format, cluster.accelerators.value)
+        Machine::new(
+            accelerator,
+            published,
+            node,
+            catalog.fabric(&cluster.fabric).ok()?,
+            format,
+            cluster.accelerators.value,
+        )
     });
     let Some(machine) = machine else {
         return Err(Error::usage(format!("no peak is known of `{}`", cluster.accelerator)));
@@ -95,7 +103,7 @@ pub fn fabric_template(catalog: &Catalog, name: &str, like: Option<&str>) -> Res
     for op in [Op::AllReduce, Op::Gather, Op::Exchange, Op::Send] {
         let ranks = if op == Op::Send { [2.0, 2.0 * machine.domain] } else { [machine.domain, 2.0 * machine.domain] };
         for ranks in ranks.into_iter().filter(|n| *n >= 2.0) {
-            for bytes in [1e4, 1e6, 1e8, 1e10] {
+            for bytes in [1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10] {
                 let group = Group { size: ranks, stride: 1.0 };
                 let seconds = match op {
                     Op::AllReduce => fabric.all_reduce(group, bytes),
@@ -243,14 +251,20 @@ mod tests {
         let text = fabric_template(&catalog, "mine", None).unwrap();
         let name = usual(Kind::Scenario);
         let before = run(&catalog, name, None, &Options::default()).unwrap();
-        catalog.fabric_tables.insert("mine.csv".into(), crate::cluster::FabricTable::read_text(&text, "mine.csv").unwrap());
+        catalog
+            .fabric_tables
+            .insert("mine.csv".into(), crate::cluster::FabricTable::read_text(&text, "mine.csv").unwrap());
         catalog.scenarios.get_mut(name).unwrap().measured_fabric = vec!["mine.csv".into()];
         let after = run(&catalog, name, None, &Options::default()).unwrap();
         let step = |p: &crate::project::Projection| p.quantities["step_time"].value;
         // A table of four sizes is coarser than the model that it was made of.
         assert!((step(&after) / step(&before) - 1.0).abs() < 0.15, "{} {}", step(&after), step(&before));
         assert_ne!(step(&after), step(&before));
-        assert!(after.quantities["step_time"].sources.iter().any(|s| s == "mine.csv"), "{:?}", after.quantities["step_time"]);
+        assert!(
+            after.quantities["step_time"].sources.iter().any(|s| s == "mine.csv"),
+            "{:?}",
+            after.quantities["step_time"]
+        );
         assert!(after.warnings.iter().any(|w| w.contains("measured here (`mine.csv`)")), "{:?}", after.warnings);
     }
 

@@ -14,13 +14,33 @@ pub fn text(p: &Plan) -> String {
         p.threads,
         number(p.strategies_per_s, 3)
     );
-    out += &format!("{} sequences of {} tokens per step\n\n", p.batch, p.sequence);
-    let mut table = Table::new(&["", "layout", ">accelerators", ">batch", ">step time", ">MFU", ">memory", ">energy"]);
+    if !p.complete {
+        out += &format!("NOT COMPLETE: {} % of the space was looked at\n", number(100.0 * p.looked_at, 2));
+    }
+    let what = match p.objective.as_str() {
+        "days" => "the fewest days per token",
+        "energy" => "the least energy per token",
+        "cost" => "the least rent per token",
+        _ => "the shortest step",
+    };
+    out += &format!("{} sequences of {} tokens per step; best is what has {what}\n\n", p.batch, p.sequence);
+    let mut table = Table::new(&[
+        "",
+        "layout",
+        ">accelerators",
+        ">batch",
+        ">step time",
+        ">MFU",
+        ">days/Ttoken",
+        ">memory",
+        ">energy",
+        ">USD/Mtoken",
+    ]);
     choice(&mut table, "best", &p.best);
     choice(&mut table, "robust", &p.robust.choice);
     out += &table.text();
     out += &format!(
-        "robust: quickest of the best few in {} % of the draws, {} % slower than it on average\n\n",
+        "robust: best of the few in {} % of the draws, {} % worse than that on average\n\n",
         number(100.0 * p.robust.best_in, 2),
         number(100.0 * p.robust.regret, 2)
     );
@@ -63,7 +83,9 @@ fn choice(table: &mut Table, name: &str, c: &Choice) {
         c.quantities["batch"].value.to_string(),
         format!("{} s ({}–{})", number(step.value, 3), number(step.p5, 3), number(step.p95, 3)),
         format!("{} % ({}–{})", number(100.0 * mfu.value, 2), number(100.0 * mfu.p5, 2), number(100.0 * mfu.p95, 2)),
+        c.quantities.get("days_per_ttoken").map_or("–".into(), |d| number(d.value, 3)),
         format!("{} GB", number(held.value / 1e9, 3)),
         energy,
+        c.quantities.get("cost_per_mtoken").map_or("–".into(), |d| number(d.value, 3)),
     ]);
 }

@@ -120,7 +120,8 @@ impl FabricTable {
 }
 
 fn size(bytes: f64) -> String {
-    let (unit, name) = [(1e9, "GB"), (1e6, "MB"), (1e3, "KB")].into_iter().find(|(u, _)| bytes >= *u).unwrap_or((1.0, "B"));
+    let (unit, name) =
+        [(1e9, "GB"), (1e6, "MB"), (1e3, "KB")].into_iter().find(|(u, _)| bytes >= *u).unwrap_or((1.0, "B"));
     format!("{:.3} {name}", bytes / unit).replace(".000", "")
 }
 

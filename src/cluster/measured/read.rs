@@ -28,7 +28,8 @@ impl FabricTable {
 
     /// [`FabricTable::read`] for text at hand.
     pub fn read_text(text: &str, name: &str) -> Result<FabricTable> {
-        let rows = if text.lines().any(|line| line.contains("algbw")) { printed(text, name)? } else { csv(text, name)? };
+        let rows =
+            if text.lines().any(|line| line.contains("algbw")) { printed(text, name)? } else { csv(text, name)? };
         if rows.is_empty() {
             return Err(Error::usage(format!("`{name}`: no time of a collective in it"))
                 .hint("`flopcast new fabric NAME` writes a table to start from"));
@@ -151,13 +152,15 @@ fn printed(text: &str, name: &str) -> Result<Vec<Row>> {
             return Err(fail("#wrong", format!("{} values were wrong: its time says nothing", cells[8])));
         }
         if head.ranks < 2 {
-            return Err(fail("Rank", format!("{} ranks listed above the table", head.ranks))
-                .hint("`#  Rank …` lines say how many there are; nccl-tests without MPI starts many tests of one rank"));
+            return Err(fail("Rank", format!("{} ranks listed above the table", head.ranks)).hint(
+                "`#  Rank …` lines say how many there are; nccl-tests without MPI starts many tests of one rank",
+            ));
         }
         let ranks = f64::from(head.ranks);
         let op = match head.test {
-            Some(test) => Op::named(test)
-                .ok_or_else(|| unknown(fail("Collective test starting", format!("`{test}` is not used by the model"))))?,
+            Some(test) => Op::named(test).ok_or_else(|| {
+                unknown(fail("Collective test starting", format!("`{test}` is not used by the model")))
+            })?,
             None => {
                 let stem = Path::new(name).file_stem().and_then(|s| s.to_str()).unwrap_or_default();
                 let ratio = number(7, "busbw")? / number(6, "algbw")?.max(f64::MIN_POSITIVE);
@@ -227,7 +230,8 @@ mod tests {
         let row = |bytes, seconds| Row { op: Op::AllReduce, ranks: 4.0, bytes, seconds };
         assert_eq!(table.rows, [row(1_048_576.0, 1.0e2 * 1e-6), row(134_217_728.0, 900.0 * 1e-6)]);
         // A launcher's prefix, an older header without the name, a test after the first.
-        let old: String = PRINTED.lines().filter(|l| !l.contains("Collective")).map(|l| format!("node7: {l}\n")).collect();
+        let old: String =
+            PRINTED.lines().filter(|l| !l.contains("Collective")).map(|l| format!("node7: {l}\n")).collect();
         assert_eq!(FabricTable::read_text(&old, "log.txt").unwrap().rows, table.rows);
         let two = format!("{PRINTED}{}", PRINTED.replace("all_reduce_perf", "alltoall_perf"));
         let ops: Vec<Op> = FabricTable::read_text(&two, "log.txt").unwrap().rows.iter().map(|r| r.op).collect();
@@ -236,10 +240,11 @@ mod tests {
 
     #[test]
     fn what_sums_nothing_takes_its_name_from_its_file_or_is_refused() {
-        let text: String = PRINTED.replace("sum", "none").lines().filter(|l| !l.contains("Collective")).fold(
-            String::new(),
-            |all, l| all + l + "\n",
-        );
+        let text: String = PRINTED
+            .replace("sum", "none")
+            .lines()
+            .filter(|l| !l.contains("Collective"))
+            .fold(String::new(), |all, l| all + l + "\n");
         assert_eq!(FabricTable::read_text(&text, "runs/all_gather_4.txt").unwrap().rows[0].op, Op::Gather);
         let error = FabricTable::read_text(&text, "log.txt").unwrap_err();
         assert!(error.message().contains("`op`: nothing says which"), "{error}");
@@ -271,9 +276,17 @@ mod tests {
             assert!(error.message().contains(part), "{part}: {error}");
         }
         for (from, to, part) in [
-            ("134217728      33554432     float     sum      -1    900.0", "134217728      33554432     float     sum      -1    XXX", "`log.txt`:15: `time`: `XXX`"),
-            ("  149.13  223.70    N/A    890.0  150.81  226.21    N/A", "", "`log.txt`:15: `busbw`: the line is cut off"),
-            ("15.73      0", "15.73      7", "`log.txt`:14: `#wrong`: 7 values"),
+            (
+                "134217728      33554432     float     sum      -1    900.0",
+                "134217728      33554432     float     sum      -1    XXX",
+                "`log.txt`:16: `time`: `XXX`",
+            ),
+            (
+                "  149.13  223.70    N/A    890.0  150.81  226.21    N/A",
+                "",
+                "`log.txt`:16: `busbw`: the line is cut off",
+            ),
+            ("15.73      0", "15.73      7", "`log.txt`:15: `#wrong`: 7 values"),
             ("#  Rank", "#", "`Rank`: 0 ranks"),
             ("all_reduce_perf", "broadcast_perf", "`broadcast_perf` is not used"),
         ] {

@@ -1,5 +1,6 @@
-//! Measured times made ready to be looked up: interpolated in the logarithm of bytes and ranks, carried
-//! beyond what was measured by a fitted base + hop · depth + bytes / bandwidth, each with its own error.
+//! Measured times made ready to be looked up: a fitted base + hop · depth + bytes / bandwidth, times what
+//! was measured over it, which is interpolated in the logarithms of bytes and ranks. Between rows, between
+//! counts and beyond both it has an error of its own.
 
 use super::{FabricTable, Op, Row};
 use std::sync::{Mutex, PoisonError};
@@ -8,6 +9,8 @@ use std::sync::{Mutex, PoisonError};
 const UNKNOWN_SD_LOG: f64 = 0.1;
 /// Least error of any: repeats of nccl-tests on an idle machine.
 const LEAST_SD_LOG: f64 = 0.01;
+/// Rows that are left out in turn at most: more do not change the error that they show.
+const SAMPLES: usize = 400;
 
 /// Seconds as base + hop · depth + moved / bandwidth, fitted by least squares of the relative error with
 /// no term below zero.
@@ -27,7 +30,7 @@ struct Surface {
     op: Op,
     /// Ranks per domain where it is of whole domains; else nothing.
     domain: Option<f64>,
-    /// Logarithm of the ranks, and by them logarithms of bytes and seconds, all rising.
+    /// Logarithm of the ranks, and by them logarithms of bytes and of the seconds over the form's.
     columns: Vec<(f64, Vec<(f64, f64)>)>,
     form: Form,
     /// Error of a size between measured ones, left out in turn.
@@ -49,82 +52,73 @@ enum Reach {
 
 impl Surface {
     fn new(op: Op, domain: Option<f64>, rows: &[Row]) -> Option<Surface> {
-        let mut sorted: Vec<&Row> = rows.iter().collect();
-        sorted.sort_by(|a, b| a.ranks.total_cmp(&b.ranks).then(a.bytes.total_cmp(&b.bytes)));
+        let rows = merged(rows);
+        let form = Form::fit(op, domain, &rows)?;
+        let mut surface = Surface::about(op, domain, &rows, form);
+        // Each row left out: of a size between others, and of a count between others (all its sizes).
+        let inner = |row: &Row, of: fn(&Row) -> f64, same: fn(&Row) -> f64| {
+            let beside = rows.iter().filter(|r| same(r) == same(row));
+            let (low, high) = beside.fold((false, false), |(l, h), r| (l || of(r) < of(row), h || of(r) > of(row)));
+            low && high
+        };
+        let left_out = |row: &Row, without: &dyn Fn(&Row) -> bool| {
+            let rest: Vec<Row> = rows.iter().filter(|r| !without(r)).copied().collect();
+            // The form is fitted anew without them; of thousands of rows one does not bend it.
+            let form = if rows.len() > 400 { form } else { Form::fit(op, domain, &rest)? };
+            Some((row.seconds / Surface::about(op, domain, &rest, form).at(row.ranks, row.bytes).0).ln())
+        };
+        let sizes: Vec<f64> = rows
+            .iter()
+            .filter(|r| inner(r, |r| r.bytes, |r| r.ranks))
+            .filter_map(|row| left_out(row, &|r| r == row))
+            .take(SAMPLES)
+            .collect();
+        let counts: Vec<f64> = rows
+            .iter()
+            .filter(|r| inner(r, |r| r.ranks, |r| r.bytes))
+            .filter_map(|row| left_out(row, &|r| r.ranks == row.ranks))
+            .take(SAMPLES)
+            .collect();
+        surface.sizes_sd_log = rms(&sizes).unwrap_or(UNKNOWN_SD_LOG).max(LEAST_SD_LOG);
+        surface.counts_sd_log = rms(&counts).unwrap_or(form.sd_log).max(surface.sizes_sd_log);
+        surface.form.sd_log = form.sd_log.max(surface.counts_sd_log);
+        Some(surface)
+    }
+
+    /// The rows as what they are over the form, in rising order.
+    fn about(op: Op, domain: Option<f64>, rows: &[Row], form: Form) -> Surface {
         let mut columns: Vec<(f64, Vec<(f64, f64)>)> = Vec::new();
-        // Repeats of one size, and the two collectives of a kind, count as their geometric mean.
-        for same in sorted.chunk_by(|a, b| a.ranks == b.ranks && a.bytes == b.bytes) {
-            let seconds = same.iter().map(|r| r.seconds.ln()).sum::<f64>() / same.len() as f64;
-            let (ranks, point) = (same[0].ranks.ln(), (same[0].bytes.ln(), seconds));
+        for row in rows {
+            let over = (row.seconds / form.seconds(op, domain, row.ranks, row.bytes).max(f64::MIN_POSITIVE)).ln();
+            let (ranks, point) = (row.ranks.ln(), (row.bytes.ln(), over));
             match columns.last_mut() {
                 Some((last, points)) if *last == ranks => points.push(point),
                 _ => columns.push((ranks, vec![point])),
             }
         }
-        let form = Form::fit(op, domain, rows)?;
-        let mut surface = Surface { op, domain, columns, form, sizes_sd_log: 0.0, counts_sd_log: 0.0 };
-        surface.sizes_sd_log = rms(&surface.sizes_left_out()).unwrap_or(UNKNOWN_SD_LOG).max(LEAST_SD_LOG);
-        surface.counts_sd_log = rms(&surface.counts_left_out()).unwrap_or(form.sd_log).max(surface.sizes_sd_log);
-        surface.form.sd_log = form.sd_log.max(surface.counts_sd_log);
-        Some(surface)
+        Surface { op, domain, columns, form, sizes_sd_log: 0.0, counts_sd_log: 0.0 }
     }
 
-    /// Residuals of each size but the outermost, from those beside it.
-    fn sizes_left_out(&self) -> Vec<f64> {
-        let triples = self.columns.iter().flat_map(|(_, points)| points.windows(3));
-        triples.map(|w| w[1].1 - line((w[0].0, w[0].1), (w[2].0, w[2].1), w[1].0)).collect()
-    }
-
-    /// Residuals of each count but the outermost, from those beside it.
-    fn counts_left_out(&self) -> Vec<f64> {
-        let mut all = Vec::new();
-        for w in self.columns.windows(3) {
-            for (bytes, seconds) in &w[1].1 {
-                let beside = [&w[0], &w[2]].map(|c| (c.0, self.at_column(c, *bytes)));
-                if let [(a, (x, false)), (b, (y, false))] = beside {
-                    all.push(seconds - line((a, x), (b, y), w[1].0));
-                }
-            }
-        }
-        all
-    }
-
-    /// Logarithm of the seconds at a measured count, and whether that is beyond its sizes.
-    fn at_column(&self, (ranks, points): &(f64, Vec<(f64, f64)>), bytes: f64) -> (f64, bool) {
-        let next = points.partition_point(|p| p.0 < bytes);
-        if next < points.len() && points[next].0 == bytes {
-            return (points[next].1, false);
-        }
-        if next == 0 || next == points.len() {
-            let edge = points[next.min(points.len() - 1)];
-            return (edge.1 + self.form_ln(*ranks, bytes) - self.form_ln(*ranks, edge.0), true);
-        }
-        (line(points[next - 1], points[next], bytes), false)
-    }
-
-    fn form_ln(&self, ranks: f64, bytes: f64) -> f64 {
-        self.form.seconds(self.op, self.domain, ranks.exp(), bytes.exp()).max(f64::MIN_POSITIVE).ln()
-    }
-
-    /// Seconds, and how far from what was measured.
+    /// Seconds, and how far from what was measured: the form times what was measured over it, between
+    /// rows on a line in the logarithms, beyond them as at the nearest.
     fn at(&self, ranks: f64, bytes: f64) -> (f64, Reach) {
+        let form = self.form.seconds(self.op, self.domain, ranks, bytes);
         let (ranks, bytes) = (ranks.ln(), bytes.ln());
         let next = self.columns.partition_point(|c| c.0 < ranks);
         let beyond = |out: bool, otherwise: Reach| if out { Reach::Beyond } else { otherwise };
-        if next < self.columns.len() && self.columns[next].0 == ranks {
-            let (seconds, out) = self.at_column(&self.columns[next], bytes);
-            return (seconds.exp(), beyond(out, Reach::Within));
-        }
-        // One message to a neighbour does not know how many others do the same.
-        if next == 0 || next == self.columns.len() {
-            let edge = &self.columns[next.min(self.columns.len() - 1)];
-            let (seconds, out) = self.at_column(edge, bytes);
-            let seconds = (seconds + self.form_ln(ranks, bytes) - self.form_ln(edge.0, bytes)).exp();
-            return (seconds, beyond(out || self.op != Op::Send, Reach::Within));
-        }
-        let beside = [&self.columns[next - 1], &self.columns[next]].map(|c| (c.0, self.at_column(c, bytes)));
-        let [(a, (x, out_a)), (b, (y, out_b))] = beside;
-        (line((a, x), (b, y), ranks).exp(), beyond(out_a || out_b, Reach::Between))
+        let (over, reach) = if next < self.columns.len() && self.columns[next].0 == ranks {
+            let (over, out) = nearest(&self.columns[next].1, bytes);
+            (over, beyond(out, Reach::Within))
+        } else if next == 0 || next == self.columns.len() {
+            let (over, out) = nearest(&self.columns[next.min(self.columns.len() - 1)].1, bytes);
+            // One message to a neighbour does not know how many others do the same.
+            (over, beyond(out || self.op != Op::Send, Reach::Within))
+        } else {
+            let (a, b) = (&self.columns[next - 1], &self.columns[next]);
+            let ((x, out_a), (y, out_b)) = (nearest(&a.1, bytes), nearest(&b.1, bytes));
+            (line((a.0, x), (b.0, y), ranks), beyond(out_a || out_b, Reach::Between))
+        };
+        (form * over.exp(), reach)
     }
 
     fn error(&self, reach: Reach) -> f64 {
@@ -134,6 +128,30 @@ impl Surface {
             Reach::Beyond => self.form.sd_log,
         }
     }
+}
+
+/// Repeats of one size, and the two collectives of a kind, as their geometric mean; in rising order.
+fn merged(rows: &[Row]) -> Vec<Row> {
+    let mut sorted = rows.to_vec();
+    sorted.sort_by(|a, b| a.ranks.total_cmp(&b.ranks).then(a.bytes.total_cmp(&b.bytes)));
+    let same = sorted.chunk_by(|a, b| a.ranks == b.ranks && a.bytes == b.bytes);
+    same.map(|same| {
+        let mean = same.iter().map(|r| r.seconds.ln()).sum::<f64>() / same.len() as f64;
+        Row { seconds: if same.len() == 1 { same[0].seconds } else { mean.exp() }, ..same[0] }
+    })
+    .collect()
+}
+
+/// The value at `x` among points in rising order, and whether it is beyond them.
+fn nearest(points: &[(f64, f64)], x: f64) -> (f64, bool) {
+    let next = points.partition_point(|p| p.0 < x);
+    if next < points.len() && points[next].0 == x {
+        return (points[next].1, false);
+    }
+    if next == 0 || next == points.len() {
+        return (points[next.min(points.len() - 1)].1, true);
+    }
+    (line(points[next - 1], points[next], x), false)
 }
 
 /// The value at `x` on the line through two points.
@@ -378,7 +396,9 @@ mod tests {
         let t = plain(Op::Gather, &[2.0, 8.0], &SIZES);
         let local = Local::new(&t, 64.0);
         let truth = |n: f64, s: f64| 20e-6 + 2e-6 * n + Op::Gather.moved(n, s) / 200e9;
-        for (n, s, within) in [(8.0, 2e6, 0.05), (4.0, 1e9, 0.15), (8.0, 64e9, 1e-6), (32.0, 1e9, 1e-6), (8.0, 10.0, 1e-6)] {
+        for (n, s, within) in
+            [(8.0, 2e6, 1e-6), (4.0, 1e9, 1e-6), (8.0, 64e9, 1e-6), (32.0, 1e9, 1e-6), (8.0, 10.0, 1e-6)]
+        {
             let got = local.inside(Op::Gather, n, s).unwrap();
             assert!((got / truth(n, s) - 1.0).abs() < within, "{n} {s}: {got} for {}", truth(n, s));
         }

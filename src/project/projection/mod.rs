@@ -78,6 +78,9 @@ impl SourceRef {
     pub fn of(catalog: &Catalog, id: &str) -> Self {
         let (title, locator) = match catalog.sources.get(id) {
             Some(s) => (s.title.clone(), s.locator.clone()),
+            None if catalog.fabric_tables.keys().any(|file| id.contains(file.as_str())) => {
+                ("times of collectives measured on the fabric itself".into(), id.into())
+            }
             None => ("measurement made by this tool".into(), id.into()),
         };
         SourceRef { id: id.into(), title, locator }

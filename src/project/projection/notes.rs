@@ -60,6 +60,9 @@ pub(super) fn warnings(p: &Projection, study: &Study, calibration: Option<&Calib
     let mut all = Vec::new();
     let used = p.layout.accelerators();
     match calibration {
+        None if forecast.machine.measured.is_some() => {
+            all.push("no calibration: but for the fabric this rests on published figures alone".to_string());
+        }
         None => all.push("no calibration: this rests on published figures alone".to_string()),
         Some(c) => {
             if p.transfer == Transfer::Shape {

@@ -1,7 +1,7 @@
 //! Bytes per accelerator on the most loaded pipeline stage (arXiv 2205.05198 for activations,
 //! arXiv 1910.02054 for state sharding).
 
-use super::{Layout, Recompute, Run, Schedule, Stack, Transformer};
+use super::{Layout, Recompute, Run, Schedule, Transformer};
 
 /// What is held, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -187,11 +187,8 @@ pub fn layer_activations(job: &Transformer, run: &Run, layout: &Layout) -> f64 {
         // Each routed copy of a token also keeps the expert's input.
         share * (per_width * f64::from(e.shared_width) + active * (per_width * f64::from(e.width) + 2.0 * h))
     });
-    let scores = if run.stack != Stack::Early || layout.recompute == Recompute::Selective {
-        0.0
-    } else {
-        5.0 * a * run.sequence
-    };
+    let scores =
+        if !run.stack.early() || layout.recompute == Recompute::Selective { 0.0 } else { 5.0 * a * run.sequence };
     let whole = if layout.sequence_parallel { whole / t } else { whole };
     let all = tokens * (whole + (attention + dense + experts + scores) / t);
     if layout.recompute == Recompute::Half { 0.5 * (all + checkpoint) } else { all }
@@ -210,6 +207,7 @@ pub fn held(job: &Transformer, run: &Run, layout: &Layout) -> Held {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Stack;
     use super::super::layout::tests::LAYOUT;
     use super::super::transformer::tests::gpt;
     use super::*;

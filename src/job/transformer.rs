@@ -102,12 +102,24 @@ fn is_zero(n: &u32) -> bool {
 pub enum Stack {
     /// Before 2023: attention scores are stored, communication waits for computation.
     Early,
+    /// Megatron-LM of 2022: weights' gradients are summed as they are made, and the backward pass's
+    /// tensor-parallel exchange runs beside them (arXiv 2205.05198).
+    EarlyOverlapped,
+    /// The same as `Early` under DeepSpeed's engine, whose optimizer and gradient hooks are not fused.
+    EarlyDeepspeed,
     /// Fused attention, everything else as the framework issues it (PyTorch FSDP).
     Eager,
     /// The same with what is bound by memory fused by a compiler (torch.compile).
     Compiled,
     /// Fused kernels throughout, communication beside computation (Megatron-Core, NeMo, XLA).
     Fused,
+}
+
+impl Stack {
+    /// Whether it is of before 2023.
+    pub fn early(self) -> bool {
+        matches!(self, Stack::Early | Stack::EarlyOverlapped | Stack::EarlyDeepspeed)
+    }
 }
 
 /// What is trained at once.

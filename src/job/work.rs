@@ -3,7 +3,7 @@
 //! Layers are taken as their average over the job: a product that only some layers have counts with
 //! their share. Nothing here is allocated, so that a search can make millions.
 
-use super::{ContextExchange, Layout, Run, Stack, Transformer, memory};
+use super::{ContextExchange, Layout, Run, Transformer, memory};
 
 /// Most forward products a layer has: five of low-rank attention, two each of a plain, a shared and
 /// a routed feed-forward part.
@@ -60,9 +60,9 @@ impl Gemm {
         2.0 * self.m * self.n * self.k * self.batch
     }
 
-    /// Elements of A, B and C of the whole batch, once.
-    pub fn elements(&self) -> f64 {
-        (self.m * self.k + self.k * self.n + self.m * self.n) * self.batch
+    /// Elements of A, B and C of the whole batch, once each.
+    pub fn elements(&self) -> [f64; 3] {
+        [self.m * self.k * self.batch, self.k * self.n * self.batch, self.m * self.n * self.batch]
     }
 }
 
@@ -79,6 +79,8 @@ pub struct Work {
     pub elementwise_bytes: f64,
     /// Attention scores that are stored; none where attention is fused.
     pub scores: f64,
+    /// The product that makes them, which has the flop of the one that uses them; the whole square.
+    pub score_product: Gemm,
     /// Elements that tensor parallelism gathers or scatters at a time.
     pub tensor_elements: f64,
     /// Gathers, and as many scatters, over the tensor ranks, forward.
@@ -102,6 +104,8 @@ pub struct Work {
     pub context_elements: f64,
     /// Elements sent to the next stage.
     pub boundary_elements: f64,
+    /// Elements that the tensor ranks gather again of what each sent its share of.
+    pub boundary_gather_elements: f64,
     /// Elements of the embedding's gradient that the first and the last stage sum, where they share it.
     pub tied_elements: f64,
     /// Layers on the most loaded stage.
@@ -179,15 +183,21 @@ impl Work {
         let sizes = memory::Sizes::new(job);
         let (dense_params, expert_params) = sizes.params(layout);
         let routed = job.experts.as_ref();
+        let early = run.stack.early();
         Work {
             gemms,
             used,
             logits: Gemm { m: tokens, n: f64::from(job.vocab) / t, k: h, batch: 1.0, times: 1.0, routed: false },
-            // Attention that is not fused computes the whole square.
-            attention_flop: tokens * job.attention_core_flop(run)
-                / t
-                / if run.stack == Stack::Early { run.causal } else { 1.0 },
-            scores: if run.stack == Stack::Early { a / t * tokens * run.sequence } else { 0.0 },
+            attention_flop: tokens * job.attention_core_flop(run) / t,
+            scores: if early { a / t * tokens * run.sequence } else { 0.0 },
+            score_product: Gemm {
+                m: run.sequence / c,
+                n: run.sequence,
+                k: 0.5 * (job.head() + job.value_head()),
+                batch: a / t * f64::from(layout.micro_batch),
+                times: 1.0,
+                routed: false,
+            },
             elementwise_bytes: tokens * (whole + split / t),
             tensor_elements: tokens * h,
             tensor_times: 1.0 + if job.experts.is_some() { dense_share } else { 1.0 },
@@ -202,7 +212,10 @@ impl Work {
                 ContextExchange::Ring => (c - 1.0) * tokens * (dk + dv) / t,
                 ContextExchange::AllToAll => tokens * (dq + dk + dv + a * job.value_head()) / t,
             },
-            boundary_elements: tokens * h / if layout.sequence_parallel { t } else { 1.0 },
+            // Every tensor rank holds the same: each sends its share and gathers the others' inside the box
+            // (arXiv 2104.04473, section 4.1), as DeepSpeed's pipeline does too.
+            boundary_elements: tokens * h / if layout.sequence_parallel || early { t } else { 1.0 },
+            boundary_gather_elements: if early && !layout.sequence_parallel && t > 1.0 { tokens * h } else { 0.0 },
             tied_elements: if job.tied { f64::from(job.vocab) * h / t } else { 0.0 },
             stage_layers: sizes.stage_layers(layout),
             end_layers: sizes.end_layers(layout),
@@ -221,6 +234,7 @@ impl Work {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Stack;
     use super::super::layout::tests::LAYOUT;
     use super::super::transformer::tests::{gpt, grok};
     use super::*;
@@ -259,7 +273,8 @@ mod tests {
         let gemm = Gemm { m: 3.0, n: 5.0, k: 7.0, batch: 2.0, times: 1.0, routed: false };
         for pass in Pass::ALL {
             assert_eq!(gemm.of(pass).flop(), gemm.flop());
-            assert_eq!(gemm.of(pass).elements(), gemm.elements());
+            let elements = |g: Gemm| g.elements().iter().sum::<f64>();
+            assert_eq!(elements(gemm.of(pass)), elements(gemm));
         }
         assert_eq!(gemm.of(Pass::Weights).k, 3.0);
     }

@@ -79,8 +79,11 @@ constants! {
     attention: Ratio,
     /// The same of an eager stack.
     attention_eager: Ratio,
-    /// Rate of an eager stack on accelerators with asynchronous matrix units, over that of the surface.
-    eager_recent: Ratio,
+    /// Rate of 16-bit products and attention in training on accelerators of the H100's kind, over that of the
+    /// surface.
+    sustained: Ratio,
+    /// Rate of what DeepSpeed's engine ran before 2023, over that of Megatron-LM.
+    deepspeed_early: Ratio,
     /// Rate of the experts' grouped products over that of plain ones of their extents.
     expert_rate: Ratio,
     /// Seconds that routing costs per layer with experts, forward, beyond its bytes.

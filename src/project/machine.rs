@@ -176,6 +176,13 @@ impl Machine {
         }
     }
 
+    /// Whether 16-bit products draw more power in training than when timed alone in short bursts: those
+    /// of the H100's kind, whose matrix units are fed asynchronously, by a table of bursts. On Blackwell
+    /// the tables themselves hold less of the peak.
+    pub fn power_bound(&self) -> bool {
+        self.surface.is_some() && (500e12..1500e12).contains(&self.peak16)
+    }
+
     /// Rate of large products in 16 bits, flop/s.
     pub fn rate16(&self, c: &Constants) -> f64 {
         let large = match (&self.surface, self.achieved16) {
@@ -211,15 +218,29 @@ impl Machine {
     }
 
     /// Seconds of a product in each pass at `rate` (flop/s for large ones) with operands of `operand`
-    /// bytes; `stretch` is what each pass takes over that rate. Flop and bytes are the same in all three.
-    pub fn products(&self, g: &Gemm, stretch: &[f64; 3], rate: f64, operand: f64, c: &Constants) -> [f64; 3] {
+    /// bytes; `stretch` is what each pass takes over that rate. Results are 16 bits wide or as wide as the
+    /// operands, but the weights' gradients, for each of which `gradient` bytes are moved.
+    pub fn products(
+        &self,
+        g: &Gemm,
+        stretch: &[f64; 3],
+        rate: f64,
+        operand: f64,
+        gradient: f64,
+        c: &Constants,
+    ) -> [f64; 3] {
         let (share, overhead) = match &self.surface {
             Some(s) => (s.bandwidth, s.overhead),
             None => (0.8, c.gemm_overhead),
         };
         let compute = g.flop() / rate;
-        let memory = g.elements() * operand / (self.memory_bandwidth * share);
-        stretch.map(|stretch| cubic_max(compute * stretch, memory) + overhead)
+        let per_byte = 1.0 / (self.memory_bandwidth * share);
+        let [x, y, z] = g.elements();
+        let pass = |stretch: f64, read: f64, written: f64, width: f64| {
+            cubic_max(compute * stretch, (read * operand + written * width) * per_byte) + overhead
+        };
+        let width = operand.max(2.0);
+        [pass(stretch[0], x + y, z, width), pass(stretch[1], z + y, x, width), pass(stretch[2], x + z, y, gradient)]
     }
 
     /// The two tiers as collectives see them.

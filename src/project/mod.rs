@@ -43,7 +43,7 @@ pub use products::{Slice, products};
 pub use projection::{Assumption, Projection, Quantity, Samples, Simulation, SourceRef, run, run_sampled};
 pub use scenario::Forecast;
 pub use search::{Candidate, Found, Losses, Objective, Power, Rules, Space, Watch, best_layout, search};
-pub use step::{Step, StepModel};
+pub use step::{Step, StepModel, WIDENING};
 pub use study::{Input, MeasureNext, Narrowed, Node, NodeKind, Output, Sensitivity, Study};
 pub use transfer::{Options, Transfer};
 

@@ -43,17 +43,21 @@ pub struct Step {
 const KERNELS: f64 = 26.0;
 /// Tensors of a layer with their biases, which ZeRO-3 gathered one by one before 2023.
 const TENSORS: f64 = 12.0;
-/// Dense 16-bit peak above which an accelerator's matrix units are fed asynchronously (H100 on), flop/s.
-const ASYNCHRONOUS: f64 = 500e12;
 /// Those of them that are bound by memory, each with its own start and end; and what fusing leaves.
 const SMALL_KERNELS: f64 = 14.0;
 const FUSED_KERNELS: f64 = 6.0;
+/// Bytes per parameter that are read and written to add a gradient to those of the microbatches before,
+/// where the product does not do so itself: into 16 bits, and into 32 (as DeepSpeed does for bf16).
+const SUM_16: f64 = 6.0;
+const SUM_32: f64 = 10.0;
+/// Share of the memory bandwidth that a plain sum of long vectors reaches.
+const STREAM: f64 = 0.8;
 /// Bytes that the loss reads and writes per logit: 16 bits in and out, 32 bits shifted, exponentiated
 /// and summed.
 const LOSS_BYTES: f64 = 14.0;
 /// How much wider the unknown of several boxes is at 1,000 accelerators and more than at 100: left out,
 /// sources of such runs are that much farther off.
-const WIDENING: f64 = 0.7;
+pub const WIDENING: f64 = 0.7;
 
 /// A job under a layout, made ready so that a draw of the constants costs no search and no memory.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -67,6 +71,8 @@ pub struct StepModel {
     stretch: [[f64; 3]; MAX_GEMMS],
     /// The same of the output layer.
     stretch_output: [f64; 3],
+    /// The same of stored scores; 1 where none are.
+    stretch_scores: [f64; 3],
     held: memory::Held,
     /// Bytes of one layer's activations for one microbatch.
     activations: f64,
@@ -99,6 +105,7 @@ impl StepModel {
             stack: run.stack,
             stretch,
             stretch_output: Pass::ALL.map(|pass| machine.idle_units(&work.logits.of(pass))),
+            stretch_scores: if run.stack.early() { [machine.idle_units(&work.score_product); 3] } else { [1.0; 3] },
             held: memory::held(job, run, layout),
             activations: memory::layer_activations(job, run, layout),
         }
@@ -145,49 +152,77 @@ impl StepModel {
     /// What of a layer no network changes.
     pub fn computing(&self, machine: &Machine, c: &Constants, transfer: f64) -> Computing {
         let (w, l) = (&self.work, &self.layout);
-        let recent = matches!(self.stack, Stack::Eager | Stack::Compiled) && machine.peak16 > ASYNCHRONOUS;
-        let kernels = transfer * if recent { c.eager_recent } else { 1.0 };
+        let kernels = transfer
+            * match self.stack {
+                Stack::EarlyDeepspeed => c.deepspeed_early,
+                Stack::Early | Stack::EarlyOverlapped => 1.0,
+                // What eager stacks run below 16 bits is mostly in 16 all the same.
+                Stack::Eager | Stack::Compiled if machine.power_bound() => c.sustained,
+                Stack::Fused if machine.power_bound() && machine.operand >= 2.0 => c.sustained,
+                _ => 1.0,
+            };
         let rate = machine.rate(c) * kernels;
         let rate16 = machine.rate16(c) * kernels;
         let (efficiency, attention) = match self.stack {
-            Stack::Early => (c.memory_efficiency_early, 1.0),
+            // Its scores are products of their own.
+            Stack::Early | Stack::EarlyOverlapped | Stack::EarlyDeepspeed => (c.memory_efficiency_early, 1.0),
             Stack::Eager => (c.memory_efficiency_eager, c.attention_eager),
             Stack::Compiled => (c.memory_efficiency, c.attention_eager),
             Stack::Fused => (c.memory_efficiency, c.attention),
         };
-        let bandwidth = machine.memory_bandwidth * efficiency;
-        let (mut forward, mut data, mut weights) = (0.0, 0.0, 0.0);
+        let engine = if self.stack == Stack::EarlyDeepspeed { c.deepspeed_early } else { 1.0 };
+        let bandwidth = machine.memory_bandwidth * efficiency * engine;
+        let (mut forward, mut data, mut weights, mut matrices) = (0.0, 0.0, 0.0, 0.0);
+        // Gradients are summed in 32 bits as they are made, or written in 16.
+        let summed = matches!(self.stack, Stack::Fused | Stack::EarlyOverlapped) && l.zero < 3;
+        let gradient = if summed { 8.0 } else { machine.operand.max(2.0) };
         for (gemm, stretch) in w.gemms().iter().zip(&self.stretch) {
             let routed = if gemm.routed { c.expert_rate / c.expert_imbalance } else { 1.0 };
-            let [f, d, g] = machine.products(gemm, stretch, rate * routed, machine.operand, c);
+            let [f, d, g] = machine.products(gemm, stretch, rate * routed, machine.operand, gradient, c);
             forward += gemm.times * f;
             data += gemm.times * d;
             weights += gemm.times * g;
+            matrices += gemm.times * gemm.elements()[1];
         }
-        let stored = w.scores * c.score_bytes / (machine.memory_bandwidth * c.score_efficiency);
-        let scores = w.attention_flop / (rate16 * attention) + stored;
+        // Stored scores are the result of two products and, softmax, mask and dropout between them, bytes;
+        // backward there are four products and a quarter more bytes. Fused attention computes the scores
+        // again backward.
+        let (scores, scores_back) = if self.stack.early() {
+            let [product, ..] = machine.products(&w.score_product, &self.stretch_scores, rate16, 2.0, 2.0, c);
+            let between = w.scores * c.score_bytes / (machine.memory_bandwidth * c.score_efficiency);
+            (2.0 * product + between, 4.0 * product + 1.25 * between)
+        } else {
+            let once = w.attention_flop / (rate16 * attention);
+            (once, 2.5 * once)
+        };
         let routing = w.routing_elements * c.routing_bytes / bandwidth + w.expert_share * c.routing;
         let small = match self.stack {
-            Stack::Early => SMALL_KERNELS * c.kernel_early,
+            Stack::Early | Stack::EarlyOverlapped | Stack::EarlyDeepspeed => SMALL_KERNELS * c.kernel_early,
             Stack::Eager => SMALL_KERNELS * c.gemm_overhead,
             Stack::Compiled | Stack::Fused => FUSED_KERNELS * c.gemm_overhead,
         };
         let elementwise = w.elementwise_bytes / bandwidth + routing + small;
-        // Stored scores take twice the forward pass backward; fused attention computes them again.
-        let scores_back = if self.stack == Stack::Early { 2.0 } else { 2.5 };
         // The host issues kernels one by one.
         let launch = match self.stack {
-            Stack::Early if l.tensor > 1 && f64::from(l.tensor) >= machine.node => c.launch_early * c.launch_full_box,
-            Stack::Early => c.launch_early,
+            _ if self.stack.early() && l.tensor > 1 && f64::from(l.tensor) >= machine.node => {
+                c.launch_early * c.launch_full_box
+            }
+            Stack::Early | Stack::EarlyOverlapped | Stack::EarlyDeepspeed => c.launch_early,
             Stack::Eager | Stack::Compiled => c.launch_eager,
             Stack::Fused => c.launch,
         };
         let loss = LOSS_BYTES * w.logits.m * w.logits.n / bandwidth;
-        let output = machine.products(&w.logits, &self.stretch_output, rate16, 2.0, c);
+        let output = machine.products(&w.logits, &self.stretch_output, rate16, 2.0, 2.0, c);
         Computing {
             forward: forward + scores + elementwise,
-            backward: data + weights + scores_back * scores + 2.0 * elementwise,
+            backward: data + weights + scores_back + 2.0 * elementwise,
             weights,
+            accumulate: match self.stack {
+                Stack::Early => SUM_16,
+                Stack::EarlyDeepspeed => SUM_32,
+                _ => 0.0,
+            } * matrices
+                / (STREAM * machine.memory_bandwidth),
             scores,
             kernels: KERNELS * launch,
             output: output.iter().sum::<f64>() + loss,
@@ -223,17 +258,23 @@ impl StepModel {
                 4.0 * fabric.all_to_all(group, w.context_elements)
             }
         };
+        // Without sequence parallelism an all-reduce stands for a scatter and a gather.
+        let ranks = Group { size: tensor, stride: 1.0 };
+        let gather = if l.sequence_parallel {
+            fabric.all_gather(ranks, 2.0 * w.tensor_elements)
+        } else {
+            0.5 * fabric.all_reduce(ranks, 2.0 * w.tensor_elements)
+        };
         Layer {
             stack: self.stack,
             computing,
-            gather: fabric.all_gather(Group { size: tensor, stride: 1.0 }, 2.0 * w.tensor_elements)
-                * w.tensor_times
-                * if self.stack == Stack::Fused { c.tensor_exposed } else { 1.0 },
+            gather: gather * w.tensor_times * if self.stack == Stack::Fused { c.tensor_exposed } else { 1.0 },
             // There and back, forward and backward; as many gathers as scatters between the ranks of one.
             expert: w.expert_times * 2.0 * exchange + 4.0 * shared,
             context,
             further: w.further,
             boundary_bytes: 2.0 * w.boundary_elements,
+            boundary_gather: fabric.all_gather(Group { size: tensor, stride: 1.0 }, 2.0 * w.boundary_gather_elements),
             tied_bytes: 2.0 * w.tied_elements,
         }
     }
@@ -246,6 +287,8 @@ pub struct Computing {
     backward: f64,
     /// The gradients of the weights in `backward`: what a schedule may put off.
     weights: f64,
+    /// Adding a microbatch's gradients to those before it.
+    accumulate: f64,
     /// Attention's share of `forward`.
     scores: f64,
     /// Host time of the forward kernels.
@@ -272,6 +315,8 @@ pub struct Layer {
     /// Layers beyond the job's own, each with an output layer.
     further: f64,
     boundary_bytes: f64,
+    /// Gathering what arrived from the stage before over the tensor ranks.
+    boundary_gather: f64,
     tied_bytes: f64,
 }
 
@@ -327,13 +372,23 @@ impl Layer {
             Recompute::Half => 0.5,
             Recompute::Full => 1.0,
         };
-        let scores_again = if self.stack == Stack::Early && l.recompute == Recompute::Selective { 1.0 } else { 0.0 };
-        let backward = self.computing.backward + again * self.computing.forward + scores_again * self.computing.scores;
+        let scores_again = if self.stack.early() && l.recompute == Recompute::Selective { 1.0 } else { 0.0 };
+        let backward = self.computing.backward
+            + again * self.computing.forward
+            + scores_again * self.computing.scores
+            + self.computing.accumulate * (1.0 - 1.0 / microbatches.max(1.0));
         // Gathers and scatters forward, the same backward; what sequence parallelism scattered is
         // gathered once more, what is recomputed communicates again.
         let regather = if l.sequence_parallel { 1.0 } else { 0.0 };
-        let tensor = (4.0 + regather + 2.0 * again) * self.gather;
         let kappa = c.overlap_slowdown - 1.0;
+        let backward_gathers = (2.0 + regather) * self.gather;
+        let tensor = (2.0 + 2.0 * again) * self.gather
+            + if self.stack == Stack::EarlyOverlapped {
+                (backward_gathers - self.computing.weights).max(0.0)
+                    + kappa * backward_gathers.min(self.computing.weights)
+            } else {
+                backward_gathers
+            };
         let expert = if l.schedule == Schedule::DualPipe {
             // A forward and a backward pass of two microbatches run beside each other's exchanges.
             let beside = self.computing.forward + backward;
@@ -359,7 +414,8 @@ impl Layer {
 
         // Pipeline.
         let m = if l.virtual_stages > 1 { (microbatches / p).ceil() * p } else { microbatches };
-        let boundary = if p > 1.0 { fabric.send(t * l.replicas(), self.boundary_bytes) } else { 0.0 };
+        let boundary =
+            if p > 1.0 { fabric.send(t * l.replicas(), self.boundary_bytes) + self.boundary_gather } else { 0.0 };
         let others = (stage.all_layers * whole + ends - per_microbatch).max(0.0);
         let put_off = layers * self.computing.weights;
         let waiting = match l.schedule {
@@ -374,7 +430,7 @@ impl Layer {
         // Sends at every boundary of every microbatch, forward and backward; interleaved schedules hide
         // them as far as communication is hidden at all, plain ones and early stacks do not.
         let sends = match self.stack {
-            Stack::Early => 2.0 * v * m * boundary,
+            Stack::Early | Stack::EarlyOverlapped | Stack::EarlyDeepspeed => 2.0 * v * m * boundary,
             _ if v > 1.0 => 2.0 * (v - 1.0) * m * boundary * (1.0 - c.data_overlap).max(0.0),
             _ => 2.0 * m * boundary,
         };
@@ -398,7 +454,7 @@ impl Layer {
                 Group { size: all_experts / sharded_experts, stride: apart * sharded_experts },
                 gradient * stage.expert_params / sharded_experts,
             );
-        let overlap = if self.stack == Stack::Early { 0.0 } else { c.data_overlap };
+        let overlap = if self.stack.early() { 0.0 } else { c.data_overlap };
         let hidden = |moved: f64, window: f64, least: f64| {
             least.max(moved - overlap * window) + kappa * moved.min(overlap * window)
         };
@@ -418,7 +474,9 @@ impl Layer {
                 // waits in any case is the first gather and the last reduction.
                 // Each layer starts its own; before 2023 each tensor of it, by a ring over all ranks.
                 let starts = match self.stack {
-                    Stack::Early => TENSORS * (fabric.start() + (sharded - 1.0) * fabric.out.latency),
+                    Stack::Early | Stack::EarlyOverlapped | Stack::EarlyDeepspeed => {
+                        TENSORS * (fabric.start() + (sharded - 1.0) * fabric.out.latency)
+                    }
                     _ => fabric.all_gather(dense, 1.0),
                 };
                 let moved = 2.0 * over(2.0) + over(gradient) + 3.0 * layers * starts;
@@ -479,3 +537,6 @@ pub(super) fn scale_cost(c: &Constants, accelerators: f64, node: f64) -> f64 {
     let doublings = (accelerators / LARGEST_VALIDATED).log2().max(0.0);
     (reach * c.scale_factor.ln() + regime * c.multi_node.ln() + doublings * c.beyond_validated.ln()).exp()
 }
+
+#[cfg(test)]
+mod tests;

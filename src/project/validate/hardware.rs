@@ -19,8 +19,19 @@ pub(super) fn stack(line: &Line) -> Result<Stack, String> {
     // Scaled 8-bit products come fused with their casts, so they are compiled even where nothing says so.
     let compiled = flags.contains("compile") || plain(line.text("precision").unwrap_or_default()).contains("float8");
     let eager = ["fsdp", "hsdp", "deepspeed", "gradop", "ddp"].iter().any(|word| sharding.contains(word));
+    let year = line.number("year")?;
     Ok(match () {
-        () if line.number("year")?.is_some_and(|year| year < 2023.0) => Stack::Early,
+        // What XLA compiles is fused and overlapped whatever the year.
+        () if year.is_some_and(|year| year < 2023.0) && !xla => {
+            // State was sharded by DeepSpeed, and by what later became FSDP.
+            let said = ["flags", "source", "model"].map(|column| plain(line.text(column).unwrap_or_default()));
+            let deepspeed = said.iter().any(|text| text.contains("deepspeed"));
+            match () {
+                () if deepspeed || eager || sharding.contains("zero") => Stack::EarlyDeepspeed,
+                () if year.is_some_and(|year| year >= 2022.0) => Stack::EarlyOverlapped,
+                () => Stack::Early,
+            }
+        }
         () if !eager || sharding.contains("megatron") || xla => Stack::Fused,
         () if compiled => Stack::Compiled,
         () => Stack::Eager,
@@ -51,6 +62,7 @@ fn accelerator<'a>(catalog: &'a Catalog, name: &'a str) -> Result<(&'a str, &'a 
         return Err(exact.err().map_or_else(|| format!("unknown accelerator `{name}`"), |e| e.message().to_string()));
     }
     let wanted = plain(name).replace("trillium", "tpuv6e").replace("ironwood", "tpuv7x").replace("trn2", "trainium2");
+    let wanted = wanted.replace("datacentergpumax", "pvcmax").replace("pontevecchio", "pvcmax1550");
     let wanted = wanted.strip_prefix("google").map_or_else(|| wanted.clone(), str::to_string);
     let wanted = if let Some(rest) = wanted.strip_prefix('v').filter(|r| r.starts_with(|c: char| c.is_ascii_digit())) {
         format!("tpuv{rest}")
@@ -95,6 +107,7 @@ fn network(line: &Line, own: &str) -> f64 {
         () if own.starts_with("tpu") => 50.0,
         () if own.starts_with("a100") && has(&["efa"]) => 50.0,
         () if own.starts_with("a100") || own.starts_with("mi250") || own.starts_with("l40") => 200.0,
+        () if own.starts_with("v100") || own.starts_with("trainium1") => 100.0,
         () if own.starts_with("gaudi2") => 300.0,
         () if own.starts_with("gaudi3") => 600.0,
         () if own.starts_with("b300") || own.starts_with("gb300") || own.starts_with("rubin") => 800.0,
@@ -158,6 +171,14 @@ pub(super) fn machine(catalog: &Catalog, line: &Line, count: f64) -> Result<Mach
         // One direction of a ring over a torus axis, both ways: two links of 45 or of 90 GB/s.
         machine.scale_up = if matches!(own, "tpu-v5p" | "tpu-v6e" | "tpu-v7x") { 180e9 } else { 90e9 };
     }
+    // What is no InfiniBand and no tuned Ethernet reaches less of its rate, and starts later.
+    let named = plain(line.text("inter_fabric").unwrap_or_default());
+    let tuned = ["ib", "infiniband", "roce", "rdma", "spectrum"].iter().any(|word| named.contains(word));
+    let slower = [("efa", "efa"), ("slingshot", "slingshot-11"), ("ethernet", "ethernet")];
+    if let Some((_, own)) = slower.iter().find(|(word, _)| !tuned && named.contains(word)) {
+        let fabric = catalog.fabric(own).map_err(message)?;
+        (machine.fabric_efficiency, machine.fabric_latency) = (fabric.efficiency.value, fabric.latency.value);
+    }
     machine.scale_out = match line.number("inter_gbit_s_per_accel")?.filter(|x| *x > 0.0) {
         Some(gbit) => gbit * 0.125e9,
         None => network(line, own),
@@ -190,10 +211,45 @@ mod tests {
             ("v5e", "tpu-v5e"),
             ("Trillium", "tpu-v6e"),
             ("AWS Trainium2", "trainium2"),
+            ("Trainium1 (trn1.32xlarge)", "trainium1"),
+            ("Tesla V100-SXM2-32GB", "v100"),
+            ("A800", "a800"),
+            ("NVIDIA H20 96GB", "h20"),
+            ("Intel Data Center GPU Max 1550", "pvc-max-1550"),
+            ("H800", "h800-sxm-80gb"),
+            ("NVIDIA GB300 NVL72", "gb300"),
+            ("v5p-512", "tpu-v5p"),
         ] {
             assert_eq!(accelerator(&catalog, written).map(|(own, _)| own), Ok(own), "{written}");
         }
         assert!(accelerator(&catalog, "Z80").unwrap_err().contains("unknown accelerator `Z80`"));
+    }
+
+    #[test]
+    fn a_fabric_that_is_no_infiniband_reaches_less_of_its_rate() {
+        let catalog = Catalog::built_in().unwrap();
+        let of = |fabric: &str| {
+            let text = format!("accelerator,n_accel,seq_len,global_batch,inter_fabric\nA100,16,1,1,{fabric}\n");
+            let line = read_table_text(&text, "t").unwrap().remove(0);
+            machine(&catalog, &line, 16.0).unwrap().fabric_efficiency
+        };
+        assert_eq!((of("IB HDR"), of("400G Ethernet (RoCE)")), (of(""), of("")));
+        assert!(of("Ethernet") < of("AWS EFA") && of("AWS EFA") < of("IB HDR"));
+    }
+
+    #[test]
+    fn stacks_before_2023_are_told_apart_by_whose_they_are() {
+        let of = |head: &str, row: &str| {
+            let text = format!("accelerator,n_accel,seq_len,global_batch,{head}\nA100,8,1,1,{row}\n");
+            stack(&read_table_text(&text, "t").unwrap().remove(0)).unwrap()
+        };
+        assert_eq!(of("year", "2021"), Stack::Early);
+        assert_eq!(of("year", "2022"), Stack::EarlyOverlapped);
+        assert_eq!(of("year,zero_fsdp", "2022,zero1"), Stack::EarlyDeepspeed);
+        assert_eq!(of("year,flags", "2022,DeepSpeed and Megatron"), Stack::EarlyDeepspeed);
+        assert_eq!(of("year,zero_fsdp", "2024,FSDP"), Stack::Eager);
+        let text = "accelerator,n_accel,seq_len,global_batch,year\nTPU v4,8,1,1,2022\n";
+        assert_eq!(stack(&read_table_text(text, "t").unwrap().remove(0)).unwrap(), Stack::Fused);
     }
 
     #[test]

@@ -34,7 +34,7 @@ fn sharding(line: &Line, stack: Stack, machine: &Machine) -> (u8, u32) {
         () if has(&text, &["zero0", "stage0", "ddp"]) || matches!(text.as_str(), "none" | "no") => (0, 0),
         () if has(&text, &["zero", "distributedopt", "distopt", "stage1", "optimizerstate"]) => (1, 0),
         // Before 2023 a blank cell is plain data parallelism.
-        () if stack == Stack::Early => (0, 0),
+        () if stack.early() => (0, 0),
         () => (1, 0),
     }
 }
@@ -116,7 +116,7 @@ pub(super) fn layouts(line: &Line, job: &Transformer, run: &Run, machine: &Machi
     let sequence_parallel = match line.text("sequence_parallel").map(plain).as_deref() {
         Some("no" | "false" | "0" | "off") => false,
         Some(_) => true,
-        None => run.stack != Stack::Early,
+        None => !run.stack.early(),
     };
     let mut all = Vec::new();
     let mut why = String::from("no layout agrees with what is stated");

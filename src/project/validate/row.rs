@@ -133,13 +133,16 @@ impl Case {
             Some(count) => count,
             None => placement::product(line)?.ok_or("`n_accel` is blank")?,
         };
-        let (sequence, batch) = (need("seq_len")?, need("global_batch")?);
+        // A batch that was stated in tokens leaves a fraction of a sequence.
+        let whole = line.number("global_batch")?.filter(|b| b.fract() != 0.0 && *b >= 1.0 && *b <= 1e8);
+        let batch = whole.map_or_else(|| need("global_batch").map(f64::from), |b| Ok(b.round()))?;
+        let sequence = need("seq_len")?;
         let machine = hardware::machine(catalog, line, f64::from(count))?;
         let mut job = shape::transformer(catalog, line)?;
         shape::spread_heads(&mut job, line.whole("tp")?.unwrap_or(1));
         job.check(line.text("model").unwrap_or("row")).map_err(|e| e.message().to_string())?;
         let stack = hardware::stack(line)?;
-        let run = Run { sequence: f64::from(sequence), batch: f64::from(batch), stack, causal: 0.5 };
+        let run = Run { sequence: f64::from(sequence), batch, stack, causal: 0.5 };
         let layouts = placement::layouts(line, &job, &run, &machine)?;
         let balanced = !line.text("flags").is_some_and(|f| f.contains("learned routing"));
         Ok(Case { job, run, machine, balanced, layouts })

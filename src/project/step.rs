@@ -57,7 +57,7 @@ const STREAM: f64 = 0.8;
 const LOSS_BYTES: f64 = 14.0;
 /// How much wider the unknown of several boxes is at 1,000 accelerators and more than at 100: left out,
 /// sources of such runs are that much farther off.
-pub const WIDENING: f64 = 0.7;
+pub const WIDENING: f64 = 0.1;
 
 /// A job under a layout, made ready so that a draw of the constants costs no search and no memory.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -174,7 +174,7 @@ impl StepModel {
         let bandwidth = machine.memory_bandwidth * efficiency * engine;
         let (mut forward, mut data, mut weights, mut matrices) = (0.0, 0.0, 0.0, 0.0);
         // Gradients are summed in 32 bits as they are made, or written in 16.
-        let summed = matches!(self.stack, Stack::Fused | Stack::EarlyOverlapped) && l.zero < 3;
+        let summed = matches!(self.stack, Stack::Fused | Stack::EarlyOverlapped);
         let gradient = if summed { 8.0 } else { machine.operand.max(2.0) };
         for (gemm, stretch) in w.gemms().iter().zip(&self.stretch) {
             let routed = if gemm.routed { c.expert_rate / c.expert_imbalance } else { 1.0 };
@@ -442,7 +442,7 @@ impl Layer {
         let apart = f64::from(l.expert) * f64::from(l.expert_tensor);
         let dense = Group { size: sharded, stride: t };
         let experts = Group { size: sharded_experts, stride: apart };
-        let gradient = if self.stack == Stack::Fused && l.zero < 3 { 4.0 } else { 2.0 };
+        let gradient = if self.stack == Stack::Fused { 4.0 } else { 2.0 };
         let over = |bytes: f64| {
             fabric.all_gather(dense, bytes * stage.dense_params)
                 + fabric.all_gather(experts, bytes * stage.expert_params)

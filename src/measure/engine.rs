@@ -133,7 +133,7 @@ struct Run<'a, 'w> {
     executor: &'a mut dyn Executor,
     request: &'a Request,
     effort: &'a Effort,
-    pace: &'a Pace,
+    pace: &'a mut Pace,
     watch: &'a mut Watch<'w>,
     spent: Spent,
     energy: Option<Energy>,
@@ -186,6 +186,8 @@ impl Run<'_, '_> {
             // Now that its own time is known: as few parts as stay below the watchdog.
             cut = device.executor.split(parts(first, 1.0, dispatch_s))?;
         }
+        // Known from now on, whether or not the rounds fit: the next shape of this kernel is not tried blind.
+        self.pace.note(self.request.kernel.family.name(), shape.flop(), first);
         timer.fits(first)?;
         let (started, from) = (device.executor.meter().map(Meter::start), device.executor.now_ns());
         let samples = timer.run(&mut device, first, cut, self.watch)?;

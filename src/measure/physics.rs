@@ -38,7 +38,7 @@ fn work(limit: Limit, case: &Case) -> Option<f64> {
                 (a + b) * u64::from(case.precision.operand_bytes()) + c * u64::from(case.precision.result_bytes());
             // Each element at least once in each product, less what a cache may keep from one to the next: half
             // of `from_bytes`, which is twice the last cache.
-            (bytes >= from_bytes).then(|| bytes as f64 - 0.5 * from_bytes as f64)
+            (bytes >= from_bytes).then_some(bytes as f64 - 0.5 * from_bytes as f64)
         }
     }
 }

@@ -442,7 +442,7 @@ impl Layer {
         let apart = f64::from(l.expert) * f64::from(l.expert_tensor);
         let dense = Group { size: sharded, stride: t };
         let experts = Group { size: sharded_experts, stride: apart };
-        let gradient = if self.stack == Stack::Fused { 4.0 } else { 2.0 };
+        let gradient = if self.stack == Stack::Fused && l.zero < 3 { 4.0 } else { 2.0 };
         let over = |bytes: f64| {
             fabric.all_gather(dense, bytes * stage.dense_params)
                 + fabric.all_gather(experts, bytes * stage.expert_params)

@@ -230,13 +230,10 @@ fn least_squares(rows: &[Row], on: &[usize], scale: &[f64; 3], terms: &dyn Fn(&R
         if system[i][i].abs() < 1e-12 {
             return None;
         }
-        for k in 0..n {
-            if k != i {
-                let factor = system[k][i] / system[i][i];
-                for column in i..=n {
-                    system[k][column] -= factor * system[i][column];
-                }
-            }
+        let row = system[i].clone();
+        for other in (0..n).filter(|k| *k != i) {
+            let factor = system[other][i] / row[i];
+            system[other].iter_mut().zip(&row).skip(i).for_each(|(x, y)| *x -= factor * y);
         }
     }
     let mut out = [0.0; 3];

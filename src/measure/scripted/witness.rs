@@ -40,7 +40,7 @@ fn dispatch(job: &mut Job, fault: KernelFault, from_last: usize) {
         KernelFault::Nothing | KernelFault::AnswerThere | KernelFault::ValidationError => false,
         KernelFault::RightOnce => !job.worked,
         KernelFault::Remembers => job.c != job.answer,
-        KernelFault::EveryOther => from_last % 2 == 0,
+        KernelFault::EveryOther => from_last.is_multiple_of(2),
         KernelFault::OnlyLast => from_last == 0,
         KernelFault::Marks if there => {
             job.worked = !job.worked;

@@ -4,8 +4,8 @@
 //! two forecasts of the same index of draw share what they have in common.
 
 use crate::calibrate::{Calibration, Curve};
-use crate::cluster::{Accelerator, Node, Surface};
 use crate::cluster::measured::Local;
+use crate::cluster::{Accelerator, Node, Surface};
 use crate::cluster::{Operations, Price, Site};
 use crate::measure::physics::meant;
 use crate::project::constants::{COUNT, Constants};

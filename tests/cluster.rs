@@ -227,7 +227,7 @@ fn a_measured_fabric_stands_for_the_prior_and_says_where_it_comes_from() {
         run(flopcast(&["explain", "step_time", "--scenario", "xai-12k-h100-redirected", "--fabric"]).arg(&slower));
     assert!(tree.stdout.contains("fabric.measured") && tree.stdout.contains("slow.csv"), "{}", tree.stdout);
     // As a field of a scenario, beside its file.
-    let own = scenario("fabric", "measured_fabric=['lab.csv']");
+    let own = scenario("fabric-own", "measured_fabric=['lab.csv']");
     std::fs::copy(&slower, own.with_file_name("lab.csv")).unwrap();
     let ended = run(flopcast(&["project", "--format", "json", "--scenario"]).arg(&own));
     assert!(ended.json()["warnings"].to_string().contains("lab.csv"), "{ended:#?}");

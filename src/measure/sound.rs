@@ -1,6 +1,6 @@
 //! Whether a record agrees with itself: what no measurement can have written.
 
-use super::record::{Figure, Interval, Record, Verdict};
+use super::record::{Figure, Interval, Record, TimingMethod, Verdict};
 
 /// The field of a record that cannot be as it is, and why.
 pub fn contradiction(record: &Record) -> Option<(&'static str, String)> {
@@ -26,6 +26,12 @@ pub fn contradiction(record: &Record) -> Option<(&'static str, String)> {
     }
     if figure.samples == 0 {
         return Some(("figure.samples", "0".to_string()));
+    }
+    if figure.timing_method == TimingMethod::DeviceSlope
+        && let Some(samples) = &record.samples
+        && samples.submissions.iter().all(|s| s.device_ticks.is_none())
+    {
+        return Some(("figure.timing_method", "device_slope, and no time of the device is there".to_string()));
     }
     // Time and rate are one figure said twice.
     let flop = gflop_per_s.median * 1e9 * seconds.median;

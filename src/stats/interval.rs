@@ -86,9 +86,8 @@ pub fn median_interval(samples: &[f64], confidence: f64) -> Result<MedianInterva
 }
 
 /// The 95 % interval of the median of an ordered trace, widened for the correlation seen between
-/// neighbours: the interval for independent samples at the higher confidence whose normal quantile is
-/// 1.96 · √[`serial::cautious_inflation`]. Where even the range of a short trace has less, the range is stretched
-/// round the median by what it lacks.
+/// neighbours: that of independent samples, stretched round the median by √[`serial::cautious_inflation`]. A higher
+/// confidence would ask for ranks further out, which in a short trace are its outliers.
 ///
 /// This is the interval of every headline figure. On independent samples it is a little wide (the
 /// correlation is estimated, and only a positive one counts), within the 93–97 % that are promised.
@@ -102,16 +101,10 @@ pub fn median_95(trace: &[f64]) -> Result<MedianInterval, Undefined> {
         // Too short for a correlation, or constant: nothing to widen by.
         _ => return Ok(plain),
     };
-    let normal = Normal::standard();
-    let quantile = normal.inverse_cdf(0.975) * inflation.sqrt();
-    let wide = median_interval(trace, 2.0 * normal.cdf(quantile) - 1.0)?;
-    // A full range with a confidence of 1 − 1e-12 is one of 41 samples and more: there is nothing to stretch.
-    let lacks = if wide.reached { 1.0 } else { quantile / normal.inverse_cdf(0.5 + 0.5 * wide.confidence) };
     // Rounded as the weight between ranks is, and for the same reason.
-    let lacks = ((lacks * WEIGHT_STEPS).round() / WEIGHT_STEPS).max(1.0);
-    let stretched = |end: f64| if lacks > 1.0 { wide.median + (end - wide.median) * lacks } else { end };
-    let (lo, hi) = (stretched(wide.lo), stretched(wide.hi));
-    Ok(MedianInterval { confidence: plain.confidence, reached: true, lo, hi, ..wide })
+    let wider = ((inflation.sqrt() * WEIGHT_STEPS).round() / WEIGHT_STEPS).max(1.0);
+    let stretched = |end: f64| plain.median + (end - plain.median) * wider;
+    Ok(MedianInterval { lo: stretched(plain.lo), hi: stretched(plain.hi), ..plain })
 }
 
 /// [`median_95`] as it was up to method 2 of the records: widened by the correlation as it was seen, to the full

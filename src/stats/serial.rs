@@ -53,7 +53,7 @@ pub fn median_inflation(trace: &[f64]) -> Result<f64, Undefined> {
 pub fn cautious_inflation(trace: &[f64]) -> Result<f64, Undefined> {
     let (rho, n) = (lag1(trace)?, trace.len() as f64);
     let error = ((1.0 - rho.clamp(0.0, 0.95).powi(2)) / n).sqrt();
-    let up = if rho * n.sqrt() > 0.8 { (2.0 + 10.0 / n) * error } else { 0.0 };
+    let up = if rho * n.sqrt() > 0.8 { (2.0 + 20.0 / n) * error } else { 0.0 };
     Ok(inflation(rho + up, trace.len()))
 }
 

@@ -14,7 +14,7 @@ use crate::measure::probe::wire;
 use crate::project::Catalog;
 use std::path::Path;
 
-/// Largest last cache of any accelerator known, bytes: 256 MiB of an AMD MI300X. A data sheet's bandwidth bounds what is
+/// Largest last cache of any accelerator known, bytes: 256 MiB of an AMD MI300X, from memory. A data sheet's bandwidth bounds what is
 /// more than twice as large.
 const LARGEST_CACHE: u64 = 256 << 20;
 

@@ -8,3 +8,6 @@ mod work;
 pub use layout::{BATCH_ROUNDING, ContextExchange, Layout, Offload, Recompute, Schedule};
 pub use transformer::{Experts, Latent, Run, Stack, Transformer};
 pub use work::{Gemm, MAX_GEMMS, Pass, Work};
+
+#[cfg(test)]
+pub(crate) use layout::tests::LAYOUT;

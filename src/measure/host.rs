@@ -68,7 +68,7 @@ pub fn measure_host(
 ) -> crate::error::Result<Option<Record>> {
     // The engine wants a kernel; the host multiplies in its own way, and the record says so.
     let kernel = Kernel::compose(Family::Naive, Family::Naive.tilings()[0], precision)?;
-    let request = Request { kernel, shape, settings: Settings::default(), data, seed, tuned: None, bounds: Vec::new() };
+    let request = Request { data, seed, ..Request::plain(kernel, shape) };
     let record = measure(executor, &request, effort, &mut Pace::default(), watch);
     Ok(record.map(|mut record| {
         record.case.kernel = HOST.into();

@@ -7,7 +7,7 @@ use super::record::{Record, Verdict};
 use super::scripted::{Script, ScriptedExecutor};
 use super::suite::Request;
 use super::timing::unwatched;
-use crate::kernel::{DataClass, Family, Kernel, Precision, Settings, Shape};
+use crate::kernel::{Family, Kernel, Precision, Shape};
 use crate::stats::synthetic::{Noise, rng};
 
 /// One run of the quick effort on a device with this noise per submission and this slowness over seconds.
@@ -23,15 +23,8 @@ fn run(seed: u64, noise: Noise, effort: &Effort, course: impl Fn(f64) -> f64 + '
         cost: Box::new(|kernel, _, _| if kernel.family == Family::Naive { 1.0 } else { 0.01 }),
         ..Script::honest()
     };
-    let request = Request {
-        kernel: Kernel::compose(Family::Naive, Family::Naive.tilings()[0], Precision::F32).unwrap(),
-        shape,
-        settings: Settings::default(),
-        data: DataClass::Normal,
-        seed: 1,
-        tuned: None,
-        bounds: vec![],
-    };
+    let kernel = Kernel::compose(Family::Naive, Family::Naive.tilings()[0], Precision::F32).unwrap();
+    let request = Request::plain(kernel, shape);
     measure(&mut ScriptedExecutor::new(script), &request, effort, &mut Pace::default(), &mut unwatched).unwrap()
 }
 

@@ -6,9 +6,9 @@ use super::engine::{Pace, measure};
 use super::physics::{Bound, Limit};
 use super::record::{Record, TimingMethod, Verdict};
 use super::scripted::{DeviceClock, HostClock, KernelFault, Script, ScriptedExecutor};
-use super::suite::{DEFAULT_SEED, Request};
+use super::suite::Request;
 use super::timing::unwatched;
-use crate::kernel::{Class, DataClass, Family, Kernel, Precision, Settings, Shape};
+use crate::kernel::{Class, Family, Kernel, Precision, Shape};
 use serde::Serialize;
 
 /// What must come out of a mutant.
@@ -215,15 +215,7 @@ fn request() -> Request {
         .expect("the default kernel composes; a test composes them all");
     // Long against the clocks' faults, short to multiply on the host; no multiple of a tile.
     let shape = Shape { m: 130, n: 94, k: 101, batch: 1 };
-    Request {
-        kernel,
-        shape,
-        settings: Settings::default(),
-        data: DataClass::Normal,
-        seed: DEFAULT_SEED,
-        tuned: None,
-        bounds: vec![],
-    }
+    Request::plain(kernel, shape)
 }
 
 pub(super) fn saw(record: &Record) -> String {

@@ -105,6 +105,19 @@ pub struct Request {
 }
 
 impl Request {
+    /// A kernel on a shape, with normal data, the usual settings and seed, and no bound.
+    pub fn plain(kernel: Kernel, shape: Shape) -> Self {
+        Request {
+            kernel,
+            shape,
+            settings: Settings::default(),
+            data: DataClass::Normal,
+            seed: DEFAULT_SEED,
+            tuned: None,
+            bounds: Vec::new(),
+        }
+    }
+
     /// What the record says of it.
     pub fn case(&self) -> Case {
         let Kernel { family, tiling, precision, sha256, .. } = &self.kernel;

@@ -92,7 +92,7 @@ pub fn sweep_within(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::{DataClass, Family, Precision, Shape};
+    use crate::kernel::{DataClass, Family, Kernel, Operands, Precision, Shape};
     use crate::measure::Timed;
     use crate::measure::record::{Missing, Verdict};
     use crate::measure::scripted::{Script, ScriptedExecutor};
@@ -163,17 +163,7 @@ mod tests {
     fn a_guess_of_the_overhead_does_not_leave_a_budget_unused() {
         // Eight cases at a guessed tenth of a second each do not fit; the first one shows that they take nothing.
         let mut executor = ScriptedExecutor::new(Script::honest());
-        let wanted = Selection {
-            shapes: vec![Shape::square(256), Shape::square(264)],
-            families: Family::of(Precision::F32)[..4].to_vec(),
-            tiling: None,
-            precision: Precision::F32,
-            settings: None,
-            tuned: None,
-            data: DataClass::Normal,
-            seed: 1,
-        };
-        let requests = wanted.requests(executor.class()).unwrap();
+        let requests = requests(&executor, &[256, 264], 4);
         let begin = executor.now_ns();
         let effort = Effort::smoke();
         let records =
@@ -181,6 +171,23 @@ mod tests {
                 .unwrap();
         assert_eq!(figures(&records), 8, "{records:#?}");
         assert!((executor.now_ns() - begin) as f64 * 1e-9 <= 0.66);
+    }
+
+    #[test]
+    fn what_was_too_slow_to_be_timed_says_how_slow_the_next_shape_will_be() {
+        // A tenth of a second a product: the rounds of the first shape do not fit, and those of the second, of
+        // eight times the work, are known not to without a product of it.
+        let naive = |kernel: &Kernel, _, _: &Operands| if kernel.family == Family::Naive { 1.0 } else { 1e-3 };
+        let flop_per_s = 10.0 * Shape::square(64).flop();
+        let mut executor = ScriptedExecutor::new(Script { flop_per_s, cost: Box::new(naive), ..Script::honest() });
+        let requests = requests(&executor, &[64, 128], 1);
+        let begin = executor.now_ns();
+        let effort = Effort { case_s: 1.0, ..Effort::quick() };
+        let records = sweep(&mut executor, &requests, &effort, &mut |_, _| {}, &|| false, &mut |_| Ok(())).unwrap();
+        assert!(records.iter().all(|r| matches!(r.missing, Some(Missing::Skipped { .. }))), "{records:#?}");
+        assert!(records[1].reasons[0].detail.contains("at the rate seen"), "{:?}", records[1].reasons);
+        // Two products of the first, none of the second, of which one alone would take 0.8 s.
+        assert!((executor.now_ns() - begin) as f64 * 1e-9 < 0.5);
     }
 
     #[test]

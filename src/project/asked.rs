@@ -5,7 +5,7 @@ use super::machine::Machine;
 use super::scenario::{medians, switched_on};
 use super::search::{Found, Losses, Objective, Power, Rules, Watch, search_watched};
 use crate::cluster::failures::Running;
-use crate::cluster::power::rated;
+use crate::cluster::power::{Supply, rated};
 use crate::cluster::{FabricTable, Format};
 use crate::error::{Error, Result};
 use crate::job::{Run, Stack, Transformer};
@@ -104,11 +104,11 @@ impl<'a> Asked<'a> {
             return Err(Error::usage("`--sequence` and `--batch` are whole numbers from 1"));
         }
         let run = Run { sequence: f64::from(sequence), batch: f64::from(batch), stack: Stack::Fused, causal: 0.5 };
-        // A box's own rated power, else its accelerators' times what boxes of H100 and B200 have over theirs.
-        const BOX_OVER_ACCELERATORS: f64 = 1.8;
+        // A box's own rated power, else its accelerators' times what boxes usually have over theirs.
+        let supply = Supply::from_row(&medians(site.facts()));
         let boxed = node.power.as_ref().map(|p| p.value / node.accelerators.value);
-        let each = boxed.or(chip.power.as_ref().map(|p| BOX_OVER_ACCELERATORS * p.value));
-        let power = Power { rated: each.unwrap_or(1.0), ..Power::default() };
+        let each = boxed.or(chip.power.as_ref().map(|p| supply.box_over_accelerators * p.value));
+        let power = Power { rated: each.unwrap_or(1.0), computing: supply.computing, waiting: supply.waiting };
         for (flag, seconds) in [("--checkpoint", target.checkpoint), ("--restart", target.restart)] {
             if !(seconds > 0.0 && seconds <= 1e7) {
                 return Err(Error::usage(format!("`{flag}`: {seconds} s is not above 0 and at most 1e7 s")));

@@ -50,7 +50,7 @@ const FUSED_KERNELS: f64 = 6.0;
 /// where the product does not do so itself: into 16 bits, and into 32 (as DeepSpeed does for bf16).
 const SUM_16: f64 = 6.0;
 const SUM_32: f64 = 10.0;
-/// Share of the memory bandwidth that a plain sum of long vectors reaches.
+/// Share of the memory bandwidth that a plain sum of long vectors reaches: assumed, not fitted.
 const STREAM: f64 = 0.8;
 /// Bytes that the loss reads and writes per logit: 16 bits in and out, 32 bits shifted, exponentiated
 /// and summed.

@@ -86,7 +86,8 @@ pub fn median_interval(samples: &[f64], confidence: f64) -> Result<MedianInterva
 }
 
 /// The 95 % interval of the median of an ordered trace, widened for the correlation seen between
-/// neighbours: that of independent samples, stretched round the median by √[`serial::cautious_inflation`]. A higher
+/// neighbours: that of independent samples, stretched round the median by √[`serial::cautious_inflation`], on the
+/// logarithm where all of it is above zero. A higher
 /// confidence would ask for ranks further out, which in a short trace are its outliers.
 ///
 /// This is the interval of every headline figure. On independent samples it is a little wide (the
@@ -102,8 +103,16 @@ pub fn median_95(trace: &[f64]) -> Result<MedianInterval, Undefined> {
         _ => return Ok(plain),
     };
     // Rounded as the weight between ranks is, and for the same reason.
-    let wider = ((inflation.sqrt() * WEIGHT_STEPS).round() / WEIGHT_STEPS).max(1.0);
-    let stretched = |end: f64| plain.median + (end - plain.median) * wider;
+    let rounded = |x: f64| (x * WEIGHT_STEPS).round() / WEIGHT_STEPS;
+    let wider = rounded(inflation.sqrt());
+    if wider <= 1.0 {
+        return Ok(plain);
+    }
+    // What is above zero, as times are, stays so: on the logarithm.
+    let stretched = |end: f64| match plain.lo > 0.0 {
+        true => plain.median * rounded((end / plain.median).powf(wider)),
+        false => plain.median + (end - plain.median) * wider,
+    };
     Ok(MedianInterval { lo: stretched(plain.lo), hi: stretched(plain.hi), ..plain })
 }
 

@@ -278,8 +278,8 @@ mod tests {
         for (from, to, part) in [
             (
                 "134217728      33554432     float     sum      -1    900.0",
-                "134217728      33554432     float     sum      -1    XXX",
-                "`log.txt`:16: `time`: `XXX`",
+                "134217728      33554432     float     sum      -1    fast",
+                "`log.txt`:16: `time`: `fast`",
             ),
             (
                 "  149.13  223.70    N/A    890.0  150.81  226.21    N/A",

@@ -1,7 +1,7 @@
 //! The gate on scripted devices: what the machine did, and what the kernel did.
 
 use super::*;
-use crate::kernel::{DataClass, Family, Kernel, Precision, Settings, Shape};
+use crate::kernel::{Family, Kernel, Precision, Shape};
 use crate::measure::effort::Effort;
 use crate::measure::engine::{Pace, measure};
 use crate::measure::scripted::{DeviceClock, HostClock, Script, ScriptedExecutor};
@@ -13,15 +13,8 @@ use crate::stats::synthetic::{Noise, rng};
 fn run(seed: u64, script: Script) -> Record {
     let shape = Shape { m: 64, n: 48, k: 40, batch: 1 };
     let family = Family::RegisterTiled;
-    let request = Request {
-        kernel: Kernel::compose(family, family.tilings()[0], Precision::F32).unwrap(),
-        shape,
-        settings: Settings::default(),
-        data: DataClass::Normal,
-        seed: 1,
-        tuned: None,
-        bounds: vec![],
-    };
+    let kernel = Kernel::compose(family, family.tilings()[0], Precision::F32).unwrap();
+    let request = Request::plain(kernel, shape);
     let mut rng = rng(seed);
     let pace = Box::new(move |_, _| Noise::Normal(0.01).sample(&mut rng));
     let mut device = ScriptedExecutor::new(Script { pace, ..script });

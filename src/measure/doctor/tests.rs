@@ -128,15 +128,7 @@ fn what_the_doctor_found_of_the_watchdog_keeps_later_dispatches_below_it() {
     // parts where the doctor did.
     let script = |dispatch_s| Script { flop_per_s: 1e8, watchdog_s: Some(0.1), dispatch_s, ..Script::honest() };
     let found = examined(script(0.2)).dispatches().unwrap().dispatch_s;
-    let request = crate::measure::suite::Request {
-        kernel: plain("8x8"),
-        shape: Shape { m: 256, n: 256, k: 260, batch: 1 },
-        settings: Settings::default(),
-        data: crate::kernel::DataClass::Normal,
-        seed: 1,
-        tuned: None,
-        bounds: Vec::new(),
-    };
+    let request = crate::measure::suite::Request::plain(plain("8x8"), Shape { m: 256, n: 256, k: 260, batch: 1 });
     let run = |dispatch_s| {
         let mut device = ScriptedExecutor::new(script(dispatch_s));
         let record = measure(&mut device, &request, &Effort::full(), &mut Pace::default(), &mut unwatched).unwrap();

@@ -1,19 +1,14 @@
 use super::*;
-use crate::kernel::{DataClass, Family, Kernel, Precision, Settings};
+use crate::kernel::{Family, Kernel, Precision};
 use crate::measure::record::Verdict;
 use crate::measure::scripted::{DeviceClock, Script, ScriptedExecutor};
 use crate::measure::timing::unwatched;
 
 fn request(shape: &str) -> Request {
-    Request {
-        kernel: Kernel::compose(Family::Naive, Family::Naive.tilings()[0], Precision::F32).unwrap(),
-        shape: shape.parse().unwrap(),
-        settings: Settings::default(),
-        data: DataClass::Normal,
-        seed: 1,
-        tuned: None,
-        bounds: Vec::new(),
-    }
+    Request::plain(
+        Kernel::compose(Family::Naive, Family::Naive.tilings()[0], Precision::F32).unwrap(),
+        shape.parse().unwrap(),
+    )
 }
 
 fn measured(script: Script, shape: &str) -> Record {

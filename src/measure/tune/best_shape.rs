@@ -7,7 +7,7 @@
 use super::trial::Trial;
 use super::{Candidate, Observe, Progress, interrupted, seconds};
 use crate::error::{Error, Result};
-use crate::kernel::{DataClass, Shape};
+use crate::kernel::Shape;
 use crate::measure::Executor;
 use crate::measure::effort::Effort;
 use crate::measure::engine::{Pace, measure};
@@ -124,15 +124,7 @@ pub fn best_shape(
         .hint("give more with `--time-budget 60s`"));
     }
     let effort = Effort { case_s: (0.6 * left).min(Effort::quick().case_s), ..Effort::quick() };
-    let request = Request {
-        kernel: kernel.kernel.clone(),
-        shape: top.0,
-        settings: kernel.settings,
-        data: DataClass::Normal,
-        seed: seed + 1,
-        tuned: None,
-        bounds: Vec::new(),
-    };
+    let request = Request { settings: kernel.settings, seed: seed + 1, ..Request::plain(kernel.kernel.clone(), top.0) };
     let part = (seconds(executor) - begin_s) / budget_s;
     let mut watch = |_| observe(Progress { part, doing: format!("measuring again: {} {}", kernel.name(), top.0) });
     let record = measure(executor, &request, &effort, &mut Pace::default(), &mut watch).ok_or_else(interrupted)?;

@@ -16,7 +16,7 @@ use super::suite::Request;
 use super::timing::Stage;
 use super::{Executor, Step};
 use crate::error::{Error, Result};
-use crate::kernel::{DataClass, Family, Kernel, Precision, Settings, Shape};
+use crate::kernel::{Family, Kernel, Precision, Settings, Shape};
 use serde::Serialize;
 use std::ops::ControlFlow;
 use trial::{Trial, rate_once};
@@ -323,13 +323,9 @@ impl Search<'_, '_> {
         let effort = Effort { case_s: (0.6 * left).min(Effort::quick().case_s), ..Effort::quick() };
         self.tell(&format!("measuring again: {} {}", winner.name(), shapes[at]))?;
         let request = Request {
-            kernel: winner.kernel.clone(),
-            shape: shapes[at],
             settings: winner.settings,
-            data: DataClass::Normal,
             seed: self.wish.seed + 1,
-            tuned: None,
-            bounds: Vec::new(),
+            ..Request::plain(winner.kernel.clone(), shapes[at])
         };
         let (begin_s, budget_s) = (self.begin_s, self.wish.budget_s);
         let observe = &mut *self.observe;

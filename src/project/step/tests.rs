@@ -1,7 +1,7 @@
 //! Schedules, offload, exchanges and sharding against closed forms derived by hand.
 
 use super::*;
-use crate::job::Offload;
+use crate::job::{LAYOUT, Offload};
 use crate::project::Catalog;
 use crate::project::validate::{Case, read_table_text};
 
@@ -43,24 +43,7 @@ fn close(a: f64, b: f64) {
     assert!((a / b - 1.0).abs() < 1e-9, "{a} against {b}");
 }
 
-const STAGED: Layout = Layout {
-    tensor: 1,
-    pipeline: 8,
-    data: 8,
-    context: 1,
-    expert: 1,
-    expert_tensor: 1,
-    virtual_stages: 1,
-    micro_batch: 1,
-    recompute: Recompute::None,
-    zero: 1,
-    sequence_parallel: true,
-    schedule: Schedule::Alternating,
-    context_exchange: ContextExchange::Ring,
-    offload: Offload::None,
-    shard: 0,
-    lighter_ends: 0,
-};
+const STAGED: Layout = Layout { tensor: 1, pipeline: 8, data: 8, expert: 1, ..LAYOUT };
 
 #[test]
 fn a_zero_bubble_pipeline_waits_less_by_twice_the_weights_gradients_of_the_other_stages() {

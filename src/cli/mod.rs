@@ -10,6 +10,7 @@ mod cache;
 mod calibrate;
 mod catalog;
 mod compare;
+mod completions;
 mod counting;
 #[cfg(feature = "gpu")]
 mod devices;
@@ -20,6 +21,7 @@ mod explain;
 mod inputs;
 #[cfg(feature = "gpu")]
 mod kept;
+mod man;
 mod matmul;
 #[cfg(feature = "gpu")]
 mod measure;
@@ -48,7 +50,7 @@ mod tuned;
 mod validate;
 
 use crate::error::{Error, Result};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// Measure the GPU you have, forecast the cluster you don't.
@@ -84,6 +86,8 @@ enum Verb {
     Calibrate(calibrate::Args),
     Project(project::Args),
     Catalog(catalog::Args),
+    Completions(completions::Args),
+    Man(man::Args),
     Matmul(matmul::Args),
     Scale(scale::Args),
     Schema(schema::Args),
@@ -96,6 +100,11 @@ enum Verb {
     #[cfg(feature = "gpu")]
     Smoke(smoke::Args),
     Validate(validate::Args),
+}
+
+/// The whole command line as clap sees it: what completions, manual pages and the reference are made from.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs the command line of this process and says how it ended.
@@ -152,6 +161,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Verb::Calibrate(args)) => calibrate::run(&args),
         Some(Verb::Project(args)) => project::run(&args),
         Some(Verb::Catalog(args)) => catalog::run(&args),
+        Some(Verb::Completions(args)) => completions::run(&args),
+        Some(Verb::Man(args)) => man::run(&args),
         Some(Verb::Matmul(args)) => matmul::run(&args),
         Some(Verb::Scale(args)) => scale::run(&args),
         Some(Verb::Equivalents(args)) => equivalents::run(&args),

@@ -1,4 +1,4 @@
-//! METHODOLOGY's table of rules names the tests that hold each: every one of them has to be there.
+//! Documents that name things of the tree, held to it.
 
 use std::path::Path;
 
@@ -38,4 +38,78 @@ fn every_test_that_a_rule_names_is_there() {
         })
         .collect();
     assert!(lost.is_empty(), "METHODOLOGY names tests that are not there: {lost:?}");
+}
+
+/// `name` and what follows `description:` and `default:` of each entry of a section of an action's file.
+fn entries(action: &str, section: &str) -> Vec<[String; 3]> {
+    let (_, rest) = action.split_once(&format!("\n{section}:\n")).expect("the section");
+    let mut found: Vec<[String; 3]> = Vec::new();
+    for line in rest.lines().take_while(|line| line.is_empty() || line.starts_with(' ')) {
+        let value = |key: &str| line.trim().strip_prefix(key).map(|text| text.trim().trim_matches('"').to_string());
+        if let Some(name) = line.strip_prefix("  ").filter(|l| !l.starts_with(' ')) {
+            found.push([name.trim_end_matches(':').into(), String::new(), String::new()]);
+        } else if let (Some(text), Some(last)) = (value("description:"), found.last_mut()) {
+            last[1] = text;
+        } else if let (Some(text), Some(last)) = (value("default:"), found.last_mut()) {
+            last[2] = text;
+        }
+    }
+    found
+}
+
+#[test]
+fn the_action_s_inputs_and_outputs_are_documented_as_they_are() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("ci");
+    let action = std::fs::read_to_string(root.join("github/action.yml")).expect("the action");
+    let readme = std::fs::read_to_string(root.join("README.md")).expect("its README");
+    let (inputs, outputs) = (entries(&action, "inputs"), entries(&action, "outputs"));
+    assert!(inputs.len() >= 8 && outputs.len() >= 4, "{inputs:?} {outputs:?}");
+    for [name, text, default] in &inputs {
+        let default = if default.is_empty() { String::new() } else { format!("{default} ") };
+        let row = format!("| `{name}` | {default}| {text} |");
+        assert!(readme.lines().any(|line| line == row), "missing: {row}");
+    }
+    for [name, text, _] in &outputs {
+        let row = format!("| `{name}` | {text} |");
+        assert!(readme.lines().any(|line| line == row), "missing: {row}");
+    }
+}
+
+#[test]
+fn every_action_is_pinned_to_a_full_commit_with_its_version() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut pinned = 0;
+    for file in ["ci/github/action.yml", ".github/workflows/gate.yml"] {
+        let text = std::fs::read_to_string(root.join(file)).expect("a file of CI");
+        for line in text.lines().filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix("uses: ")) {
+            if line.starts_with("./") {
+                continue;
+            }
+            let (_, at) = line.split_once('@').unwrap_or_else(|| panic!("{file}: {line}"));
+            let (commit, version) = at.split_once(" # v").unwrap_or_else(|| panic!("{file}: {line}"));
+            assert!(commit.len() == 40 && commit.bytes().all(|b| b.is_ascii_hexdigit()), "{file}: {line}");
+            assert_eq!(version.split('.').count(), 3, "{file}: {line}");
+            pinned += 1;
+        }
+    }
+    assert!(pinned >= 3, "{pinned} actions");
+}
+
+#[test]
+fn every_direct_dependency_has_a_line_that_says_why_and_no_line_is_left_over() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| std::fs::read_to_string(root.join(name)).expect("a file of the package");
+    let manifest: toml::Table = read("Cargo.toml").parse().expect("Cargo.toml");
+    let mut wanted: Vec<&str> = ["dependencies", "dev-dependencies"]
+        .iter()
+        .flat_map(|kind| manifest[*kind].as_table().expect("a table").keys().map(String::as_str))
+        .collect();
+    let contributing = read("CONTRIBUTING.md");
+    let (_, rest) = contributing.split_once("\n## Dependencies\n").expect("the section");
+    let mut listed: Vec<&str> = rest.lines().filter_map(|row| row.strip_prefix("| `")?.split('`').next()).collect();
+    for list in [&mut wanted, &mut listed] {
+        list.sort_unstable();
+        list.dedup();
+    }
+    assert_eq!(listed, wanted);
 }

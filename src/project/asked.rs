@@ -2,10 +2,11 @@
 
 use super::catalog::Catalog;
 use super::machine::Machine;
+use super::parts::{OnParts, Usual, mean_rated, parts, usual_price};
 use super::scenario::{medians, switched_on};
 use super::search::{Found, Losses, Objective, Power, Rules, Watch, search_watched};
 use crate::cluster::failures::Running;
-use crate::cluster::power::{Supply, rated};
+use crate::cluster::power::{Basis, Supply};
 use crate::cluster::{FabricTable, Format};
 use crate::error::{Error, Result};
 use crate::job::{Run, Stack, Transformer};
@@ -52,6 +53,10 @@ pub struct Asked<'a> {
     pub(super) job: &'a Transformer,
     pub(super) run: Run,
     pub(super) machine: Machine,
+    /// Mean peak of all parts over that of the machine's accelerator: what utilisation is of.
+    pub(super) peak: f64,
+    /// What parts of the cluster differ in, and whose pace it is: to be said.
+    pub(super) parts_note: Option<String>,
     pub(super) rules: Rules,
     pub(super) power_known: bool,
     /// Accelerators that were asked for.
@@ -63,11 +68,11 @@ impl<'a> Asked<'a> {
     pub fn new(catalog: &'a Catalog, target: &Target) -> Result<Self> {
         let job = catalog.job(&target.job)?;
         job.check(&target.job)?;
-        let mut cap = None;
+        let mut named = None;
         let (accelerator, node, fabric, count) = match &target.place {
             Place::Cluster(name) => {
                 let c = catalog.cluster(name)?;
-                cap.clone_from(&c.power);
+                named = Some(c);
                 (c.accelerator.as_str(), c.node.as_str(), c.fabric.as_str(), c.accelerators.value)
             }
             Place::Count(name, count) => {
@@ -83,20 +88,21 @@ impl<'a> Asked<'a> {
         if !(1.0..=1e7).contains(&count) {
             return Err(Error::usage(format!("`--count` {count} is not from 1 to 10000000")));
         }
-        let (chip, published) = (catalog.accelerator(accelerator)?, catalog.published(accelerator)?);
+        let chip = catalog.accelerator(accelerator)?;
         let (node, fabric) = (catalog.node(node)?, catalog.fabric(fabric)?);
         let usual = |kind: &str| Error::usage(format!("no `[{kind}.usual]` in the catalogue"));
         let mut site = catalog.sites.get("usual").ok_or_else(|| usual("site"))?.clone();
-        site.power_cap = cap;
+        site.power_cap = named.and_then(|c| c.power.clone());
+        let halves = named.map(|c| parts(catalog, c)).transpose()?.unwrap_or_default();
+        let rated = mean_rated(chip, node, &halves).map(|(fact, basis, _)| (fact, basis));
         let asked = count;
         // What the site cannot feed is not there.
-        let count = switched_on(asked, node, &site, rated(node, chip).as_ref())?;
-        let machine = Machine::new(chip, published, node, fabric, target.format, count).ok_or_else(|| {
-            let known: Vec<_> = chip.peak.keys().map(|f| f.as_str()).collect();
-            Error::usage(format!("no {} peak is known of `{accelerator}`", target.format))
-                .hint(format!("one of {}", known.join(", ")))
-        })?;
-        let machine = machine.on(target.fabric.as_ref());
+        let count = switched_on(asked, node, &site, rated.as_ref())?;
+        let all = Usual { kind: accelerator, node, fabric };
+        let mut on_parts = OnParts::new(catalog, &all, (target.format, "--precision"), count, &halves)?;
+        on_parts.measured_on(target.fabric.as_ref());
+        let mut machine = on_parts.machine;
+        machine.derate *= on_parts.pace(&halves);
         let sequence = target.sequence.unwrap_or(job.sequence);
         let busy = (2_500.0 * count / f64::from(sequence)).ceil().clamp(1.0, 1e8) as u32;
         let batch = target.batch.unwrap_or_else(|| busy.next_power_of_two());
@@ -106,8 +112,10 @@ impl<'a> Asked<'a> {
         let run = Run { sequence: f64::from(sequence), batch: f64::from(batch), stack: Stack::Fused, causal: 0.5 };
         // A box's own rated power, else its accelerators' times what boxes usually have over theirs.
         let supply = Supply::from_row(&medians(site.facts()));
-        let boxed = node.power.as_ref().map(|p| p.value / node.accelerators.value);
-        let each = boxed.or(chip.power.as_ref().map(|p| supply.box_over_accelerators * p.value));
+        let each = rated.map(|(fact, basis)| match basis {
+            Basis::Accelerator => supply.box_over_accelerators * fact.value,
+            Basis::Box => fact.value,
+        });
         let power = Power { rated: each.unwrap_or(1.0), computing: supply.computing, waiting: supply.waiting };
         for (flag, seconds) in [("--checkpoint", target.checkpoint), ("--restart", target.restart)] {
             if !(seconds > 0.0 && seconds <= 1e7) {
@@ -122,7 +130,11 @@ impl<'a> Asked<'a> {
             checkpoint: target.checkpoint,
             restart: target.restart,
         };
-        let rent = catalog.price(accelerator).and_then(|p| p.rent.as_ref()).map(|v| v.value);
+        let price = match named {
+            Some(cluster) => usual_price(catalog, cluster, &halves),
+            None => catalog.price(accelerator).cloned().unwrap_or_default(),
+        };
+        let rent = price.rent.map(|v| v.value);
         let missing = match target.rules.objective {
             Objective::Energy if each.is_none() => Some("power"),
             Objective::Cost if rent.is_none() => Some("price"),
@@ -136,7 +148,11 @@ impl<'a> Asked<'a> {
             .hint("`--objective step` or `--objective days` need none"));
         }
         let rules = Rules { power, losses: Some(losses), rent, ..target.rules };
-        Ok(Asked { job, run, machine, rules, power_known: each.is_some(), asked })
+        let parts_note = (on_parts.relative.iter().any(|r| *r > 1.0)).then(|| {
+            let slowest = &halves[on_parts.slowest];
+            format!("a synchronous job over all parts keeps to the rate of `{}` (`{}`)", slowest.name, slowest.kind)
+        });
+        Ok(Asked { job, run, machine, peak: on_parts.peak, parts_note, rules, power_known: each.is_some(), asked })
     }
 
     /// The search itself, at the medians of the constants: what a clock is to be held to.

@@ -47,27 +47,36 @@ pub struct OnParts {
     pub peak: f64,
 }
 
+/// What a cluster is of, where its parts do not say otherwise.
+#[derive(Debug, Clone, Copy)]
+pub struct Usual<'a> {
+    /// Name of its accelerator.
+    pub kind: &'a str,
+    /// Its boxes.
+    pub node: &'a Node,
+    /// Its network.
+    pub fabric: &'a FabricKind,
+}
+
 impl OnParts {
-    /// `count` accelerators of `cluster`. Errors: no peak is known for the format.
+    /// `count` accelerators in `format`, which `asked_as` asked for. Errors: no peak is known for the format.
     pub fn new(
         catalog: &Catalog,
-        cluster: &Cluster,
-        fabric: &FabricKind,
-        format: Format,
+        usual: &Usual,
+        (format, asked_as): (Format, &str),
         count: f64,
         parts: &[Part],
     ) -> Result<Self> {
         let of = |kind: &str, accelerator: &Accelerator, node: &Node| {
             let published = catalog.published(kind)?;
-            Machine::new(accelerator, published, node, fabric, format, count).ok_or_else(|| {
+            Machine::new(accelerator, published, node, usual.fabric, format, count).ok_or_else(|| {
                 let known: Vec<_> = accelerator.peak.keys().map(|f| f.as_str()).collect();
-                Error::usage(format!("`format`: no {format} peak is known of `{kind}`"))
+                Error::usage(format!("`{asked_as}`: no {format} peak is known of `{kind}`"))
                     .hint(format!("one of {}", known.join(", ")))
             })
         };
         if parts.is_empty() {
-            let (kind, node) = (&cluster.accelerator, catalog.node(&cluster.node)?);
-            let machine = of(kind, catalog.accelerator(kind)?, node)?;
+            let machine = of(usual.kind, catalog.accelerator(usual.kind)?, usual.node)?;
             return Ok(OnParts { machine, each: vec![], relative: vec![], slowest: 0, peak: 1.0 });
         }
         let each: Vec<Machine> = parts.iter().map(|p| of(p.kind, p.accelerator, p.node)).collect::<Result<_>>()?;
@@ -76,6 +85,13 @@ impl OnParts {
         let least = each[slowest].listed_rate();
         let peak = parts.iter().zip(&each).map(|(p, m)| p.share * m.peak).sum::<f64>() / each[slowest].peak;
         Ok(OnParts { machine, relative: each.iter().map(|m| m.listed_rate() / least).collect(), slowest, peak, each })
+    }
+
+    /// Rate that the slowest of the parts sustains over that of the slowest accelerator as listed, as
+    /// they are stated: a synchronous job's. 1 where all of the cluster is alike.
+    pub fn pace(&self, parts: &[Part]) -> f64 {
+        let stated = |p: &Part| p.half.pace.as_ref().map_or(1.0, |v| v.value);
+        self.relative.iter().zip(parts).map(|(relative, p)| relative * stated(p)).reduce(f64::min).unwrap_or(1.0)
     }
 
     /// Puts what was measured on the fabric in the place of the prior, for all and for each part.

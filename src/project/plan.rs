@@ -146,7 +146,7 @@ impl Asked<'_> {
             let run = Run { batch: f64::from(c.batch), ..self.run };
             let flop = self.job.step_flop(&run);
             let used = c.layout.accelerators() as f64;
-            let peak = self.machine.peak * used;
+            let peak = self.machine.peak * self.peak * used;
             let tokens = run.batch * run.sequence;
             let two = |x: f64| format!("{x:.1e}").parse().unwrap_or(x);
             let day = |step: f64| 1e12 / tokens * step / c.goodput / 86_400.0;
@@ -197,6 +197,7 @@ impl Asked<'_> {
             warnings
                 .push(format!("the site's power bears {} of {} accelerators", self.machine.accelerators, self.asked));
         }
+        warnings.extend(self.parts_note.clone());
         if let Some(local) = &self.machine.measured {
             warnings.push(format!(
                 "the fabric was measured here (`{}`): {}",
@@ -317,6 +318,42 @@ mod tests {
         assert!((240.0..720.0).contains(&watts), "{watts}");
         assert!(p.robust.regret >= 0.0 && (0.0..=1.0).contains(&p.robust.best_in));
         assert!(p.robust.choice.quantities["step_time"].value >= 0.99 * step.value);
+    }
+
+    #[test]
+    fn a_cluster_of_parts_is_searched_at_the_pace_of_its_slowest() {
+        let mut catalog = Catalog::built_in().unwrap();
+        let part = |of: &str, name: &str, more: &str| {
+            format!("[cluster.{of}.half.{name}]\ntitle='{name}'\naccelerators={{value=8,unit='accelerator'}}\n{more}\n")
+        };
+        let half = |name: &str, a: &str, b: &str| {
+            format!(
+                "[cluster.{name}]\ntitle='{name}'\nstatus='made up'\naccelerator='h100'\nnode='hgx-h100'\n\
+                 fabric='infiniband-ndr'\naccelerators={{value=16,unit='accelerator'}}\n{}{}",
+                part(name, "a", a),
+                part(name, "b", b),
+            )
+        };
+        let slow = "pace={value=0.5,unit='1'}";
+        let a100 = "accelerator='a100'\nnode='hgx-a100'";
+        let text = [half("alike", "", ""), half("slowed", "", slow), half("mixed", "", a100)].concat();
+        let text = format!("[provenance]\nsource='flopcast'\ndate='2026-11-24'\ntier='assumed'\n{text}");
+        catalog.add_text(&text, "parts").unwrap();
+        let of = |name: &str| {
+            let place = Place::Cluster(name.into());
+            let p = plan(&catalog, &Target { place, ..target("llama-3-8b", 0) }).unwrap();
+            (p.best.quantities["step_time"].value, p.best.quantities["mfu"].value, p.warnings.join("\n"))
+        };
+        let (alike, slowed, mixed) = (of("alike"), of("slowed"), of("mixed"));
+        assert!((1.5..2.0).contains(&(slowed.0 / alike.0)), "products alone are slowed: {alike:?} {slowed:?}");
+        // No better than a cluster of the slower accelerator alone, and its utilisation is of all peaks.
+        let all = plan(&catalog, &target("llama-3-8b", 16)).unwrap().best.quantities;
+        let (time, mfu) = (all["step_time"].value, all["mfu"].value);
+        assert!(mixed.0 > 0.99 * time && mixed.0 < 1.2 * time, "{mixed:?} {time}");
+        let peaks = 312.0 / (0.5 * (312.0 + 989.0));
+        assert!((mixed.1 / (mfu * peaks) - time / mixed.0).abs() < 0.05, "{mixed:?} {mfu}");
+        assert!(mixed.2.contains("`b` (`a100`)"), "{mixed:?}");
+        assert!(!alike.2.contains("parts"), "{alike:?}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::catalog::Catalog;
 use super::constants::ConstantsFile;
 use super::entries::Scenario;
 use super::machine::Machine;
-use super::parts::{OnParts, Part, mean_rated, parts, usual_price};
+use super::parts::{OnParts, Part, Usual, mean_rated, parts, usual_price};
 use crate::cluster::power::{Basis, Supply};
 use crate::cluster::{Accelerator, Cluster, FabricKind, FabricTable, Node, Operations, Price, Site, Surface};
 use crate::error::{Error, Result};
@@ -146,7 +146,8 @@ impl<'a> Forecast<'a> {
                 return fail("layout", format!("`{layout}` takes {} accelerators, not {count}", layout.accelerators()));
             }
         }
-        let mut on_parts = OnParts::new(catalog, cluster, fabric, scenario.format, count, &halves)?;
+        let usual = Usual { kind: &cluster.accelerator, node, fabric };
+        let mut on_parts = OnParts::new(catalog, &usual, (scenario.format, "format"), count, &halves)?;
         let fabric_table = catalog.fabric_table(&scenario.measured_fabric)?;
         on_parts.measured_on(fabric_table.as_ref());
         Ok(Forecast {

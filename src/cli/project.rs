@@ -4,6 +4,7 @@ use super::inputs;
 use super::output;
 use crate::calibrate::Calibration;
 use crate::error::{Error, Result};
+use crate::job::Layout;
 use crate::project::comparison::compare;
 use crate::project::what_if::{WhatIf, what_if};
 use crate::project::{Catalog, Options, Projection, Simulation, Study, Transfer};
@@ -65,6 +66,7 @@ enum Carry {
 #[command(after_help = "Examples:\n  flopcast project --scenario xai-300k-b200\n  \
     flopcast project --scenario xai-300k-b200 --what-if nic=2x --what-if domain=72,precision=fp8\n  \
     flopcast project --calibration calibration.json --scenario mine.toml --format json\n  \
+    flopcast project --scenario tesla-85k-h100 --layout \"tp8 pp8 dp1328 ep8 mb1 zero1\"\n  \
     flopcast catalog scenarios xai-300k-b200 > mine.toml")]
 pub struct Args {
     /// What `flopcast calibrate` wrote.
@@ -79,6 +81,9 @@ pub struct Args {
     /// A job instead of the scenario's: a built-in one, or a TOML file with one.
     #[arg(long, value_name = "NAME|FILE")]
     job: Option<String>,
+    /// A layout instead of the scenario's or the best found, as in `tp8 pp8 dp64 mb1 zero1`.
+    #[arg(long, value_name = "WORDS")]
+    layout: Option<Layout>,
     #[command(flatten)]
     measured: inputs::MeasuredFabric,
     /// What of the calibration carries over [default: shape, or none without a calibration].
@@ -103,6 +108,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         return compared(&catalog, &name, args);
     }
     inputs::on(&mut catalog, &name, args.cluster.as_deref(), args.job.as_deref())?;
+    if let Some(layout) = args.layout {
+        catalog.scenarios.entry(name.clone()).and_modify(|s| s.layout = Some(layout));
+    }
     catalog.measure_fabric(&name, &args.measured.fabric)?;
     let calibration = args.calibration.as_deref().map(Calibration::read).transpose()?;
     if args.transfer == Some(Carry::Shape) && calibration.is_none() {
@@ -160,6 +168,7 @@ fn compared(catalog: &Catalog, name: &str, args: &Args) -> Result<ExitCode> {
         ("--transfer", args.transfer.is_some()),
         ("--cluster", args.cluster.is_some()),
         ("--job", args.job.is_some()),
+        ("--layout", args.layout.is_some()),
         ("--fabric", !args.measured.fabric.is_empty()),
         ("--what-if", !args.what_if.is_empty()),
         ("--simulate", args.simulate.is_some()),

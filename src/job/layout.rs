@@ -3,7 +3,6 @@
 use super::{Run, Transformer};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// What is computed again in the backward pass instead of being stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -287,47 +286,6 @@ impl Layout {
             return fail("context", format!("{} ranks for {} tokens", self.context, run.sequence));
         }
         Ok(())
-    }
-}
-
-impl fmt::Display for Layout {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = format!("tp{} pp{} dp{}", self.tensor, self.pipeline, self.data);
-        for (name, value) in
-            [("cp", self.context), ("ep", self.expert), ("etp", self.expert_tensor), ("vpp", self.virtual_stages)]
-        {
-            if value != 1 {
-                text += &format!(" {name}{value}");
-            }
-        }
-        text += &format!(" mb{} zero{}", self.micro_batch, self.zero);
-        if self.shard > 0 {
-            text += &format!(" shard{}", self.shard);
-        }
-        if self.lighter_ends > 0 {
-            text += &format!(" ends-{}", self.lighter_ends);
-        }
-        text += match self.schedule {
-            Schedule::Alternating => "",
-            Schedule::ZeroBubble => " zb1p",
-            Schedule::DualPipe => " dualpipe",
-        };
-        if self.context_exchange == ContextExchange::AllToAll {
-            text += " ulysses";
-        }
-        text += match self.offload {
-            Offload::None => "",
-            Offload::Optimizer => " offload-optimizer",
-            Offload::Activations => " offload-activations",
-            Offload::Both => " offload",
-        };
-        text += match self.recompute {
-            Recompute::None => "",
-            Recompute::Selective => " selective",
-            Recompute::Half => " half-recompute",
-            Recompute::Full => " full-recompute",
-        };
-        f.pad(&text)
     }
 }
 

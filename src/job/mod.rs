@@ -1,6 +1,7 @@
 //! Training jobs: what a transformer computes, holds and moves under a layout. Knows no hardware.
 
 mod layout;
+pub(crate) mod layout_text;
 pub mod memory;
 mod transformer;
 mod work;

@@ -1,7 +1,7 @@
 //! Scenarios and comparisons as they stand in a file.
 
 use crate::cluster::{Format, Operations, Price, Site};
-use crate::job::Layout;
+use crate::job::{Layout, layout_text};
 use crate::sourced::{Stamp, Value};
 use crate::units::{Accelerators, Money, NodeFailureRate, Time, Tokens};
 use serde::{Deserialize, Serialize};
@@ -49,8 +49,10 @@ pub struct Scenario {
     /// reach: files beside this one, `op,ranks,bytes,seconds` or as nccl-tests prints them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub measured_fabric: Vec<String>,
-    /// How the job is spread; searched for where absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// How the job is spread, in words as they are printed (`"tp8 pp8 dp64 mb1 zero1"`) or as a table;
+    /// searched for where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "layout_text::stated")]
+    #[schemars(with = "Option<layout_text::Stated>")]
     pub layout: Option<Layout>,
     /// Source of what has none of its own.
     pub provenance: Stamp,

@@ -142,8 +142,12 @@ impl<'a> Forecast<'a> {
         let run = Run { sequence, batch, stack: Stack::Fused, causal: 0.5 };
         if let Some(layout) = &scenario.layout {
             layout.check(job, &run)?;
-            if layout.accelerators() as f64 != count {
-                return fail("layout", format!("`{layout}` takes {} accelerators, not {count}", layout.accelerators()));
+            // A search leaves a few idle where stages and replicas do not come out; more is a mistake.
+            let taken = layout.accelerators() as f64;
+            if taken > count || taken < (1.0 - MOST_IDLE) * count {
+                let error = format!("`{layout}` takes {taken} accelerators, not {count}");
+                let hint = format!("state `accelerators` where it is to run on {taken}; the ranks multiply: tp·pp·dp·cp");
+                return fail("layout", error).map_err(|e| e.hint(hint));
             }
         }
         let usual = Usual { kind: &cluster.accelerator, node, fabric };
@@ -175,6 +179,9 @@ impl<'a> Forecast<'a> {
         })
     }
 }
+
+/// Share of the accelerators that a stated layout may leave idle.
+const MOST_IDLE: f64 = 0.01;
 
 /// How many accelerators the power cap lets be switched on, whole boxes.
 pub(super) fn switched_on(asked: f64, node: &Node, site: &Site, rated: Option<&(Fact, Basis)>) -> Result<f64> {

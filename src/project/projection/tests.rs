@@ -124,9 +124,23 @@ fn an_impossible_scenario_is_refused_with_its_field() {
         (entry(&layout.replace("375", "300")), "takes 9600 accelerators, not 12000"),
         (entry(&layout.replace("'none'", "'some'")), "`scenario.x.layout.recompute`"),
         (entry("accelerators={value=8,unit='accelerator'}"), "no layout fits"),
+        (entry("layout='tp8 pp4 dp376 ep8 mb1'"), "takes 12032 accelerators, not 12000"),
+        (entry("layout='tp8 pp4 dp375 zp8'"), "`scenario.x.layout`: layout `tp8 pp4 dp375 zp8`: `zp8` is no word"),
+        (entry("layout=8"), "`scenario.x.layout`"),
     ] {
         let error = fails(&text);
         assert!(error.message().contains(part), "{part}: {error}");
         assert_eq!(error.exit_code(), 2);
     }
+    // In words it is the same as in a table, and what a search leaves idle a statement may.
+    let stated = |text: &str| {
+        let mut catalog = Catalog::built_in().unwrap();
+        catalog.add_text(text, "x.toml").unwrap();
+        run(&catalog, "x", None, &Options::default()).unwrap()
+    };
+    let (table, words) = (stated(&entry(layout)), stated(&entry("layout='tp8 pp4 dp375 ep8 mb1'")));
+    assert_eq!(table.layout, words.layout);
+    assert_eq!(table.quantities["step_time"], words.quantities["step_time"]);
+    let most = stated(&entry("layout='tp8 pp4 dp373 ep8 mb1'").replace("24.576", "24.444928"));
+    assert!(most.warnings.iter().any(|w| w.contains("64 accelerators stay idle")), "{:?}", most.warnings);
 }

@@ -191,7 +191,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if args.suite == Suite::Roofline {
         drop(executor);
         let (format, progress) = (args.format, !args.no_progress);
-        let (budget, keep) = (args.time_budget, !args.no_cache);
+        let (budget, keep) = (args.time_budget.map(|budget| (budget, started)), !args.no_cache);
         let wanted = roofline::Wanted { products: &requests, budget, format, progress, keep };
         return roofline::measure(&selection, &wanted, &mut log);
     }
@@ -210,11 +210,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             executor = kept::open(&selection, !args.no_cache)?;
         }
         let share = f64::from(args.setups - setup);
-        let seconds = args.time_budget.map(|budget| left(budget, started) / share);
+        let kept = if args.host { HOST_SHARE } else { 0.0 };
+        let seconds = args.time_budget.map(|budget| (1.0 - kept) * left(budget, started) / share);
         records.extend(measured(&mut executor, &requests, &effort, seconds, &mut log, !args.no_progress)?);
     }
     if args.host {
-        records.extend(host(&wanted, &effort, &mut log)?);
+        let seconds = args.time_budget.map(|budget| left(budget, started));
+        records.extend(host(&wanted, &effort, seconds, &mut log)?);
         beside(&mut records);
     }
     let rows: Vec<Row> = records.iter().map(Row::from).collect();
@@ -275,14 +277,31 @@ fn shapes(args: &Args) -> Result<Option<Vec<Shape>>> {
     Ok(Some(products.into_iter().map(|(shape, _)| shape).collect()))
 }
 
-/// The host on the same shapes, by the same rules.
-pub fn host(wanted: &Selection, effort: &Effort, log: &mut Option<Log>) -> Result<Vec<Record>> {
+/// Share of a time budget that is kept for the host.
+pub const HOST_SHARE: f64 = 0.1;
+
+/// Below this the host has no six rounds.
+const LEAST_HOST_CASE_S: f64 = 0.05;
+
+/// The host on the same shapes, by the same rules, within so many seconds where given.
+pub fn host(wanted: &Selection, effort: &Effort, seconds: Option<f64>, log: &mut Option<Log>) -> Result<Vec<Record>> {
+    let started = Instant::now();
     let mut executor = HostExecutor::default();
     let mut records = Vec::new();
-    for &shape in &wanted.shapes {
+    for (index, &shape) in wanted.shapes.iter().enumerate() {
         let mut watch = |_| if stop::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
         let (what, data) = ((shape, wanted.precision), (wanted.data, wanted.seed));
-        let Some(record) = measure_host(&mut executor, what, data, effort, &mut watch)? else { break };
+        let mut effort = *effort;
+        if let Some(seconds) = seconds {
+            let share = (seconds - started.elapsed().as_secs_f64()) / (wanted.shapes.len() - index) as f64;
+            // The other half goes into operands and proofs.
+            effort = Effort { case_s: effort.case_s.min(0.5 * share), overrun: 1.0, ..effort };
+            if effort.case_s < LEAST_HOST_CASE_S {
+                output::talk(&format!("host: {shape} is left out, the time budget is used up"));
+                continue;
+            }
+        }
+        let Some(record) = measure_host(&mut executor, what, data, &effort, &mut watch)? else { break };
         log.as_mut().map_or(Ok(()), |log| log.write(&record))?;
         records.push(record);
     }

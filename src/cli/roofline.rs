@@ -52,11 +52,17 @@ fn verdict(probes: &[ProbeRecord]) -> Result<ExitCode> {
         Some(_) => false,
         None => r.verdict == Verdict::Invalid,
     };
-    let Some(first) = probes.iter().find(wrong) else { return Ok(ExitCode::SUCCESS) };
+    let none = probes.iter().all(|r| r.figure.is_none());
+    let Some(first) = probes.iter().find(wrong).or(probes.first().filter(|_| none)) else {
+        return Ok(ExitCode::SUCCESS);
+    };
     let why = first.reasons.first().map_or(String::new(), |r| format!(": {}: {}", r.code, r.detail));
     let count = probes.iter().filter(wrong).count();
-    Err(Error::failed(format!("{count} of {} probes failed; first `{}`{why}", probes.len(), first.case.id()))
-        .hint("the record (`--out`) holds every reason"))
+    let (message, hint) = match count {
+        0 => ("no probe has a figure".into(), "more time with `--time-budget`, or another adapter with `--adapter`"),
+        _ => (format!("{count} of {} probes failed", probes.len()), "the record (`--out`) holds every reason"),
+    };
+    Err(Error::failed(format!("{message}; first `{}`{why}", first.case.id())).hint(hint))
 }
 
 #[cfg(feature = "gpu")]
@@ -64,29 +70,24 @@ pub use measured::{Wanted, measure};
 
 #[cfg(feature = "gpu")]
 mod measured {
+    use super::super::measure::left;
     use super::*;
     use crate::gpu::{GpuProber, Selection};
     use crate::measure::effort::Effort;
-    use crate::measure::probe::suite::{self, Watcher};
+    use crate::measure::probe::suite::{self, Allowed, Watcher};
     use crate::measure::probe::wire::Lines;
     use crate::measure::suite::Request;
     use crate::measure::timing::Stage;
-    use crate::measure::{Log, sweep};
+    use crate::measure::{Log, sweep_within};
     use indicatif::{ProgressBar, ProgressDrawTarget};
-    use std::time::Duration;
-
-    /// Probes and products of a run, at most: what a budget is divided by.
-    const CASES: f64 = 80.0;
-
-    /// Below this a case has no time for a warm-up and six rounds.
-    const LEAST_CASE_S: f64 = 0.1;
+    use std::time::{Duration, Instant};
 
     /// What a run is to do.
     pub struct Wanted<'a> {
         /// Products to place under the roof.
         pub products: &'a [Request],
-        /// Time for everything.
-        pub budget: Option<Duration>,
+        /// Time for everything, and when it began.
+        pub budget: Option<(Duration, Instant)>,
         /// How to print.
         pub format: Format,
         /// Whether to show progress.
@@ -97,7 +98,8 @@ mod measured {
 
     /// Measures probes, then products, and prints the roofline.
     pub fn measure(selection: &Selection, wanted: &Wanted, log: &mut Option<Log>) -> Result<ExitCode> {
-        let (probing, products) = efforts(wanted.budget)?;
+        let (probing, effort) = (suite::effort(), Effort { case_s: 1.5, ..Effort::quick() });
+        let seconds = || wanted.budget.map(|(budget, started)| left(budget, started));
         super::super::stop::watch()?;
         let target = if wanted.progress { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(None, target);
@@ -106,6 +108,7 @@ mod measured {
         lines.probes = suite::run(
             &mut prober,
             &probing,
+            seconds().map(|seconds| Allowed { seconds, cases_after: wanted.products.len() }),
             &mut Watcher {
                 next: &mut |probe| bar.set_message(probe.id()),
                 stop: &super::super::stop::asked,
@@ -124,10 +127,10 @@ mod measured {
             let bounded = |request: &Request| Request { bounds: bounds.clone(), ..request.clone() };
             let requests: Vec<Request> = wanted.products.iter().map(bounded).collect();
             let mut next = |_: usize, _: Stage| bar.tick();
-            lines.products =
-                sweep(executor, &requests, &products, &mut next, &super::super::stop::asked, &mut |record| {
-                    log.as_mut().map_or(Ok(()), |log| log.write(record))
-                })?;
+            let stop = &super::super::stop::asked;
+            lines.products = sweep_within(executor, &requests, &effort, seconds(), &mut next, stop, &mut |record| {
+                log.as_mut().map_or(Ok(()), |log| log.write(record))
+            })?;
         }
         bar.finish_and_clear();
         if !lines.probes.is_empty() {
@@ -138,20 +141,5 @@ mod measured {
             }
         }
         verdict(&lines.probes)
-    }
-
-    /// Of the suite itself, or what a budget leaves for each case.
-    fn efforts(budget: Option<Duration>) -> Result<(Effort, Effort)> {
-        let (probing, products) = (suite::effort(), Effort { case_s: 1.5, ..Effort::quick() });
-        let Some(budget) = budget else { return Ok((probing, products)) };
-        // Half of the time goes into compiling, filling and proving.
-        let each = 0.5 * budget.as_secs_f64() / CASES;
-        if each < LEAST_CASE_S {
-            let least = 2.0 * LEAST_CASE_S * CASES;
-            return Err(Error::usage(format!("a time budget of {budget:?} is too small for a roofline"))
-                .hint(format!("give it {least:.0}s or more, or leave `--time-budget` out")));
-        }
-        let within = |effort: Effort| Effort { case_s: effort.case_s.min(each), ..effort };
-        Ok((within(probing), within(products)))
     }
 }

@@ -1,6 +1,6 @@
 //! `flopcast run`, the main job: measure this machine's adapter, forecast the announced clusters.
 
-use super::measure::{beside, host, left, measured};
+use super::measure::{HOST_SHARE, beside, host, left, measured};
 use super::output::{self, Format};
 use super::{kept, stop, tuned};
 use crate::calibrate::Calibration;
@@ -56,12 +56,6 @@ pub struct Args {
 /// Seconds for the host's own product on each shape: there to compare with, not to be known to a per cent.
 const HOST_CASE_S: f64 = 0.5;
 
-/// Below this there are no six rounds.
-const LEAST_HOST_CASE_S: f64 = 0.05;
-
-/// Share of a time budget that is kept for it.
-const HOST_SHARE: f64 = 0.1;
-
 /// What `--format json` prints.
 #[derive(Serialize)]
 struct Everything<'a> {
@@ -102,12 +96,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let seconds = args.time_budget.map(|budget| left(budget, started));
     let adapters = seconds.map(|seconds| (1.0 - HOST_SHARE) * seconds);
     let mut records = measured(&mut executor, &requests, &Effort::quick(), adapters, &mut log, !args.no_progress)?;
-    let left = args.time_budget.map_or(f64::INFINITY, |budget| left(budget, started));
-    let each = HOST_CASE_S.min(0.5 * left / wanted.shapes.len() as f64);
-    if each >= LEAST_HOST_CASE_S {
-        records.extend(host(&wanted, &Effort { case_s: each, ..Effort::quick() }, &mut log)?);
-        beside(&mut records);
-    }
+    let left = args.time_budget.map(|budget| left(budget, started));
+    records.extend(host(&wanted, &Effort { case_s: HOST_CASE_S, ..Effort::quick() }, left, &mut log)?);
+    beside(&mut records);
     if stop::asked() {
         let measurements: Vec<Row> = records.iter().map(Row::from).collect();
         match args.format {

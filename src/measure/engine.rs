@@ -3,6 +3,7 @@
 use super::effort::{Effort, parts};
 use super::energy::{Energy, Meter};
 use super::figure::derive;
+use super::overhead::Overheads;
 use super::record::{Missing, Record, SCHEMA, Samples, Spent};
 use super::sentinel::{CASE_SLOT, Guarded, Ready};
 use super::suite::Request;
@@ -15,8 +16,8 @@ use crate::kernel::{Operands, Proof, Shape, prove};
 #[derive(Debug, Clone, Default)]
 pub struct Pace {
     seen: Vec<Seen>,
-    /// Elements of A, B and C, and the seconds that setting up and proving took.
-    overheads: Vec<(f64, f64)>,
+    /// By elements of A, B and C.
+    overheads: Overheads,
 }
 
 #[derive(Debug, Clone)]
@@ -39,7 +40,7 @@ impl Pace {
     }
 
     fn note_overhead(&mut self, shape: Shape, seconds: f64) {
-        self.overheads.push((elements(shape), seconds));
+        self.overheads.note(elements(shape), seconds);
     }
 
     /// Seconds that one product will take, by the best rate seen of that kernel on a shape within
@@ -51,16 +52,9 @@ impl Pace {
     }
 
     /// Seconds that compiling, making operands and proving a case of this shape will take beside its
-    /// timing: a fixed part, the least seen, and one per element, the most seen.
+    /// timing.
     pub fn overhead(&self, shape: Shape) -> f64 {
-        let fixed = self.overheads.iter().map(|(_, s)| *s).min_by(f64::total_cmp).unwrap_or(0.0);
-        // A small case is all fixed cost, and tells nothing per element.
-        let large = self.overheads.iter().filter(|(n, _)| *n >= 1e5);
-        let each = large.map(|(n, s)| (s - fixed) / n).filter(|e| *e > 0.0).max_by(f64::total_cmp);
-        let most = self.overheads.iter().filter(|(n, _)| *n >= elements(shape)).map(|(_, s)| *s);
-        let by_size = fixed + each.unwrap_or(PROOF_S) * elements(shape);
-        // One that was seen of the size or above bounds it.
-        most.min_by(f64::total_cmp).map_or(by_size, |seen| seen.min(by_size))
+        self.overheads.predict(elements(shape), PROOF_S)
     }
 }
 

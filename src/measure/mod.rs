@@ -20,6 +20,7 @@ pub mod interleave;
 pub mod kept;
 pub mod log;
 pub mod mutants;
+mod overhead;
 pub mod physics;
 pub mod portability;
 #[cfg(test)]

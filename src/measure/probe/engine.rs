@@ -5,7 +5,7 @@ use super::record::{ProbeRecord, SCHEMA};
 use super::twin::Checked;
 use crate::kernel::{Cooperative, hex_sha256};
 use crate::measure::effort::Effort;
-use crate::measure::record::{AdapterIdentity, Missing, Samples, Tool, Verdict};
+use crate::measure::record::{AdapterIdentity, Missing, Samples, Spent, Tool, Verdict};
 use crate::measure::timing::{Halt, Stage, Watch, time};
 use crate::measure::{Step, Timed};
 
@@ -51,27 +51,13 @@ pub fn measure(
 ) -> Option<ProbeRecord> {
     let wgsl = probe.compose();
     let sha256 = wgsl.as_ref().ok().filter(|text| !text.is_empty()).map(|text| hex_sha256(text));
+    let mut spent = Spent::default();
     let outcome = match wgsl {
-        Ok(wgsl) => attempt(device, probe, &wgsl, effort, watch),
+        Ok(wgsl) => attempt(device, probe, &wgsl, effort, watch, &mut spent),
         Err(error) => Err(Halt::Missing(Missing::Failed { error: error.to_string() })),
     };
-    let mut record = ProbeRecord {
-        schema: SCHEMA.into(),
-        tool: device.tool(),
-        at: humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string(),
-        adapter: device.adapter().clone(),
-        case: *probe,
-        again,
-        wgsl_sha256: sha256.unwrap_or_default(),
-        flop: probe.flop(),
-        bytes: probe.bytes(),
-        missing: None,
-        proof: None,
-        samples: None,
-        figure: None,
-        verdict: Verdict::Invalid,
-        reasons: Vec::new(),
-    };
+    let mut record =
+        ProbeRecord { wgsl_sha256: sha256.unwrap_or_default(), spent: Some(spent), ..blank(device, probe, again) };
     match outcome {
         Ok((proof, samples)) => (record.proof, record.samples) = (Some(proof), samples),
         Err(Halt::Missing(missing)) => record.missing = Some(missing),
@@ -80,26 +66,67 @@ pub fn measure(
     Some(record.derived())
 }
 
+/// The row of a probe that there was no time for.
+pub fn left_out(device: &dyn Prober, probe: &Probe, again: bool, reason: String) -> ProbeRecord {
+    ProbeRecord { missing: Some(Missing::Skipped { reason }), ..blank(device, probe, again) }.derived()
+}
+
+/// A record of nothing yet.
+fn blank(device: &dyn Prober, probe: &Probe, again: bool) -> ProbeRecord {
+    ProbeRecord {
+        schema: SCHEMA.into(),
+        tool: device.tool(),
+        at: humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string(),
+        adapter: device.adapter().clone(),
+        case: *probe,
+        again,
+        wgsl_sha256: String::new(),
+        flop: probe.flop(),
+        bytes: probe.bytes(),
+        spent: None,
+        missing: None,
+        proof: None,
+        samples: None,
+        figure: None,
+        verdict: Verdict::Invalid,
+        reasons: Vec::new(),
+    }
+}
+
 fn attempt(
     device: &mut dyn Prober,
     probe: &Probe,
     wgsl: &str,
     effort: &Effort,
     watch: &mut Watch,
+    spent: &mut Spent,
 ) -> Result<(Checked, Option<Samples>), Halt> {
     if watch(Stage::Proving).is_break() {
         return Err(Halt::Stopped);
     }
+    let begin = device.now_ns();
     device.set_up(probe, wgsl)?;
+    spent.setup_s = since(device, begin);
+    let begin = device.now_ns();
     device.poison()?;
     device.submit(1)?;
     let first = check(device, probe)?;
+    spent.proof_s = since(device, begin);
     if !first.passed {
         return Ok((first, None));
     }
+    let begin = device.now_ns();
     let samples = time(device, effort, watch)?;
+    spent.timing_s = since(device, begin);
     // The last timed submission began on a poisoned output: what is in it now is its work.
-    Ok((check(device, probe)?, Some(samples)))
+    let begin = device.now_ns();
+    let last = check(device, probe)?;
+    spent.proof_s += since(device, begin);
+    Ok((last, Some(samples)))
+}
+
+fn since(device: &dyn Prober, begin_ns: u64) -> f64 {
+    device.now_ns().saturating_sub(begin_ns) as f64 * 1e-9
 }
 
 fn check(device: &mut dyn Prober, probe: &Probe) -> Step<Checked> {

@@ -234,6 +234,22 @@ impl Probe {
         }
     }
 
+    /// Bytes that are filled on the host before the timing: what that takes grows with it.
+    pub fn filled_bytes(&self) -> f64 {
+        let inputs = match self.kind() {
+            Kind::Read | Kind::Copy | Kind::Upload | Kind::Download => 1,
+            Kind::Triad => 2,
+            _ => 0,
+        };
+        (inputs * u64::from(self.sets) * self.working_set()) as f64
+    }
+
+    /// Bytes that are read back and followed in each of the two checks.
+    pub fn checked_bytes(&self) -> f64 {
+        // The sums of a read are followed visit by visit.
+        self.output_bytes() as f64 + if self.kind() == Kind::Read { self.bytes() } else { 0.0 }
+    }
+
     /// A name that is unique within a suite: `read/65536/warm`, `arithmetic/f32/8`.
     pub fn id(&self) -> String {
         let name = self.kind().name();

@@ -4,10 +4,13 @@
 //! times one by the same code as a product, [`record`] is its line in a file, [`levels`] finds caches in a
 //! curve, [`suite`] runs them all. WGSL is in `shaders/probe/`.
 
+mod allotment;
 pub mod engine;
 pub mod kind;
 pub mod levels;
 pub mod record;
+#[cfg(test)]
+mod scripted;
 pub mod suite;
 pub mod twin;
 pub mod wire;

@@ -3,7 +3,7 @@
 use super::kind::Probe;
 use super::twin::Checked;
 use crate::measure::figure::timing;
-use crate::measure::record::{AdapterIdentity, Interval, Missing, Reason, Samples, TimingMethod, Tool, Verdict};
+use crate::measure::record::{AdapterIdentity, Interval, Missing, Reason, Samples, Spent, TimingMethod, Tool, Verdict};
 use serde::{Deserialize, Serialize};
 
 /// Schema id of a probe's line. A reader refuses any other.
@@ -30,6 +30,9 @@ pub struct ProbeRecord {
     pub flop: f64,
     /// Bytes that a dispatch moves.
     pub bytes: f64,
+    /// Where the time went; absent in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spent: Option<Spent>,
     /// Why there is no figure at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<Missing>,

@@ -1,6 +1,7 @@
 //! The whole roofline in one run: each probe depends on what the ones before it found.
 
-use super::engine::{Prober, measure};
+use super::allotment::Allotment;
+use super::engine::{Prober, left_out, measure};
 use super::kind::{Kind, Probe, Scale};
 use super::levels::{Level, last_cache, levels};
 use super::record::ProbeRecord;
@@ -38,21 +39,46 @@ pub struct Watcher<'a> {
     pub done: &'a mut dyn FnMut(&ProbeRecord) -> Result<()>,
 }
 
-/// Runs every probe. What was measured before a stop is returned.
+/// Time for a run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Allowed {
+    /// Seconds of the device's clock, compiling, filling and checking included.
+    pub seconds: f64,
+    /// Cases that come after the probes and get a share of it each: what is kept for them is not used.
+    pub cases_after: usize,
+}
+
+/// Runs every probe, within what is allowed where that is given; what does not fit is a `skipped` row with the
+/// reason. What was measured before a stop is returned.
 ///
 /// # Errors
 /// Those of `done`.
-pub fn run(device: &mut dyn Prober, effort: &Effort, watcher: &mut Watcher) -> Result<Vec<ProbeRecord>> {
+pub fn run(
+    device: &mut dyn Prober,
+    effort: &Effort,
+    allowed: Option<Allowed>,
+    watcher: &mut Watcher,
+) -> Result<Vec<ProbeRecord>> {
     let software = device.adapter().software;
     let scale = Scale::of(software);
-    let mut run = Run { device, effort, watcher, records: Vec::new() };
-    let _ = run.all(scale, software)?;
+    let sets = working_sets(software, device.most_bytes());
+    let matrices = matrices(device.matrices());
+    let probes = PRECISIONS.len() * (CHAINS.len() + 1) + matrices.len() * (FRAGMENTS.len() + 1) + sets.len() + REST;
+    let now_s = device.now_ns() as f64 * 1e-9;
+    let time = allowed.map(|a| Allotment::new(now_s, a.seconds, probes, a.cases_after));
+    let mut run = Run { device, effort, time, watcher, records: Vec::new() };
+    let _ = run.all(scale, software, &matrices, &sets)?;
     Ok(run.records)
 }
+
+/// Probes after the curve: three kinds over three warm working sets, four over a cold one, workgroup memory,
+/// launches, two directions of three transfers.
+const REST: usize = 3 * 3 + 4 + 2 + 2 * 3;
 
 struct Run<'a, 'w> {
     device: &'a mut dyn Prober,
     effort: &'a Effort,
+    time: Option<Allotment>,
     watcher: &'a mut Watcher<'w>,
     records: Vec<ProbeRecord>,
 }
@@ -61,7 +87,7 @@ struct Run<'a, 'w> {
 type Going<T> = Result<Option<T>>;
 
 impl Run<'_, '_> {
-    fn all(&mut self, scale: Scale, software: bool) -> Going<()> {
+    fn all(&mut self, scale: Scale, software: bool, matrices: &[(Precision, u32)], curve_sets: &[u64]) -> Going<()> {
         let single = |kind| Probe::compute(kind, scale);
         for precision in PRECISIONS {
             let widths = CHAINS.map(|chains| single(Kind::Arithmetic { precision, chains }));
@@ -70,34 +96,39 @@ impl Run<'_, '_> {
             }
         }
         let subgroup = self.device.adapter().capabilities.subgroup;
-        for (precision, fragment) in matrices(self.device.matrices()) {
+        for &(precision, fragment) in matrices {
             let widths = FRAGMENTS.map(|chains| single(Kind::Matrix { precision, fragment, chains, subgroup }));
             if self.best(&widths)?.is_none() {
                 return Ok(None);
             }
         }
         let mut curve = Vec::new();
-        for bytes in working_sets(software, self.device.most_bytes()) {
+        self.group(curve_sets.len());
+        for &bytes in curve_sets {
             let probe = Probe::warm(Kind::Read, bytes, scale);
-            let Some(record) = self.one(&probe, false)? else { return Ok(None) };
+            let Some(record) = self.one(&probe, Place::Plain)? else { return Ok(None) };
             curve.extend(record.headline().map(|rate| (probe.working_set(), rate.median)));
         }
-        let mut rest = Vec::new();
+        let mut memory = Vec::new();
         let (small, set) = if software { (16 << 10, 4 << 20) } else { (1 << 20, 64 << 20) };
         let sets = cold_sets(&levels(&curve), set, software, self.device.most_bytes());
         for kind in [Kind::Read, Kind::Write, Kind::Copy, Kind::Triad] {
             let warm = [small, 8 * small, set].map(|bytes| Probe::warm(kind, bytes, scale));
             // The curve has those of reading already.
-            rest.extend(warm.into_iter().filter(|_| kind != Kind::Read));
-            rest.push(Probe::cold(kind, set, sets, scale));
+            memory.extend(warm.into_iter().filter(|_| kind != Kind::Read));
+            memory.push(Probe::cold(kind, set, sets, scale));
         }
-        rest.extend([single(Kind::Workgroup), single(Kind::Launch)]);
-        for kind in [Kind::Upload, Kind::Download] {
-            rest.extend([4 << 10, 1 << 20, 16 << 20].map(|bytes| Probe::transfer(kind, bytes)));
-        }
-        for probe in rest {
-            if self.one(&probe, false)?.is_none() {
-                return Ok(None);
+        let single = vec![single(Kind::Workgroup), single(Kind::Launch)];
+        let both = [Kind::Upload, Kind::Download];
+        let transfers = both.into_iter().flat_map(|k| [4 << 10, 1 << 20, 16 << 20].map(|b| Probe::transfer(k, b)));
+        let rest = [memory, single, transfers.collect()];
+        debug_assert_eq!(rest.iter().map(Vec::len).sum::<usize>(), REST);
+        for probes in rest {
+            self.group(probes.len());
+            for probe in probes {
+                if self.one(&probe, Place::Plain)?.is_none() {
+                    return Ok(None);
+                }
             }
         }
         Ok(Some(()))
@@ -105,9 +136,10 @@ impl Run<'_, '_> {
 
     /// Tries each, then measures the best of them again: the best of several is too good.
     fn best(&mut self, probes: &[Probe]) -> Going<()> {
+        self.group(probes.len() + 1);
         let mut best: Option<(Probe, f64)> = None;
         for probe in probes {
-            let Some(record) = self.one(probe, false)? else { return Ok(None) };
+            let Some(record) = self.one(probe, Place::OfSeveral)? else { return Ok(None) };
             if let Some(rate) = record.headline()
                 && best.is_none_or(|(_, least)| rate.median > least)
             {
@@ -119,20 +151,65 @@ impl Run<'_, '_> {
             }
         }
         match best {
-            Some((probe, _)) => Ok(self.one(&probe, true)?.map(|_| ())),
+            Some((probe, _)) => Ok(self.one(&probe, Place::Again)?.map(|_| ())),
             None => Ok(Some(())),
         }
     }
 
-    fn one(&mut self, probe: &Probe, again: bool) -> Going<ProbeRecord> {
+    fn group(&mut self, probes: usize) {
+        let now_s = self.now_s();
+        if let Some(time) = &mut self.time {
+            time.group(now_s, probes);
+        }
+    }
+
+    fn one(&mut self, probe: &Probe, place: Place) -> Going<ProbeRecord> {
         (self.watcher.next)(probe);
         let stop = self.watcher.stop;
-        let mut watch = |_: Stage| if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-        let Some(record) = measure(self.device, probe, again, self.effort, &mut watch) else { return Ok(None) };
+        let (again, now_s, bytes) =
+            (place == Place::Again, self.now_s(), probe.filled_bytes() + 2.0 * probe.checked_bytes());
+        let mut effort = *self.effort;
+        let mut short = None;
+        if let Some(time) = &mut self.time {
+            effort.overrun = 1.0;
+            match time.next(now_s, bytes, effort.case_s, place == Place::OfSeveral) {
+                Ok(seconds) => effort.case_s = seconds,
+                Err(why) => short = Some(why),
+            }
+        }
+        let record = match short {
+            Some(_) if stop() => return Ok(None),
+            Some(why) => left_out(self.device, probe, again, why),
+            None => {
+                let mut watch = |_: Stage| if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+                let Some(record) = measure(self.device, probe, again, &effort, &mut watch) else { return Ok(None) };
+                record
+            }
+        };
+        // What is lacking or fails takes no time that would tell anything.
+        let tells = record.missing.as_ref().is_none_or(|missing| missing.status() == "skipped");
+        if let (Some(time), Some(spent), true) = (&mut self.time, record.spent, tells) {
+            time.note(bytes, spent.setup_s + spent.proof_s);
+        }
         (self.watcher.done)(&record)?;
         self.records.push(record.clone());
         Ok(Some(record))
     }
+
+    fn now_s(&self) -> f64 {
+        self.device.now_ns() as f64 * 1e-9
+    }
+}
+
+/// What a probe is to the others of its group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// On its own.
+    Plain,
+    /// One of several, the best of which is measured again.
+    OfSeveral,
+    /// That second measurement.
+    Again,
 }
 
 /// The fragments that an adapter reports; for a precision without any a usual one, so that the lack becomes a
@@ -184,7 +261,75 @@ pub fn every_kind(scale: Scale) -> Vec<Probe> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::scripted::ScriptedProber;
     use super::*;
+    use crate::measure::Timed;
+    use crate::measure::record::Missing;
+
+    /// A run on a device whose clock goes by what it does; seconds taken and records.
+    fn within(device: &mut ScriptedProber, seconds: f64) -> (f64, Vec<ProbeRecord>) {
+        let begin = device.now_ns();
+        let mut seen = 0;
+        let mut watcher = Watcher {
+            next: &mut |_| {},
+            stop: &|| false,
+            done: &mut |_| {
+                seen += 1;
+                Ok(())
+            },
+        };
+        let allowed = Allowed { seconds, cases_after: 0 };
+        let records = run(device, &effort(), Some(allowed), &mut watcher).unwrap();
+        assert_eq!(seen, records.len());
+        ((device.now_ns() - begin) as f64 * 1e-9, records)
+    }
+
+    #[test]
+    fn a_time_budget_of_a_roofline_is_kept_within_a_tenth_with_compiling_filling_and_slow_probes_included() {
+        for (seconds, set_up_s, byte_s, slower) in [
+            (5.0, 0.0, 0.0, 1.0),
+            (10.0, 0.1, 1e-9, 1.0),
+            (17.0, 0.3, 4e-9, 1.0),
+            (20.0, 0.05, 2e-8, 1.0),
+            (20.0, 0.1, 1e-9, 10.0),
+            (40.0, 0.2, 1e-9, 100.0),
+            (40.0, 0.0, 1e-9, 1.0),
+        ] {
+            let mut device = ScriptedProber { set_up_s, byte_s, slower, ..ScriptedProber::honest() };
+            let (took, records) = within(&mut device, seconds);
+            let figures = records.iter().filter(|r| r.figure.is_some()).count();
+            let case = format!("{seconds} s, {set_up_s} s a set-up, {byte_s} s a byte, {slower} times slower");
+            assert!(took <= 1.1 * seconds, "{case}: took {took} s");
+            assert!(figures > 0, "{case}: no figure");
+            assert!(records.iter().all(|r| r.proof.as_ref().is_none_or(|p| p.passed)), "{case}");
+        }
+    }
+
+    #[test]
+    fn a_probe_that_does_not_fit_is_a_skipped_row_with_the_reason_and_each_group_gets_its_share() {
+        let mut device = ScriptedProber { set_up_s: 0.5, ..ScriptedProber::honest() };
+        let (_, records) = within(&mut device, 20.0);
+        let skipped = |r: &ProbeRecord| matches!(r.missing, Some(Missing::Skipped { .. }));
+        let reason = &records.iter().find(|r| skipped(r)).unwrap().reasons[0];
+        assert!(reason.code == "skipped" && reason.detail.contains("budget of 20.000 s"), "{reason:?}");
+        // Arithmetic comes first and does not take the time of memory and transfers.
+        for wanted in ["arithmetic", "read", "write", "upload"] {
+            let of = records.iter().filter(|r| r.case.kind().name() == wanted && r.figure.is_some());
+            assert!(of.count() > 0, "{wanted}");
+        }
+        // A best width has its second measurement.
+        assert!(records.iter().any(|r| r.again && r.figure.is_some()));
+    }
+
+    #[test]
+    fn a_wide_budget_and_none_at_all_measure_the_same_probes() {
+        let (_, wide) = within(&mut ScriptedProber::honest(), 1e6);
+        let mut watcher = Watcher { next: &mut |_| {}, stop: &|| false, done: &mut |_| Ok(()) };
+        let free = run(&mut ScriptedProber::honest(), &effort(), None, &mut watcher).unwrap();
+        let ids = |records: &[ProbeRecord]| records.iter().map(|r| (r.case.id(), r.again)).collect::<Vec<_>>();
+        assert_eq!(ids(&wide), ids(&free));
+        assert!(free.iter().all(|r| r.figure.is_some() || r.verdict == crate::measure::record::Verdict::Invalid));
+    }
 
     #[test]
     fn every_reported_configuration_is_probed_and_every_lack_becomes_a_row() {

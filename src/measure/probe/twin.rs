@@ -145,6 +145,26 @@ impl Probe {
             Precision::F32 => (Precision::F32.decode(output), 2f64.powi(-24), 2f64.powi(-24)),
             _ => (Precision::F32.decode(output), 2f64.powi(-11), 2f64.powi(-24)),
         };
+        let wanted = self.recurrence_totals(chains);
+        let terms = f64::from(chains * self.steps);
+        // The host's own f64 rounds as well, which counts only against a probe in f64.
+        let tolerance = terms * (32.0 * u + 2.0 * terms * u_total) + terms * terms * 2f64.powi(-52);
+        let mut worst = 0.0f64;
+        let mut failure = None;
+        for (index, value) in got.iter().enumerate() {
+            let wanted = wanted[index & 255];
+            let off = (value - wanted).abs() / tolerance;
+            if failure.is_none() && (off.is_nan() || off > 1.0) {
+                failure = Some(format!("value {index} is {value}, the recurrence comes to {wanted}"));
+            }
+            worst = worst.max(off);
+        }
+        let passed = failure.is_none() && !got.is_empty();
+        Checked { passed, values: got.len() as u64, worst: Some(worst).filter(|w| w.is_finite()), failure }
+    }
+
+    /// What each of 256 places comes to; they repeat.
+    fn recurrence_totals(&self, chains: u32) -> Vec<f64> {
         let mut wanted = Vec::with_capacity(256);
         for place in 0..256 {
             let b = 0.125 + f64::from(place) * 0.000_488_281_25;
@@ -161,21 +181,49 @@ impl Probe {
             }
             wanted.push(total);
         }
-        let terms = f64::from(chains * self.steps);
-        // The host's own f64 rounds as well, which counts only against a probe in f64.
-        let tolerance = terms * (32.0 * u + 2.0 * terms * u_total) + terms * terms * 2f64.powi(-52);
-        let mut worst = 0.0f64;
-        let mut failure = None;
-        for (index, value) in got.iter().enumerate() {
-            let wanted = wanted[index & 255];
-            let off = (value - wanted).abs() / tolerance;
-            if failure.is_none() && (off.is_nan() || off > 1.0) {
-                failure = Some(format!("value {index} is {value}, the recurrence comes to {wanted}"));
+        wanted
+    }
+
+    /// What passes the check: for devices made up for tests.
+    #[cfg(test)]
+    pub(super) fn answer(&self, repeats: u32, set: u32) -> Vec<u8> {
+        let bytes = |values: &mut dyn Iterator<Item = [u32; 4]>| values.flatten().flat_map(u32::to_le_bytes).collect();
+        let base = set * self.count;
+        let within = |slice: Vec<u8>| {
+            let mut all = vec![0xff; self.output_bytes() as usize];
+            all[(u64::from(base) * 16) as usize..][..slice.len()].copy_from_slice(&slice);
+            all
+        };
+        match self.kind() {
+            Kind::Arithmetic { precision: Precision::I8AccI32, chains } => {
+                let sets: Vec<[u32; 4]> = (0..256).map(|id| self.dot4(id, chains)).collect();
+                bytes(&mut (0..self.invocations()).map(|id| sets[(id & 255) as usize]))
             }
-            worst = worst.max(off);
+            Kind::Arithmetic { precision, chains } => {
+                let values = if precision == Precision::F64 { Precision::F64 } else { Precision::F32 };
+                let totals = self.recurrence_totals(chains);
+                let all: Vec<f64> = (0..self.invocations() * 4).map(|at| totals[(at & 255) as usize]).collect();
+                values.encode(&all)
+            }
+            Kind::Read => bytes(&mut (0..self.invocations()).map(|id| self.read_sum(id, base))),
+            Kind::Workgroup => {
+                let tile: Vec<[u32; 4]> = (0..TILE).map(|at| value(at, self.seed)).collect();
+                let step =
+                    |id: u32, step: u32| tile[(id % self.workgroup() + step * self.stride) as usize % TILE as usize];
+                bytes(&mut (0..self.invocations()).map(|id| sum((0..self.steps).map(|at| step(id, at)))))
+            }
+            Kind::Write | Kind::Copy => within(bytes(&mut (base..base + self.count).map(|at| value(at, self.seed)))),
+            Kind::Triad => {
+                let sum = |at| {
+                    let (a, b) = (operand(at, self.seed, 0), operand(at, self.seed, 1));
+                    [0, 1, 2, 3].map(|i| f64::from(a[i]) + 3.0 * f64::from(b[i]))
+                };
+                within(Precision::F32.encode(&(base..base + self.count).flat_map(sum).collect::<Vec<_>>()))
+            }
+            Kind::Launch => [repeats, 0, 0, 0].into_iter().flat_map(u32::to_le_bytes).collect(),
+            Kind::Upload | Kind::Download => bytes(&mut (0..self.count).map(|at| value(at, self.seed))),
+            Kind::Matrix { .. } => Vec::new(),
         }
-        let passed = failure.is_none() && !got.is_empty();
-        Checked { passed, values: got.len() as u64, worst: Some(worst).filter(|w| w.is_finite()), failure }
     }
 
     /// Sums of every fragment after all turns: four times A·(B + B′) a turn.

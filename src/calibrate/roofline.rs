@@ -7,7 +7,7 @@ use crate::measure::physics::{Bound, Limit};
 use crate::measure::probe::levels::{Level, last_cache, levels};
 use crate::measure::probe::wire::Lines;
 use crate::measure::probe::{Kind, ProbeRecord};
-use crate::measure::record::{AdapterIdentity, Interval, Record, Verdict};
+use crate::measure::record::{AdapterIdentity, Interval, Missing, Record, Verdict};
 use serde::{Deserialize, Serialize};
 
 /// Schema id of a roofline.
@@ -181,13 +181,13 @@ impl Roofline {
         let arithmetic = |precision| {
             let counts = |peak: &&Peak| bounds_precision(peak, precision);
             let rate = self.arithmetic.iter().filter(counts).filter_map(|peak| peak.most).max_by(f64::total_cmp)?;
-            Some(Bound { limit: Limit::Arithmetic(precision), rate, source: source("arithmetic") })
+            Some(Bound { limit: Limit::Arithmetic(precision), rate, source: source("arithmetic"), doubtful: false })
         };
         let mut bounds: Vec<Bound> = Precision::ALL.into_iter().filter_map(arithmetic).collect();
         let sound = self.memory_bandwidth().filter(|m| m.verdict <= Verdict::Software);
         if let (Some(memory), Some(cache)) = (sound, self.last_cache) {
             let limit = Limit::Memory { from_bytes: 2 * cache };
-            bounds.push(Bound { limit, rate: memory.value.hi, source: source("memory") });
+            bounds.push(Bound { limit, rate: memory.value.hi, source: source("memory"), doubtful: false });
         }
         bounds
     }
@@ -204,6 +204,24 @@ impl Roofline {
         let flop_per_s = Trusted { value, verdict: product.verdict };
         Some(Placed { case: case.id(), intensity, flop_per_s, bound, fraction: value.median / bound })
     }
+}
+
+/// Why a roofline says nothing of later runs, if so: a width that was not tried may be the best one, a product above
+/// the probes of the same run shows that they were held down, and so does a precision without a steady probe.
+pub fn does_not_bound(lines: &Lines) -> Option<String> {
+    let skipped = lines.probes.iter().filter(|p| matches!(p.missing, Some(Missing::Skipped { .. }))).count();
+    if skipped > 0 {
+        return Some(format!("{skipped} of {} probes were skipped", lines.probes.len()));
+    }
+    let above =
+        |record: &&Record| record.reasons.iter().any(|r| ["above-physics", "bound-doubted"].contains(&&*r.code));
+    if let Some(record) = lines.products.iter().find(above) {
+        return Some(format!("`{}` of the same run is above it", record.case.id()));
+    }
+    let arithmetic = || lines.probes.iter().filter(|p| p.case.kind().precision().is_some() && p.figure.is_some());
+    let unsteady = arithmetic().filter(|p| p.verdict > Verdict::Software).count();
+    let all = arithmetic().count();
+    (2 * unsteady > all).then(|| format!("{unsteady} of {all} probes of arithmetic were not steady"))
 }
 
 fn trusted(record: &ProbeRecord) -> Option<Trusted> {
@@ -244,4 +262,36 @@ fn bandwidth(record: &ProbeRecord) -> Option<Bandwidth> {
 fn lack(record: &ProbeRecord) -> Option<Lack> {
     let why = record.reasons.first().filter(|_| record.figure.is_none())?;
     Some(Lack { probe: record.case.id(), why: format!("{}: {}", why.code, why.detail) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::compare::synthetic::measured;
+    use crate::measure::probe::scripted::ScriptedProber;
+    use crate::measure::probe::suite::{self, Watcher};
+    use crate::measure::record::Reason;
+
+    #[test]
+    fn a_roofline_is_kept_only_where_it_is_whole_steady_and_above_its_own_products() {
+        let mut watcher = Watcher { next: &mut |_| {}, stop: &|| false, done: &mut |_| Ok(()) };
+        let probes = suite::run(&mut ScriptedProber::honest(), &suite::effort(), None, &mut watcher).unwrap();
+        let good = Lines { probes, products: vec![measured(1.0, 0.0)] };
+        assert_eq!(does_not_bound(&good), None);
+        let why = |change: &dyn Fn(&mut Lines)| {
+            let mut lines = good.clone();
+            change(&mut lines);
+            does_not_bound(&lines).unwrap_or_default()
+        };
+        let skipped = |lines: &mut Lines| lines.probes[3].missing = Some(Missing::Skipped { reason: String::new() });
+        assert!(why(&skipped).starts_with("1 of "));
+        for code in ["above-physics", "bound-doubted"] {
+            let above = |lines: &mut Lines| lines.products[0].reasons = vec![Reason::new(code, "")];
+            assert!(why(&above).ends_with("of the same run is above it"), "{code}");
+        }
+        let unsteady = |lines: &mut Lines| lines.probes.iter_mut().for_each(|p| p.verdict = Verdict::Suspect);
+        assert!(why(&unsteady).contains("were not steady"));
+        // A few that were not leave the others.
+        assert_eq!(why(&|lines| lines.probes[0].verdict = Verdict::Suspect), "");
+    }
 }

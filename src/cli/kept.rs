@@ -2,7 +2,7 @@
 
 use super::cache::folder;
 use super::output;
-use crate::calibrate::roofline::Roofline;
+use crate::calibrate::roofline::{Roofline, does_not_bound};
 use crate::cluster::Format as NumberFormat;
 use crate::error::{Error, Kind, Result};
 use crate::gpu::{GpuExecutor, Selection};
@@ -10,7 +10,8 @@ use crate::kernel::Precision;
 use crate::measure::Executor;
 use crate::measure::kept::{self, Bounds, Dispatches, Kept};
 use crate::measure::physics::{self, Bound, Limit};
-use crate::measure::probe::wire;
+use crate::measure::probe::wire::{self, Lines};
+use crate::measure::record::Record;
 use crate::project::Catalog;
 use std::path::Path;
 
@@ -52,7 +53,9 @@ pub fn bounds(roofline: Option<&Path>, executor: &dyn Executor, cache: bool) -> 
             Some(found) => {
                 let at = &found.at;
                 output::talk(&format!("bounds: the roofline of this adapter of {at}; `--no-cache` leaves it out"));
-                found.bounds
+                // Other work on the processors of a CPU-type adapter can have held it down.
+                let doubtful = executor.adapter().software;
+                found.bounds.into_iter().map(|bound| Bound { doubtful, ..bound }).collect()
             }
             None => Vec::new(),
         },
@@ -64,12 +67,12 @@ pub fn bounds(roofline: Option<&Path>, executor: &dyn Executor, cache: bool) -> 
         for (format, precision) in [(NumberFormat::Fp32, Precision::F32), (NumberFormat::Bf16, Precision::F16AccF32)] {
             if let Some(peak) = known.peak.get(&format) {
                 let source = format!("peak of `{name}` in the catalogue, {format}");
-                bounds.push(Bound { limit: Limit::Arithmetic(precision), rate: peak.value, source });
+                bounds.push(Bound { limit: Limit::Arithmetic(precision), rate: peak.value, source, doubtful: false });
             }
         }
         let source = format!("memory bandwidth of `{name}` in the catalogue");
         let limit = Limit::Memory { from_bytes: 2 * LARGEST_CACHE };
-        bounds.push(Bound { limit, rate: known.memory_bandwidth.value, source });
+        bounds.push(Bound { limit, rate: known.memory_bandwidth.value, source, doubtful: false });
     }
     Ok(bounds)
 }
@@ -90,8 +93,22 @@ fn of_file(file: &Path, executor: &dyn Executor) -> Result<Vec<Bound>> {
     Ok(bounds.into_iter().map(named).collect())
 }
 
-/// Keeps what a roofline bounds for the runs to come.
-pub fn keep_bounds(roofline: &Roofline, executor: &dyn Executor) -> Result<()> {
+/// Drops the roofline of an earlier run where a figure speaks against it, and says so.
+pub fn drop_doubted(records: &[Record], executor: &dyn Executor) -> Result<()> {
+    let doubted = |record: &&Record| record.reasons.iter().any(|r| r.code == "bound-doubted");
+    let Some(record) = records.iter().find(doubted) else { return Ok(()) };
+    if kept::remove::<Bounds>(&folder()?, executor.adapter())? {
+        output::talk(&format!("the roofline of this adapter is dropped: `{}` is above it", record.case.id()));
+    }
+    Ok(())
+}
+
+/// Keeps what a roofline bounds for the runs to come, unless it does not hold.
+pub fn keep_bounds(lines: &Lines, roofline: &Roofline, executor: &dyn Executor) -> Result<()> {
+    if let Some(why) = does_not_bound(lines) {
+        output::talk(&format!("the roofline is not kept for later runs: {why}"));
+        return Ok(());
+    }
     let bounds = roofline.bounds();
     if bounds.is_empty() {
         return Ok(());

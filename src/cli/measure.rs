@@ -214,6 +214,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let seconds = args.time_budget.map(|budget| (1.0 - kept) * left(budget, started) / share);
         records.extend(measured(&mut executor, &requests, &effort, seconds, &mut log, !args.no_progress)?);
     }
+    kept::drop_doubted(&records, &executor)?;
     if args.host {
         let seconds = args.time_budget.map(|budget| left(budget, started));
         records.extend(host(&wanted, &effort, seconds, &mut log)?);
@@ -295,7 +296,7 @@ pub fn host(wanted: &Selection, effort: &Effort, seconds: Option<f64>, log: &mut
         if let Some(seconds) = seconds {
             let share = (seconds - started.elapsed().as_secs_f64()) / (wanted.shapes.len() - index) as f64;
             // The other half goes into operands and proofs.
-            effort = Effort { case_s: effort.case_s.min(0.5 * share), overrun: 1.0, ..effort };
+            effort = Effort { overrun: 1.0, ..effort }.within(0.5 * share);
             if effort.case_s < LEAST_HOST_CASE_S {
                 output::talk(&format!("host: {shape} is left out, the time budget is used up"));
                 continue;

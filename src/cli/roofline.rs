@@ -74,11 +74,12 @@ mod measured {
     use super::*;
     use crate::gpu::{GpuProber, Selection};
     use crate::measure::effort::Effort;
+    use crate::measure::physics::Bound;
     use crate::measure::probe::suite::{self, Allowed, Watcher};
     use crate::measure::probe::wire::Lines;
     use crate::measure::suite::Request;
     use crate::measure::timing::Stage;
-    use crate::measure::{Log, sweep_within};
+    use crate::measure::{Executor, Log, sweep_within};
     use indicatif::{ProgressBar, ProgressDrawTarget};
     use std::time::{Duration, Instant};
 
@@ -123,7 +124,9 @@ mod measured {
         if !super::super::stop::asked() {
             let executor = executor.insert(super::super::kept::open(selection, wanted.keep)?);
             // What was just probed is what no product can be above.
+            let doubtful = executor.adapter().software;
             let bounds = Roofline::of(&lines).map(|roofline| roofline.bounds()).unwrap_or_default();
+            let bounds: Vec<Bound> = bounds.into_iter().map(|bound| Bound { doubtful, ..bound }).collect();
             let bounded = |request: &Request| Request { bounds: bounds.clone(), ..request.clone() };
             let requests: Vec<Request> = wanted.products.iter().map(bounded).collect();
             let mut next = |_: usize, _: Stage| bar.tick();
@@ -137,7 +140,7 @@ mod measured {
             let roofline = Roofline::of(&lines)?;
             show(&roofline, wanted.format)?;
             if let Some(executor) = executor.filter(|_| wanted.keep && !super::super::stop::asked()) {
-                super::super::kept::keep_bounds(&roofline, &executor)?;
+                super::super::kept::keep_bounds(&lines, &roofline, &executor)?;
             }
         }
         verdict(&lines.probes)

@@ -96,6 +96,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let seconds = args.time_budget.map(|budget| left(budget, started));
     let adapters = seconds.map(|seconds| (1.0 - HOST_SHARE) * seconds);
     let mut records = measured(&mut executor, &requests, &Effort::quick(), adapters, &mut log, !args.no_progress)?;
+    kept::drop_doubted(&records, &executor)?;
     let left = args.time_budget.map(|budget| left(budget, started));
     records.extend(host(&wanted, &Effort { case_s: HOST_CASE_S, ..Effort::quick() }, left, &mut log)?);
     beside(&mut records);

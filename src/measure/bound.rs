@@ -28,4 +28,8 @@ pub struct Bound {
     pub rate: f64,
     /// Where it comes from.
     pub source: String,
+    /// Whether a figure above it speaks against the bound, not against the figure: a roofline that an earlier run on a
+    /// CPU-type adapter left, which other work on the same processors can have held down.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub doubtful: bool,
 }

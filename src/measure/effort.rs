@@ -1,5 +1,7 @@
 //! How much work a figure is worth.
 
+use super::steadiness::INDEPENDENT_SAMPLES;
+
 /// Bounds of one case. Times in seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Effort {
@@ -23,6 +25,9 @@ pub struct Effort {
 /// Windows).
 pub const WATCHDOG_S: f64 = 0.2;
 
+/// The shortest submissions of any effort, seconds: what a clock has to be fine enough for.
+const SHORTEST_S: f64 = 1e-3;
+
 /// Rate that is taken for a device of which nothing was seen yet, flop/s.
 pub const FIRST_RATE: f64 = 4e10;
 
@@ -33,9 +38,20 @@ pub fn parts(flop: f64, flop_per_s: f64, dispatch_s: f64) -> u32 {
 }
 
 impl Effort {
+    /// The same within so many seconds a case at most, with submissions as short as it takes for
+    /// [`INDEPENDENT_SAMPLES`] rounds of one, two and three of them, down to [`SHORTEST_S`].
+    #[must_use]
+    pub fn within(self, seconds: f64) -> Effort {
+        let case_s = self.case_s.min(seconds);
+        // A tenth for the sentinel and what lies between submissions.
+        let round_s = 0.9 * (1.0 - self.warmup_share) * case_s / INDEPENDENT_SAMPLES as f64;
+        let submission_s = self.submission_s.min((round_s / 6.0).max(SHORTEST_S));
+        Effort { case_s, submission_s, ..self }
+    }
+
     /// Proof above all: a figure good enough for ratios.
     pub fn smoke() -> Self {
-        Effort { case_s: 0.3, submission_s: 1e-3, precision: 0.05, max_rounds: 30, ..Effort::quick() }
+        Effort { case_s: 0.3, submission_s: SHORTEST_S, precision: 0.05, max_rounds: 30, ..Effort::quick() }
     }
 
     /// What the main job takes.

@@ -3,9 +3,10 @@
 use super::record::{Figure, Interval, Reason, Record, Samples, TimingMethod, Verdict};
 use super::steadiness::settling::settling;
 use super::steadiness::speeds::two_speeds;
-use super::steadiness::{Code, Flag, assess};
+use super::steadiness::{Code, Flag, assess_by};
 use super::{clocks, physics, sentinel};
 use crate::stats::interval::{median_95, median_95_to_method_2};
+use physics::Broken;
 
 /// The method from which on single submissions are looked at too.
 const SINGLE_SUBMISSIONS: u32 = 3;
@@ -96,7 +97,7 @@ pub fn timing_by(samples: &Samples, method: u32, clock: Option<TimingMethod>) ->
         return Err(suspect);
     }
     let mut notes = clocks.notes;
-    let mut flags = assess(&clock.slopes);
+    let mut flags = assess_by(&clock.slopes, method);
     if method >= SINGLE_SUBMISSIONS && !flags.iter().any(|flag| flag.code == Code::TwoModes) {
         flags.extend(two_speeds(&clock.submissions).map(Flag::from));
         flags.sort_by_key(|flag| flag.code);
@@ -107,7 +108,8 @@ pub fn timing_by(samples: &Samples, method: u32, clock: Option<TimingMethod>) ->
         list.push(flag.into());
     }
     let watched = samples.sentinel.as_ref();
-    if let Some(moved) = watched.and_then(|s| sentinel::moved(s, samples.tick_ns, clock.method, &clock.slopes)) {
+    if let Some(moved) = watched.and_then(|s| sentinel::moved(s, samples.tick_ns, clock.method, &clock.slopes, method))
+    {
         let list = if moved.in_step { &mut suspect } else { &mut notes };
         list.push(moved.reason);
     }
@@ -159,10 +161,15 @@ pub fn derive(record: &Record) -> Derived {
         Ok(timing) => timing,
         Err(reasons) => return invalid(reasons),
     };
-    if let Some(reason) = physics::check(&record.bounds, &record.case, timing.seconds.median) {
-        let mut reasons = vec![reason];
-        reasons.extend(timing.suspect);
-        return invalid(reasons);
+    let mut timing = timing;
+    match physics::check(&record.bounds, &record.case, timing.seconds.median) {
+        Some(Broken::Physics(reason)) => {
+            let mut reasons = vec![reason];
+            reasons.extend(timing.suspect);
+            return invalid(reasons);
+        }
+        Some(Broken::Doubt(reason)) => timing.notes.push(reason),
+        None => {}
     }
     let gflop = record.case.shape.flop() * 1e-9;
     let (verdict, reasons) = timing.verdict(record.adapter.software);

@@ -163,6 +163,19 @@ fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     renamed
 }
 
+/// Takes away what is kept of an adapter, if it is there; whether it was.
+///
+/// # Errors
+/// Exit code 1 where it cannot be removed.
+pub fn remove<T: Kept>(folder: &Path, adapter: &AdapterIdentity) -> Result<bool> {
+    let path = file::<T>(folder, adapter);
+    match std::fs::remove_file(&path) {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(Error::failed(e.to_string()).context(format!("`{}` cannot be removed", path.display()))),
+    }
+}
+
 /// The files of a kind in a folder, by name.
 pub fn files<T: Kept>(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
@@ -191,7 +204,8 @@ mod tests {
         assert!(device.now_ns() > 0);
         let (adapter, tool) = (device.adapter().clone(), device.tool());
         assert_eq!(read::<Bounds>(&folder, &adapter, &tool), Ok(None));
-        let bound = Bound { limit: Limit::Memory { from_bytes: 1 }, rate: 1e9, source: "a probe".into() };
+        let bound =
+            Bound { limit: Limit::Memory { from_bytes: 1 }, rate: 1e9, source: "a probe".into(), doubtful: false };
         let kept = Bounds {
             schema: Bounds::SCHEMA.into(),
             adapter: adapter.clone(),
@@ -207,6 +221,10 @@ mod tests {
             let why = read::<Bounds>(&folder, adapter, tool).unwrap_err();
             assert!(why.contains(part), "{why}");
         };
+        // Taken away once, and put back for what follows.
+        assert_eq!([remove::<Bounds>(&folder, &adapter), remove::<Bounds>(&folder, &adapter)], [Ok(true), Ok(false)]);
+        assert_eq!(read::<Bounds>(&folder, &adapter, &tool), Ok(None));
+        write(&folder, &kept).unwrap();
         refused(&adapter, &Tool { naga: "9".into(), ..tool.clone() }, "made with naga");
         refused(&AdapterIdentity { driver: "new".into(), ..adapter.clone() }, &tool, "made with driver");
         refused(&adapter, &Tool { method: 99, ..tool.clone() }, "another method");

@@ -6,12 +6,33 @@ pub use super::bound::{Bound, Limit};
 use super::record::Reason;
 use crate::kernel::Case;
 
-/// The bound that a case would break at `seconds` per product, if any: the one that is broken most.
-pub fn check(bounds: &[Bound], case: &Case, seconds: f64) -> Option<Reason> {
+/// What it means that a bound is broken.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Broken {
+    /// `above-physics`: there is no figure.
+    Physics(Reason),
+    /// `bound-doubted`: the figure stands, the bound does not.
+    Doubt(Reason),
+}
+
+/// The bound that a case would break at `seconds` per product, if any: of those that hold, the one that is broken
+/// most, else of the doubtful ones.
+pub fn check(bounds: &[Bound], case: &Case, seconds: f64) -> Option<Broken> {
+    let [doubtful, firm]: [Vec<&Bound>; 2] = [true, false].map(|d| bounds.iter().filter(|b| b.doubtful == d).collect());
+    match most(&firm, case, seconds) {
+        Some(detail) => Some(Broken::Physics(Reason::new("above-physics", detail))),
+        None => most(&doubtful, case, seconds).map(|detail| {
+            let detail = format!("{detail}; other work can have held that down, so it does not bound this figure");
+            Broken::Doubt(Reason::new("bound-doubted", detail))
+        }),
+    }
+}
+
+fn most(bounds: &[&Bound], case: &Case, seconds: f64) -> Option<String> {
     let over = |bound: &Bound| work(bound.limit, case).map(|work| work / seconds / bound.rate);
     let (bound, times) = bounds
         .iter()
-        .filter_map(|bound| Some((bound, over(bound)?)))
+        .filter_map(|&bound| Some((bound, over(bound)?)))
         // A bound that is no number bounds nothing, and must not pass for one that holds.
         .filter(|(_, times)| times.is_nan() || *times > 1.0)
         .max_by(|a, b| a.1.total_cmp(&b.1))?;
@@ -19,13 +40,12 @@ pub fn check(bounds: &[Bound], case: &Case, seconds: f64) -> Option<Reason> {
         Limit::Arithmetic(precision) => (format!("{precision} arithmetic"), "flop/s"),
         Limit::Memory { .. } => ("memory traffic".to_string(), "byte/s"),
     };
-    let detail = format!(
+    Some(format!(
         "{:.4e} {unit} of {what} is {times:.3} times what is possible: {:.4e} {unit} ({})",
         times * bound.rate,
         bound.rate,
         bound.source
-    );
-    Some(Reason::new("above-physics", detail))
+    ))
 }
 
 /// Units of what is bounded in one product; `None` where the bound is not for this case.
@@ -61,7 +81,7 @@ mod tests {
     use crate::measure::compare::synthetic::measured;
 
     fn bound(limit: Limit, rate: f64) -> Bound {
-        Bound { limit, rate, source: "a test".into() }
+        Bound { limit, rate, source: "a test".into(), doubtful: false }
     }
 
     #[test]
@@ -71,9 +91,21 @@ mod tests {
         let peak = |rate| [bound(Limit::Arithmetic(Precision::F32), rate)];
         assert_eq!(check(&peak(rate * 1.0001), &case, 1e-3), None);
         assert_eq!(check(&[], &case, 1e-3), None);
-        let reason = check(&peak(rate * 0.5), &case, 1e-3).unwrap();
+        let Some(Broken::Physics(reason)) = check(&peak(rate * 0.5), &case, 1e-3) else { panic!("it passed") };
         assert_eq!(reason.code, "above-physics");
         assert!(reason.detail.contains("2.000 times") && reason.detail.contains("a test"), "{reason:?}");
+    }
+
+    #[test]
+    fn a_doubtful_bound_doubts_itself_and_a_firm_one_goes_before_it() {
+        let case = measured(1e-3, 0.0).case;
+        let rate = case.shape.flop() / 1e-3;
+        let doubtful = |rate| Bound { doubtful: true, ..bound(Limit::Arithmetic(Precision::F32), rate) };
+        let Some(Broken::Doubt(reason)) = check(&[doubtful(0.5 * rate)], &case, 1e-3) else { panic!("not doubted") };
+        assert!(reason.code == "bound-doubted" && reason.detail.contains("2.000 times"), "{reason:?}");
+        assert_eq!(check(&[doubtful(1.1 * rate)], &case, 1e-3), None);
+        let firm = bound(Limit::Arithmetic(Precision::F32), 0.9 * rate);
+        assert!(matches!(check(&[doubtful(0.5 * rate), firm], &case, 1e-3), Some(Broken::Physics(_))));
     }
 
     #[test]

@@ -117,7 +117,12 @@ fn slower(kernel: f64, adapter: f64) -> Outcome {
 
 /// An adapter that is faster than is possible.
 fn too_fast() -> Outcome {
-    let bound = Bound { limit: Limit::Arithmetic(Precision::F32), rate: 0.5e12, source: "a data sheet".into() };
+    let bound = Bound {
+        limit: Limit::Arithmetic(Precision::F32),
+        rate: 0.5e12,
+        source: "a data sheet".into(),
+        doubtful: false,
+    };
     let record = measured(ScriptedExecutor::new(Script::honest()), vec![bound]);
     let named = record.reasons.iter().any(|r| r.code == "above-physics" && r.detail.contains("a data sheet"));
     Outcome {

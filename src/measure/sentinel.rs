@@ -10,7 +10,7 @@
 
 use super::executor::{Executor, Lap, Step, Timed};
 use super::record::{Missing, Reason, Sentinel, SentinelLap, TimingMethod};
-use super::steadiness::{Code, assess};
+use super::steadiness::{Code, assess_by};
 use crate::kernel::{Family, Kernel, Operands, Precision, Settings, Shape, prove};
 use crate::stats::interval::{MedianInterval, median_95};
 use crate::stats::rank::correlation_p;
@@ -153,11 +153,17 @@ pub struct Moved {
 }
 
 /// Whether the sentinel's time changed materially and significantly over the rounds, and whether the
-/// headline's samples went with it; `None` where it did not change.
-pub fn moved(sentinel: &Sentinel, tick_ns: Option<f64>, method: TimingMethod, headline: &[f64]) -> Option<Moved> {
-    let trace = trace(sentinel, tick_ns, method);
+/// headline's samples went with it; `None` where it did not change. `method` is that of the record.
+pub fn moved(
+    sentinel: &Sentinel,
+    tick_ns: Option<f64>,
+    clock: TimingMethod,
+    headline: &[f64],
+    method: u32,
+) -> Option<Moved> {
+    let trace = trace(sentinel, tick_ns, clock);
     let courses = [Code::Ramp, Code::Step, Code::Drift, Code::Sawtooth, Code::TwoModes];
-    let flag = assess(&trace).into_iter().find(|flag| courses.contains(&flag.code))?;
+    let flag = assess_by(&trace, method).into_iter().find(|flag| courses.contains(&flag.code))?;
     let p = if trace.len() == headline.len() { correlation_p(&trace, headline).unwrap_or(1.0) } else { 1.0 };
     let in_step = p < IN_STEP;
     let (code, tail) = match in_step {
@@ -192,6 +198,7 @@ fn trace(sentinel: &Sentinel, tick_ns: Option<f64>, method: TimingMethod) -> Vec
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::record::METHOD;
     use crate::stats::synthetic::Noise;
 
     fn sentinel(times: &[f64]) -> Sentinel {
@@ -200,7 +207,7 @@ mod tests {
     }
 
     fn seen(times: &[f64], headline: &[f64]) -> Option<(bool, String)> {
-        let moved = moved(&sentinel(times), None, TimingMethod::HostSlope, headline)?;
+        let moved = moved(&sentinel(times), None, TimingMethod::HostSlope, headline, METHOD)?;
         Some((moved.in_step, moved.reason.code))
     }
 

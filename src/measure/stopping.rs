@@ -1,5 +1,6 @@
 //! When there are enough samples: rules on a stream, in the manner of nvbench's.
 
+use super::steadiness::INDEPENDENT_SAMPLES;
 use crate::stats::interval::{MIN_SAMPLES_95, median_95};
 use crate::stats::median::relative_spread;
 
@@ -221,10 +222,11 @@ impl First {
     }
 
     /// The usual rule: precise to `target`, or the noise known within 5 % from 100 samples on, or the
-    /// budget used up; never before 10 samples and half a second, unless the budget is smaller.
+    /// budget used up; never before 20 samples and half a second, unless the budget is smaller: fewer cannot be told
+    /// from such that hang together.
     pub fn usual(target: f64, most_seconds: f64, most_samples: usize) -> Self {
         First::of(vec![
-            Box::new(Precision::new(target, 10, 0.5_f64.min(most_seconds))),
+            Box::new(Precision::new(target, INDEPENDENT_SAMPLES, 0.5_f64.min(most_seconds))),
             Box::new(StableNoise::new(0.05, 100)),
             Box::new(Budget::new(most_seconds, most_samples)),
         ])

@@ -71,6 +71,7 @@ pub fn sweep_within(
                 ));
             }
         }
+        let effort = effort.within(effort.case_s);
         let record = match short {
             Some(_) if stop() => break,
             Some(reason) => left_out(executor, request, reason),

@@ -53,6 +53,9 @@ pub struct Course {
     /// From the course's beginning to its end, over the trace's median: 0.1 is 10 % up. For a sawtooth
     /// the height of a tooth, with the sign of its slow flank.
     pub change: f64,
+    /// The same over the level that it comes from, so that it does not go below −1 where all samples are positive. Of
+    /// a sawtooth over the median.
+    pub relative: f64,
     /// Share of the trace's variance that it explains.
     pub explained: f64,
     /// Probability of as strong a course in independent noise.
@@ -75,7 +78,8 @@ pub fn course(trace: &[f64], alpha: f64) -> Result<Option<Course>, Undefined> {
     if p_trend > alpha && p_wave > alpha {
         return Ok(None);
     }
-    let smooth = centred(&despiked(trace));
+    let levels = despiked(trace);
+    let smooth = centred(&levels);
     let centre = median(trace)?.abs();
     if centre == 0.0 {
         return Ok(None);
@@ -85,10 +89,13 @@ pub fn course(trace: &[f64], alpha: f64) -> Result<Option<Course>, Undefined> {
     Ok(match tooth {
         Some(tooth) if tooth.r2 > found.r2 || p_trend > alpha => {
             let form = Form::Sawtooth { period: tooth.period };
-            Some(Course { form, change: tooth.height / centre, explained: tooth.r2, p: p_wave })
+            let change = tooth.height / centre;
+            Some(Course { form, change, relative: change, explained: tooth.r2, p: p_wave })
         }
         _ if p_trend <= alpha => {
-            Some(Course { form: found.form, change: found.height / centre, explained: found.r2, p: p_trend })
+            let (change, relative) =
+                (found.height / centre, relative(&found, &levels).unwrap_or(found.height / centre));
+            Some(Course { form: found.form, change, relative, explained: found.r2, p: p_trend })
         }
         _ => None,
     })
@@ -111,6 +118,21 @@ struct Fit {
     form: Form,
     r2: f64,
     height: f64,
+    /// Where it begins, over the mean of the trace.
+    from: f64,
+}
+
+/// The height of a fit over the level that it begins at; by what stands at the two ends where the fit leaves the
+/// range of positive values. `None` where that is no number.
+fn relative(fit: &Fit, levels: &[f64]) -> Option<f64> {
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let before = mean(levels) + fit.from;
+    let ends = (before, before + fit.height);
+    let (before, after) = match ends.0 > 0.0 && ends.1 > 0.0 {
+        true => ends,
+        false => (mean(&levels[..MIN_LEVEL]), mean(&levels[levels.len() - MIN_LEVEL..])),
+    };
+    Some((after - before) / before.abs()).filter(|relative| relative.is_finite())
 }
 
 fn centred(values: &[f64]) -> Vec<f64> {
@@ -173,20 +195,21 @@ fn best_trend(values: &[f64], ramps: &[(f64, Vec<f64>)], charge: f64) -> Fit {
     let line: Vec<f64> = centred(&(0..n).map(|i| i as f64).collect::<Vec<_>>());
     let (r2, per_sample) = project(&line);
     let cost = |r2: f64, parameters: f64| n as f64 * (1.0 - r2.min(1.0 - 1e-12)).ln() + charge * parameters;
-    let mut best = Fit { form: Form::Drift, r2, height: per_sample * (n as f64 - 1.0) };
+    let height = per_sample * (n as f64 - 1.0);
+    let mut best = Fit { form: Form::Drift, r2, height, from: -0.5 * height };
     let mut least = cost(r2, 1.0);
     let (at, r2) = best_step(values);
     if cost(r2, 2.0) < least {
         least = cost(r2, 2.0);
         let before = values[..at].iter().sum::<f64>() / at as f64;
         let after = values[at..].iter().sum::<f64>() / (n - at) as f64;
-        best = Fit { form: Form::Step { at }, r2, height: after - before };
+        best = Fit { form: Form::Step { at }, r2, height: after - before, from: before };
     }
     for (tau, basis) in ramps {
         let (r2, scale) = project(basis);
         if cost(r2, 2.0) < least {
             least = cost(r2, 2.0);
-            best = Fit { form: Form::Ramp { samples: *tau }, r2, height: -scale };
+            best = Fit { form: Form::Ramp { samples: *tau }, r2, height: -scale, from: scale * basis[0] };
         }
     }
     best

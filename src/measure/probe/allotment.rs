@@ -1,5 +1,7 @@
 //! A time budget, shared among probes as they come.
 
+use super::kind::{Kind, Probe};
+use crate::kernel::Precision;
 use crate::measure::overhead::Overheads;
 
 /// Least time for a probe's warm-up and rounds: a warm-up that can be judged at all, and six rounds of short
@@ -8,6 +10,20 @@ const LEAST_S: f64 = 0.05;
 
 /// Seconds per byte that filling and checking take before any was seen.
 const BYTE_S: f64 = 2e-9;
+
+/// Probes that take alike beside their timing, and what it grows with: arithmetic of a precision with its flop, what
+/// moves bytes with those that the host fills, reads back and follows.
+fn alike(probe: &Probe) -> (&'static str, Option<Precision>, f64, f64) {
+    match probe.kind() {
+        Kind::Arithmetic { precision, .. } => ("arithmetic", Some(precision), probe.flop(), 0.0),
+        Kind::Matrix { precision, .. } => ("matrix", Some(precision), probe.flop(), 0.0),
+        kind @ (Kind::Launch | Kind::Workgroup) => (kind.name(), None, 1.0, 0.0),
+        _ => ("memory", None, probe.filled_bytes() + 2.0 * probe.checked_bytes(), BYTE_S),
+    }
+}
+
+/// Name and precision.
+type Class = (&'static str, Option<Precision>);
 
 /// What is left for a run of probes, and for the cases after them.
 ///
@@ -22,14 +38,14 @@ pub struct Allotment {
     /// Probes of the group that are not begun.
     group: usize,
     until_s: f64,
-    overheads: Overheads,
+    overheads: Vec<(Class, Overheads)>,
 }
 
 impl Allotment {
     /// `seconds` from `now_s` on for so many probes and cases after them.
     pub fn new(now_s: f64, seconds: f64, probes: usize, cases: usize) -> Allotment {
         let end_s = now_s + seconds;
-        Allotment { seconds, end_s, after: probes + cases, group: 0, until_s: end_s, overheads: Overheads::default() }
+        Allotment { seconds, end_s, after: probes + cases, group: 0, until_s: end_s, overheads: Vec::new() }
     }
 
     /// Begins a group of so many.
@@ -40,14 +56,14 @@ impl Allotment {
         self.group = probes;
     }
 
-    /// Seconds for the timing of the next probe of the group, of this size in bytes, or why there are none.
+    /// Seconds for the timing of the next probe of the group, or why there are none.
     /// `keep_one` leaves time for one more like it.
     ///
     /// # Errors
     /// The reason, as a sentence.
-    pub fn next(&mut self, now_s: f64, bytes: f64, wanted_s: f64, keep_one: bool) -> Result<f64, String> {
+    pub fn next(&mut self, now_s: f64, probe: &Probe, wanted_s: f64, keep_one: bool) -> Result<f64, String> {
         let left = self.until_s - now_s;
-        let overhead = self.overheads.predict(bytes, BYTE_S);
+        let overhead = self.overhead(probe);
         let share = left / self.group.max(1) as f64 - overhead;
         self.group = self.group.saturating_sub(1);
         if share >= LEAST_S {
@@ -69,8 +85,20 @@ impl Allotment {
         ))
     }
 
-    /// What a probe of this size took beside its timing.
-    pub fn note(&mut self, bytes: f64, seconds: f64) {
-        self.overheads.note(bytes, seconds);
+    /// What a probe took beside its timing.
+    pub fn note(&mut self, probe: &Probe, seconds: f64) {
+        let (name, precision, size, _) = alike(probe);
+        let at = self.overheads.iter().position(|(class, _)| *class == (name, precision)).unwrap_or_else(|| {
+            self.overheads.push(((name, precision), Overheads::default()));
+            self.overheads.len() - 1
+        });
+        self.overheads[at].1.note(size, seconds);
+    }
+
+    /// What it will take, going by those that are like it; by what it fills and checks where none was.
+    fn overhead(&self, probe: &Probe) -> f64 {
+        let (name, precision, size, each_s) = alike(probe);
+        let seen = self.overheads.iter().find(|(class, _)| *class == (name, precision));
+        seen.map_or(each_s * size, |(_, overheads)| overheads.predict(size, each_s))
     }
 }

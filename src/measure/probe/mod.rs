@@ -10,7 +10,7 @@ pub mod kind;
 pub mod levels;
 pub mod record;
 #[cfg(test)]
-mod scripted;
+pub(crate) mod scripted;
 pub mod suite;
 pub mod twin;
 pub mod wire;

@@ -166,14 +166,13 @@ impl Run<'_, '_> {
     fn one(&mut self, probe: &Probe, place: Place) -> Going<ProbeRecord> {
         (self.watcher.next)(probe);
         let stop = self.watcher.stop;
-        let (again, now_s, bytes) =
-            (place == Place::Again, self.now_s(), probe.filled_bytes() + 2.0 * probe.checked_bytes());
+        let (again, now_s) = (place == Place::Again, self.now_s());
         let mut effort = *self.effort;
         let mut short = None;
         if let Some(time) = &mut self.time {
             effort.overrun = 1.0;
-            match time.next(now_s, bytes, effort.case_s, place == Place::OfSeveral) {
-                Ok(seconds) => effort.case_s = seconds,
+            match time.next(now_s, probe, effort.case_s, place == Place::OfSeveral) {
+                Ok(seconds) => effort = effort.within(seconds),
                 Err(why) => short = Some(why),
             }
         }
@@ -189,7 +188,7 @@ impl Run<'_, '_> {
         // What is lacking or fails takes no time that would tell anything.
         let tells = record.missing.as_ref().is_none_or(|missing| missing.status() == "skipped");
         if let (Some(time), Some(spent), true) = (&mut self.time, record.spent, tells) {
-            time.note(bytes, spent.setup_s + spent.proof_s);
+            time.note(probe, spent.setup_s + spent.proof_s);
         }
         (self.watcher.done)(&record)?;
         self.records.push(record.clone());

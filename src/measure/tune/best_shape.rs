@@ -123,7 +123,7 @@ pub fn best_shape(
         ))
         .hint("give more with `--time-budget 60s`"));
     }
-    let effort = Effort { case_s: (0.6 * left).min(Effort::quick().case_s), ..Effort::quick() };
+    let effort = Effort::quick().within(0.6 * left);
     let request = Request { settings: kernel.settings, seed: seed + 1, ..Request::plain(kernel.kernel.clone(), top.0) };
     let part = (seconds(executor) - begin_s) / budget_s;
     let mut watch = |_| observe(Progress { part, doing: format!("measuring again: {} {}", kernel.name(), top.0) });

@@ -320,7 +320,7 @@ impl Search<'_, '_> {
         let needs = |at: usize| AGAIN * shapes[at].flop() / rates[at].max(1.0);
         let fits = |at: &usize| rates[*at] > 0.0 && needs(*at) <= left;
         let at = (0..shapes.len()).rev().find(fits).ok_or_else(|| self.too_small(needs(0)))?;
-        let effort = Effort { case_s: (0.6 * left).min(Effort::quick().case_s), ..Effort::quick() };
+        let effort = Effort::quick().within(0.6 * left);
         self.tell(&format!("measuring again: {} {}", winner.name(), shapes[at]))?;
         let request = Request {
             settings: winner.settings,

@@ -109,19 +109,20 @@ impl Run<'_, '_> {
             let Some(record) = self.one(&probe, Place::Plain)? else { return Ok(None) };
             curve.extend(record.headline().map(|rate| (probe.working_set(), rate.median)));
         }
-        let mut memory = Vec::new();
+        // Each kind is a group: one that takes long leaves the others their time.
+        let mut rest: Vec<Vec<Probe>> = Vec::new();
         let (small, set) = if software { (16 << 10, 4 << 20) } else { (1 << 20, 64 << 20) };
         let sets = cold_sets(&levels(&curve), set, software, self.device.most_bytes());
         for kind in [Kind::Read, Kind::Write, Kind::Copy, Kind::Triad] {
             let warm = [small, 8 * small, set].map(|bytes| Probe::warm(kind, bytes, scale));
             // The curve has those of reading already.
-            memory.extend(warm.into_iter().filter(|_| kind != Kind::Read));
-            memory.push(Probe::cold(kind, set, sets, scale));
+            let warm = warm.into_iter().filter(|_| kind != Kind::Read);
+            rest.push(warm.chain([Probe::cold(kind, set, sets, scale)]).collect());
         }
-        let single = vec![single(Kind::Workgroup), single(Kind::Launch)];
+        rest.push(vec![single(Kind::Workgroup), single(Kind::Launch)]);
         let both = [Kind::Upload, Kind::Download];
         let transfers = both.into_iter().flat_map(|k| [4 << 10, 1 << 20, 16 << 20].map(|b| Probe::transfer(k, b)));
-        let rest = [memory, single, transfers.collect()];
+        rest.push(transfers.collect());
         debug_assert_eq!(rest.iter().map(Vec::len).sum::<usize>(), REST);
         for probes in rest {
             self.group(probes.len());

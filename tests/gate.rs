@@ -148,7 +148,7 @@ fn what_cannot_be_used_is_refused_in_one_line() {
     refuse(&["--replay", "nowhere.jsonl"], 2, "`nowhere.jsonl`");
     refuse(&["naive", "naive", "--out", "nowhere/x.jsonl"], 2, "cannot be written");
     on_adapter(|_| {
-        refuse(&["naive", "broken.wgsl"], 2, "`broken.wgsl`: line 1: ");
+        refuse(&["naive", "broken.wgsl"], 2, "`broken.wgsl`: line 1, column ");
         refuse(&["naive", "other.wgsl"], 2, "`other.wgsl`: @group(0) @binding(7) is none of the four");
         refuse(&["naive", "unnamed.wgsl"], 2, "`unnamed.wgsl`: nothing says which block");
         refuse(&["naive", "missing.wgsl"], 2, "`missing.wgsl`");
@@ -268,4 +268,41 @@ fn the_helps_list_exit_codes_and_examples() {
         let text = help.stdout.replace('\n', " ");
         assert!(text.contains("Exit codes: 0 ") && text.matches(&format!("flopcast {verb}")).count() >= 2, "{text}");
     }
+}
+
+#[test]
+fn a_file_is_measured_beside_the_built_in_kernels_and_held_against_the_best() {
+    on_adapter(|_| {
+        let folder = folder("measure-wgsl");
+        write(&folder, "mine.wgsl", KERNEL);
+        let measure = |file: &str, more: &[&str]| {
+            let args = ["measure", "--wgsl", file, "--shapes", "64x64x64", "--suite", "smoke", "--kernels", "naive"];
+            run(flopcast(&args).args(more).args(["--no-progress", "--no-cache"]).current_dir(&folder))
+        };
+        let ended = measure("mine.wgsl", &["--format", "json", "--out", "mine.jsonl"]);
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        let found = ended.json();
+        let (rows, against) = (found["rows"].as_array().unwrap(), &found["against_built_in"][0]);
+        assert_eq!((rows[0]["kernel"].as_str(), rows[1]["kernel"].as_str()), (Some("wgsl"), Some("naive")));
+        assert!(against["best"].as_str().unwrap().starts_with("naive["), "{against}");
+        let ratio = |end: &str| against["ratio"][end].as_f64().unwrap();
+        assert!(ratio("lo") <= ratio("median") && ratio("median") <= ratio("hi") && ratio("lo") > 0.0, "{against}");
+        // The record holds the file's kernel by its hash, and derives again like any other.
+        assert_eq!(run(flopcast(&["measure", "--replay", "mine.jsonl"]).current_dir(&folder)).code, Some(0));
+        assert!(measure("mine.wgsl", &[]).stdout.contains("mine.wgsl over the best built-in kernel"));
+
+        for (from, to, code, part) in [
+            ("let row = ", "let row == ", 2, "line 26, column "),
+            ("fn main", "fn other", 2, "no compute entry point `main`"),
+            ("@binding(3)", "@binding(7)", 2, "@binding(7) is none of the four"),
+            ("workgroup_size(256)", "workgroup_size(64, 64)", 1, "needs 4096 invocations per workgroup"),
+            ("sum += a", "sum += 2.0 * a", 1, "row 0, column 0: off by"),
+        ] {
+            assert!(KERNEL.contains(from), "{from}");
+            write(&folder, "bad.wgsl", &KERNEL.replacen(from, to, 1));
+            measure("bad.wgsl", &[]).refused(code, part);
+        }
+        measure("nowhere.wgsl", &[]).refused(2, "`nowhere.wgsl`");
+        measure("mine.wgsl@zeros", &[]).refused(2, "`--data`");
+    });
 }

@@ -4,7 +4,7 @@
 use super::compose::hex_sha256;
 use super::{Family, Feed, Kernel, Precision, Tiling};
 use crate::error::{Error, Result};
-use naga::{AddressSpace, ImageClass, Module, ScalarKind, StorageAccess, TypeInner, VectorSize};
+use naga::{AddressSpace, ArraySize, ImageClass, Module, ScalarKind, StorageAccess, TypeInner, VectorSize};
 use std::error::Error as _;
 
 /// What the catalogue knows of a family, read out of the text.
@@ -35,7 +35,7 @@ impl Kernel {
     pub fn from_wgsl(text: &str, name: &str, precision: Precision, block: Option<Tiling>) -> Result<Kernel> {
         let bad = |why: String| Error::usage(why).context(name).hint(HINT);
         let module = naga::front::wgsl::parse_str(text).map_err(|e| {
-            let line = e.location(text).map_or(String::new(), |at| format!("line {}: ", at.line_number));
+            let line = e.location(text).map_or(String::new(), |at| place(&at));
             Error::usage(format!("{line}{}", one_line(e.message())))
                 .context(name)
                 .hint("the file has to be valid WGSL as it stands")
@@ -43,7 +43,7 @@ impl Kernel {
         let capabilities = naga::valid::Capabilities::all();
         naga::valid::Validator::new(naga::valid::ValidationFlags::all(), capabilities).validate(&module).map_err(
             |e| {
-                let line = e.location(text).map_or(String::new(), |at| format!("line {}: ", at.line_number));
+                let line = e.location(text).map_or(String::new(), |at| place(&at));
                 let mut why = e.as_inner().to_string();
                 let mut inner = e.as_inner().source();
                 while let Some(cause) = inner {
@@ -98,6 +98,13 @@ impl Kernel {
     }
 }
 
+const RUNTIME: &str = "the shape decides its length, so that it is written without one";
+
+/// Where in the text: line and column, both from 1.
+fn place(at: &naga::SourceLocation) -> String {
+    format!("line {}, column {}: ", at.line_number, at.line_position)
+}
+
 /// naga's messages can run over lines.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -138,6 +145,9 @@ fn bindings(module: &Module, precision: Precision) -> std::result::Result<Feed, 
         {
             Ok(Feed::Textures)
         }
+        TypeInner::Array { size: ArraySize::Constant(_), .. } => {
+            Err(format!("{name} is an array of fixed size; {RUNTIME}"))
+        }
         TypeInner::Array { base, .. } if space == read => element(module, *base, operand(precision))
             .map(|()| Feed::Buffers)
             .map_err(|e| format!("{name}: {e} in {precision}")),
@@ -151,6 +161,9 @@ fn bindings(module: &Module, precision: Precision) -> std::result::Result<Feed, 
     }
     let write = AddressSpace::Storage { access: StorageAccess::LOAD | StorageAccess::STORE };
     match c.1 {
+        TypeInner::Array { size: ArraySize::Constant(_), .. } => {
+            return Err(format!("binding 3 (c) is an array of fixed size; {RUNTIME}"));
+        }
         TypeInner::Array { base, .. } if c.0 == write => {
             element(module, *base, result(precision)).map_err(|e| format!("binding 3 (c): {e} in {precision}"))?;
         }
@@ -282,7 +295,13 @@ mod tests {
             ("var<storage, read> a", "var<storage, read_write> a", "binding 1 (a) is neither"),
             ("var<storage, read> b: array<Operand>", "var<storage, read> b: array<u32>", "line "),
             ("origin_n: u32,", "", "line "),
-            ("const BLOCK_M = 8u;", "const BLOCK_M = 8u", "line "),
+            ("const BLOCK_M = 8u;", "const BLOCK_M = 8u", ", column "),
+            (
+                "var<storage, read> a: array<Operand>",
+                "var<storage, read> a: array<Operand, 64>",
+                "a) is an array of fixed size",
+            ),
+            ("c: array<Result>", "c: array<Result, 64>", "c) is an array of fixed size"),
             ("alias Operand = f32", "alias Operand = nothing", "line "),
         ] {
             assert!(good.contains(from), "{from}");

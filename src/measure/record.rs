@@ -194,11 +194,20 @@ impl Reason {
 #[serde(tag = "status", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Missing {
     /// The adapter lacks what the case needs; `needs` names it.
-    Unsupported { needs: String },
+    Unsupported {
+        /// What is lacking, by wgpu's names.
+        needs: String,
+    },
     /// It would not fit the time there is; `reason` says how long it would take.
-    Skipped { reason: String },
+    Skipped {
+        /// Seconds that it would take, and those that there are.
+        reason: String,
+    },
     /// It was tried and did not come to an end.
-    Failed { error: String },
+    Failed {
+        /// What the device or the proof said.
+        error: String,
+    },
 }
 
 impl Missing {

@@ -155,6 +155,18 @@ pub struct Selection {
     pub seed: u64,
 }
 
+/// Puts a kernel of a user's own in front of the others of each shape, on their data and seed.
+pub fn with_own(requests: Vec<Request>, own: &Kernel, settings: Settings) -> Vec<Request> {
+    let mut all: Vec<Request> = Vec::with_capacity(2 * requests.len());
+    for request in requests {
+        if all.last().is_none_or(|last| last.shape != request.shape) {
+            all.push(Request { kernel: own.clone(), settings, tuned: None, ..request.clone() });
+        }
+        all.push(request);
+    }
+    all
+}
+
 impl Selection {
     /// Composes every kernel for every shape.
     pub fn requests(&self, class: Class) -> Result<Vec<Request>> {

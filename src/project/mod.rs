@@ -1,5 +1,18 @@
 //! The only place where calibration, cluster and job meet: step time, memory fit, goodput, the range
 //! of each and what it rests on.
+//!
+//! ```
+//! use flopcast::project::{Catalog, Options, run};
+//!
+//! # fn main() -> flopcast::Result<()> {
+//! let catalog = Catalog::built_in()?;
+//! let forecast = run(&catalog, "tesla-85k-h100", None, &Options::default())?;
+//! let step = &forecast.quantities["step_time"]; // seconds, with the 5th and 95th percentile of the draws
+//! assert!(step.p5 < step.value && step.value < step.p95);
+//! assert!(!forecast.sources.is_empty() && !forecast.assumptions.is_empty());
+//! # Ok(())
+//! # }
+//! ```
 
 mod asked;
 mod catalog;

@@ -1,6 +1,7 @@
 //! The table of measured cases.
 
 use super::Table;
+use crate::measure::against::Against;
 use crate::measure::record::{AdapterIdentity, Interval, TimingMethod};
 use crate::measure::row::Row;
 use crate::measure::setups::Pooled;
@@ -51,6 +52,23 @@ pub fn setups(pooled: &[Pooled]) -> String {
         ]);
     }
     table.text()
+}
+
+/// A line a shape: how fast a file's kernel is against the best built-in one.
+pub fn against(file: &str, all: &[Against]) -> String {
+    if all.is_empty() {
+        return format!("\n{file}: no shape where both it and a built-in kernel have a figure\n");
+    }
+    let mut text =
+        format!("\n{file} over the best built-in kernel, rate over rate (`flopcast ab` decides small differences):\n");
+    let mut table = Table::new(&[">m×n×k", ">ratio", ">95 %", "best built-in", ""]);
+    for one in all {
+        let doubt = if one.sound { "" } else { "SUSPECT" };
+        let ratio = significant(one.ratio.median);
+        table.row([one.shape.to_string().replace('x', "×").as_str(), &ratio, &range(one.ratio), &one.best, doubt]);
+    }
+    text += &table.text();
+    text
 }
 
 /// `m×n×k`, a batch with its number of products.

@@ -2,6 +2,15 @@
 //!
 //! Every function is deterministic. Input that carries no answer (empty, too short, NaN or infinite)
 //! gives an [`Undefined`] that says why: never a panic, and never a zero that reads like a result.
+//!
+//! ```
+//! use flopcast::stats::interval::median_95;
+//!
+//! let seconds = [1.02e-3, 1.00e-3, 0.99e-3, 1.01e-3, 1.03e-3, 1.00e-3, 0.98e-3, 1.01e-3, 1.00e-3, 1.02e-3];
+//! let found = median_95(&seconds).unwrap();
+//! assert!(found.lo <= found.median && found.median <= found.hi);
+//! assert!(median_95(&[]).is_err());
+//! ```
 
 pub mod interval;
 pub mod median;

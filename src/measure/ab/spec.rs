@@ -79,6 +79,21 @@ impl FromStr for Spec {
 }
 
 impl Spec {
+    /// A side that is a file and says nothing of data: `FILE.wgsl[TILING]+SETTING`.
+    ///
+    /// # Errors
+    /// Exit code 2, with what would do.
+    pub fn file(text: &str) -> Result<Spec> {
+        let spec: Spec = text.parse()?;
+        let after = text.rfind(".wgsl").map_or("", |at| &text[at..]);
+        if !matches!(spec.source, Source::File(_)) || after.contains('@') {
+            return Err(Error::usage(format!("`{text}` is no WGSL file")).hint(
+                "FILE.wgsl, FILE.wgsl[64x64] or FILE.wgsl+no_bounds_checks; what the operands hold is `--data`",
+            ));
+        }
+        Ok(spec)
+    }
+
     /// The kernel, composed or read.
     ///
     /// # Errors

@@ -18,11 +18,19 @@ pub(super) const TILE: u32 = 512;
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Kind {
     /// Arithmetic of one precision in `chains` independent chains of vectors of four.
-    Arithmetic { precision: Precision, chains: u32 },
+    Arithmetic {
+        /// Of the vectors.
+        precision: Precision,
+        /// Independent chains per invocation.
+        chains: u32,
+    },
     /// Matrix units, fragments of `fragment`² elements, `chains` sums per subgroup.
     Matrix {
+        /// Of the fragments, and of the sums where it names two.
         precision: Precision,
+        /// Extent of a fragment in each direction, elements.
         fragment: u32,
+        /// Independent sums per subgroup.
         chains: u32,
         /// Smallest and largest subgroup of the adapter: a workgroup is one of the largest, and has work for
         /// as many of the smallest as that could be.

@@ -1,5 +1,5 @@
 # The two commands of a fresh clone: `make run` (the main job) and `make test`.
-.PHONY: run test lint pages
+.PHONY: run test lint pages docs
 
 run:
 	cargo build --release --locked
@@ -22,3 +22,7 @@ lint:
 pages:
 	cargo build --locked
 	scripts/pages.sh target/debug/flopcast
+
+# Tables and outputs in the documents, between their markers; tests fail when one is out of date.
+docs:
+	FLOPCAST_UPDATE_DOCS=1 cargo test --locked --test examples a_forecast

@@ -32,6 +32,7 @@ mod portability;
 #[cfg(feature = "gpu")]
 mod progress;
 mod project;
+mod report;
 mod roofline;
 mod rules;
 #[cfg(feature = "gpu")]
@@ -85,6 +86,7 @@ enum Verb {
     Ab(ab::Args),
     Calibrate(calibrate::Args),
     Project(project::Args),
+    Report(report::Args),
     Catalog(catalog::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -160,6 +162,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Verb::Ab(args)) => ab::run(&args),
         Some(Verb::Calibrate(args)) => calibrate::run(&args),
         Some(Verb::Project(args)) => project::run(&args),
+        Some(Verb::Report(args)) => report::run(&args),
         Some(Verb::Catalog(args)) => catalog::run(&args),
         Some(Verb::Completions(args)) => completions::run(&args),
         Some(Verb::Man(args)) => man::run(&args),

@@ -2,7 +2,7 @@
 
 use super::measure::{HOST_SHARE, beside, host, left, measured};
 use super::output::{self, Format};
-use super::{kept, stop, tuned};
+use super::{kept, report, stop, tuned};
 use crate::calibrate::Calibration;
 use crate::error::{Context, Error, Kind, Result};
 use crate::gpu;
@@ -12,6 +12,7 @@ use crate::measure::row::Row;
 use crate::measure::suite::{DEFAULT_SEED, Selection, Suite};
 use crate::measure::{Executor, Log};
 use crate::project::{Catalog, Equivalents, Options, Projection, run as project};
+use crate::report::html::{Report, Shown, page};
 use crate::report::{measurement, overview};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ const ANNOUNCED: [&str; 3] = ["xai-300k-b200", "tesla-85k-h100", "xai-12k-h100-r
 ///
 /// Measures the quick suite, and beside it the host's own product on the same shapes (rows called `host`, which
 /// calibrate nothing), calibrates, projects the default scenarios, prints one screen and writes
-/// measurements.jsonl, calibration.json and projection.json.
+/// measurements.jsonl, calibration.json, projection.json and report.html, which shows all of it.
 ///
 /// Exit codes: 0 done; 1 no measurement was fit to calibrate from (the forecast then rests on
 /// published figures alone); 2 unusable arguments or output folder; 3 no usable adapter; 130
@@ -71,7 +72,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let catalog = Catalog::built_in()?;
     let selection = gpu::choose(args.adapter.as_deref())?;
     std::fs::create_dir_all(&args.out).map_err(|e| unwritable(&args.out, &e))?;
-    let [calibration_file, projection_file] = ["calibration.json", "projection.json"].map(|f| args.out.join(f));
+    let names = ["calibration.json", "projection.json", "report.html"];
+    let [calibration_file, projection_file, report_file] = names.map(|f| args.out.join(f));
+    if report_file.is_dir() {
+        return Err(unwritable(&report_file, &std::io::ErrorKind::IsADirectory.into()));
+    }
     for file in [&calibration_file, &projection_file] {
         std::fs::OpenOptions::new().create(true).append(true).open(file).map_err(|e| unwritable(file, &e))?;
     }
@@ -134,6 +139,18 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
     }
     write(&projection_file, &projections)?;
+    let shown = |file: &Path| file.display().to_string();
+    let mut page_of = Report {
+        title: format!("flopcast: {}", executor.adapter().name),
+        at: report::now(),
+        command: format!("flopcast run --out {}", args.out.display()),
+        measured: vec![Shown { file: shown(&measurements_file), is: records.clone() }],
+        calibrations: calibration.iter().map(|&c| Shown { file: shown(&calibration_file), is: c.clone() }).collect(),
+        projections: projections.iter().map(|p| Shown { file: shown(&projection_file), is: p.clone() }).collect(),
+        ..Report::default()
+    };
+    report::add_curves(&mut page_of, &catalog)?;
+    report::write(&report_file, &page(&page_of)?)?;
 
     let equivalents = calibration.map(|c| Equivalents::new(c, None));
     let measurements: Vec<Row> = records.iter().map(Row::from).collect();
@@ -149,8 +166,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
                 overview::text(executor.adapter(), &measurements, calibration, equivalents.as_ref(), &projections);
             output::data(&screen)?;
             output::talk(&format!(
-                "written: measurements.jsonl, calibration.json, projection.json in `{}`",
-                args.out.display()
+                "written: measurements.jsonl, calibration.json, projection.json in `{}`\nreport: `{}`",
+                args.out.display(),
+                report_file.display()
             ));
         }
     }

@@ -6,6 +6,7 @@ use super::steadiness::speeds::two_speeds;
 use super::steadiness::{Code, Flag, assess_by};
 use super::{clocks, physics, sentinel};
 use crate::stats::interval::{median_95, median_95_to_method_2};
+use crate::stats::segments::Segment;
 use physics::Broken;
 
 /// The method from which on single submissions are looked at too.
@@ -129,6 +130,36 @@ pub fn timing_by(samples: &Samples, method: u32, clock: Option<TimingMethod>) ->
         settled_after_s: sustained.map(|s| s.after_s),
         suspect,
         notes,
+    })
+}
+
+/// The samples of a record as its figure read them, in order: for plots.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Course {
+    /// Seconds per dispatch, one per round.
+    pub seconds: Vec<f64>,
+    /// Seconds of timed work up to the end of each round.
+    pub until: Vec<f64>,
+    /// Stretches of one level, which cover it: where one ends and another begins the level changed.
+    pub segments: Vec<Segment>,
+    /// First sample of the settled state, where it settled.
+    pub settled_from: Option<usize>,
+}
+
+/// The course of a record's samples on the clock that made its figure; `None` where it has no figure.
+pub fn course(record: &Record) -> Option<Course> {
+    let (samples, figure) = (record.samples.as_ref()?, record.figure.as_ref()?);
+    let clock = clocks::read_by(samples, Some(figure.timing_method)).headline?;
+    let found = settling(&clock.slopes, &clock.work).ok()?;
+    let until = clock.work.iter().scan(0.0, |sum, work| {
+        *sum += work;
+        Some(*sum)
+    });
+    Some(Course {
+        until: until.collect(),
+        segments: found.segments,
+        settled_from: found.sustained.map(|s| s.from),
+        seconds: clock.slopes,
     })
 }
 

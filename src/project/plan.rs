@@ -8,14 +8,15 @@ use super::search::{Candidate, Found, Objective, Watch, nothing_fits};
 use super::step::StepModel;
 use crate::error::{Error, Kind, Result};
 use crate::job::{Layout, Run};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Schema id of a search.
 const SCHEMA: &str = "flopcast.search/1";
 
 /// A number with its 90 % range.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Ranged {
     /// At the medians.
     pub value: f64,

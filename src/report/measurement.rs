@@ -72,7 +72,7 @@ pub fn against(file: &str, all: &[Against]) -> String {
 }
 
 /// `m×n×k`, a batch with its number of products.
-fn shape(row: &Row) -> String {
+pub fn shape(row: &Row) -> String {
     let batch = if row.batch == 1 { String::new() } else { format!("@{}", row.batch) };
     format!("{}×{}×{}{batch}", row.m, row.n, row.k)
 }

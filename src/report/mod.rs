@@ -9,6 +9,7 @@ pub mod devices;
 pub mod doctor;
 pub mod equivalents;
 pub mod explain;
+pub mod html;
 pub mod kept;
 pub mod matmul;
 pub mod measurement;

@@ -18,6 +18,15 @@ pub fn number(value: f64, digits: usize) -> String {
     format!("{value:.decimals$}")
 }
 
+/// A number on an axis: three digits at most, and no zeros behind them.
+pub fn tick(value: f64) -> String {
+    let text = number(value, 3);
+    if !text.contains('.') || text.contains('e') {
+        return text;
+    }
+    text.trim_end_matches('0').trim_end_matches('.').to_string()
+}
+
 /// A rate of arithmetic in the unit that suits it.
 pub fn rate(flop_per_s: f64) -> String {
     let (size, unit) = [(1e18, "Eflop/s"), (1e15, "Pflop/s"), (1e12, "Tflop/s")]
@@ -67,6 +76,7 @@ mod tests {
             assert_eq!(number(value, digits), text);
         }
         assert_eq!(rate(2.5e18), "2.50 Eflop/s");
+        assert_eq!([0.0, 0.05, 1.5, 20.0, 1300.0].map(tick), ["0", "0.05", "1.5", "20", "1300"]);
         // A fact keeps what it is; a forecast has three digits, but for what is counted.
         assert_eq!(cell("carbon", "t", 26_651.0), "26700 t");
         assert_eq!(cell("steps", "1", 97_730.0), "97730");

@@ -31,12 +31,16 @@ pub fn text(
     out
 }
 
+/// The row of the best verified rate; a SUSPECT one is it only where there is no better verdict.
+pub fn best_row(rows: &[Row]) -> Option<&Row> {
+    let rate = |row: &&Row| row.gflop_per_s.map_or(0.0, |r| r.median);
+    let usable = rows.iter().filter(|r| r.gflop_per_s.is_some() && r.kernel != HOST);
+    usable.min_by(|a, b| a.verdict.cmp(&b.verdict).then(rate(b).total_cmp(&rate(a))))
+}
+
 /// The best verified rate with everything that belongs to it.
 fn best(rows: &[Row]) -> String {
-    let rate = |row: &&Row| row.gflop_per_s.map_or(0.0, |r| r.median);
-    // A suspect figure is the headline only where there is no better one.
-    let usable = rows.iter().filter(|r| r.gflop_per_s.is_some() && r.kernel != HOST);
-    let Some(best) = usable.min_by(|a, b| a.verdict.cmp(&b.verdict).then(rate(b).total_cmp(&rate(a)))) else {
+    let Some(best) = best_row(rows) else {
         return "\nno verified rate\n".into();
     };
     let (Some(figure), Some(method)) = (best.gflop_per_s, best.timing_method) else {

@@ -156,7 +156,7 @@ fn giga(i: Interval) -> (String, String) {
 }
 
 /// Bytes in the binary unit that suits them.
-fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     match bytes {
         b if b >= 1 << 30 => format!("{} GiB", b >> 30),
         b if b >= 1 << 20 => format!("{} MiB", b >> 20),

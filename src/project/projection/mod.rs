@@ -220,7 +220,7 @@ pub fn sampled(catalog: &Catalog, study: &Study, calibration: Option<&Calibratio
 }
 
 /// The quantities that a projection of a study lists.
-fn listed<'a>(study: &'a Study) -> impl Iterator<Item = Output> + 'a {
+pub(super) fn listed<'a>(study: &'a Study) -> impl Iterator<Item = Output> + 'a {
     Output::ALL.iter().copied().filter(|o| !o.part_of_step() && study.at_medians(*o).is_some())
 }
 
@@ -288,22 +288,29 @@ impl Projection {
     }
 }
 
-fn quantity(study: &Study, output: Output) -> Quantity {
+/// Value, 5 %, median and 95 % of a quantity.
+pub(super) fn spread(study: &Study, output: Output) -> [f64; 4] {
     let mut values = study.draws(output);
     values.sort_unstable_by(f64::total_cmp);
     // Two digits of MFU are what an extrapolation can carry.
     let tidy = |x: f64| if output == Output::Mfu { two_digits(x) } else { x };
-    let at = |q| tidy(quantile(&values, q));
+    let [p5, p50, p95] = [0.05, 0.5, 0.95].map(|q| tidy(quantile(&values, q)));
+    let value = match output {
+        // At the medians parts that are alike cost each other nothing: an end of the range, not its middle.
+        Output::PartsCost => p50,
+        _ => tidy(study.at_medians(output).unwrap_or(f64::NAN)),
+    };
+    [value, p5, p50, p95]
+}
+
+fn quantity(study: &Study, output: Output) -> Quantity {
+    let [value, p5, p50, p95] = spread(study, output);
     let provenance = study.provenance(output);
     Quantity {
-        value: match output {
-            // At the medians parts that are alike cost each other nothing: an end of the range, not its middle.
-            Output::PartsCost => at(0.5),
-            _ => tidy(study.at_medians(output).unwrap_or(f64::NAN)),
-        },
-        p5: at(0.05),
-        p50: at(0.5),
-        p95: at(0.95),
+        value,
+        p5,
+        p50,
+        p95,
         unit: output.unit().into(),
         tier: provenance.as_ref().map_or(Tier::Assumed, |p| p.tier),
         software: provenance.as_ref().is_some_and(|p| p.software),

@@ -8,11 +8,11 @@
 use crate::project::constants::Constants;
 use crate::project::machine::Machine;
 use crate::project::step::StepModel;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What holds a job back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {
     /// Rate of the arithmetic: the useful one.

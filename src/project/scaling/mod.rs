@@ -9,24 +9,26 @@ pub use scaled::{MOST, Mode, Range, Scaled, Seen, grow};
 use super::LARGEST_VALIDATED;
 use super::catalog::Catalog;
 use super::plan::Ranged;
-use super::projection::{Projection, run};
+use super::projection::{listed, run, spread};
 use super::scenario::Forecast;
+use super::study::{Output, Study};
 use super::transfer::Options;
 use crate::error::Result;
 use crate::job::Layout;
 use crate::provenance::Tier;
 use scaled::bisect;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Schema id of a scaling curve.
-const SCHEMA: &str = "flopcast.scaling/1";
+pub const SCHEMA: &str = "flopcast.scaling/1";
 
 /// Tokens per accelerator and step below which a dense job starves one (H100, B200).
 const STARVED: f64 = 2_500.0;
 
 /// One count.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Point {
     /// Accelerators asked for.
     pub count: u64,
@@ -49,7 +51,8 @@ pub struct Point {
 }
 
 /// From this count on (and not at one less) a bound has the largest share.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Takeover {
     /// The bound.
     pub bound: Bound,
@@ -60,7 +63,8 @@ pub struct Takeover {
 }
 
 /// A job over counts: `flopcast.scaling/1`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Scaling {
     /// Always `flopcast.scaling/1`.
     pub schema: String,
@@ -102,10 +106,10 @@ impl Scaled {
             if let Some(seen) = here {
                 // Looking for a takeover has left it at another count.
                 self.resize(count)?;
-                match run(&self.catalog, &self.name, None, &Options::default()) {
-                    Ok(projection) => {
+                match Study::with_draws_alone(&self.catalog, &self.name, None, &Options::default()) {
+                    Ok(study) => {
                         let first = points.first().map(|p: &Point| (p.count, p.quantities["useful_flop_per_s"].value));
-                        points.push(self.point(count, &projection, &seen.shares, first));
+                        points.push(self.point(count, &study, &seen.shares, first));
                     }
                     Err(e) if e.message().contains("no progress") => stuck = stuck.or(Some(count)),
                     Err(e) => return Err(e),
@@ -150,20 +154,20 @@ impl Scaled {
         Ok(())
     }
 
-    fn point(&self, count: u64, p: &Projection, shares: &Shares, first: Option<(u64, f64)>) -> Point {
+    fn point(&self, count: u64, study: &Study, shares: &Shares, first: Option<(u64, f64)>) -> Point {
         let penalty = self.penalty(count);
-        let mut quantities: BTreeMap<String, Ranged> = p
-            .quantities
-            .iter()
-            .map(|(name, q)| {
-                let times = if name == "run_days" { penalty } else { 1.0 };
-                (name.clone(), Ranged { value: q.value * times, p5: q.p5 * times, p95: q.p95 * times })
+        let mut quantities: BTreeMap<String, Ranged> = listed(study)
+            .map(|output| {
+                let times = if output == Output::RunDays { penalty } else { 1.0 };
+                let [value, p5, _, p95] = spread(study, output).map(|x| x * times);
+                (output.name().to_string(), Ranged { value, p5, p95 })
             })
             .collect();
+        let layout = *study.layout().0;
         let (flop, share) = (quantities["cluster_flop_per_s"], quantities["goodput"]);
         let useful = Ranged { value: flop.value * share.value, p5: flop.p5 * share.p5, p95: flop.p95 * share.p95 };
         quantities.insert("useful_flop_per_s".into(), useful);
-        let used = p.layout.accelerators();
+        let used = layout.accelerators();
         let sequence = self.catalog.scenarios.get(&self.name).map_or(0.0, |s| s.sequence.value);
         let batch_tokens = self.batch(count) * sequence;
         let per = |count: u64, rate: f64| rate / count as f64;
@@ -175,7 +179,7 @@ impl Scaled {
             efficiency: first.map_or(1.0, |(n, rate)| per(count, useful.value) / per(n, rate)),
             bound: shares.largest(),
             shares: shares.iter().collect(),
-            layout: p.layout,
+            layout,
             quantities,
         }
     }

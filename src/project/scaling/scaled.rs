@@ -9,13 +9,13 @@ use crate::project::machine::Machine;
 use crate::project::scenario::Forecast;
 use crate::project::study::{Output, Study};
 use crate::project::transfer::Options;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Largest count that is looked at.
 pub const MOST: u64 = 100_000_000;
 
 /// What grows with the accelerators.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Nothing: the batch stays.
@@ -62,6 +62,8 @@ pub struct Scaled {
     /// Sequences per accelerator as the scenario has them.
     pub(super) density: f64,
     pub(super) sequences: f64,
+    /// Every so many powers of two is a point.
+    stride: usize,
 }
 
 impl Scaled {
@@ -80,7 +82,14 @@ impl Scaled {
             // A stated layout holds at one count alone.
             scenario.layout = None;
         }
-        Ok(Scaled { catalog, name: name.into(), range, density: sequences / count, sequences })
+        Ok(Scaled { catalog, name: name.into(), range, density: sequences / count, sequences, stride: 1 })
+    }
+
+    /// The same with every second power of two alone: half of the points, and the same takeovers but for a bound that
+    /// comes and goes between two of them.
+    #[must_use]
+    pub fn sparse(self) -> Self {
+        Scaled { stride: 2, ..self }
     }
 
     /// Sequences per step at a count. Growing ones are rounded up to a multiple of a power of two of
@@ -170,7 +179,11 @@ impl Scaled {
     /// Powers of two, the ends of the range and the scenario's own count.
     pub fn grid(&self) -> Vec<u64> {
         let own = (self.sequences / self.density).round() as u64;
-        let mut all: Vec<u64> = (0..=26).map(|power| 1 << power).chain([self.range.from, self.range.to, own]).collect();
+        let mut all: Vec<u64> = (0..=26)
+            .step_by(self.stride)
+            .map(|power| 1 << power)
+            .chain([self.range.from, self.range.to, own])
+            .collect();
         all.retain(|count| (self.range.from..=self.range.to).contains(count));
         all.sort_unstable();
         all.dedup();

@@ -31,6 +31,22 @@ fn each_bound_takes_over_at_a_count_whose_neighbour_below_has_another() {
 }
 
 #[test]
+fn a_point_is_the_forecast_at_its_count_bit_by_bit() {
+    let catalog = Catalog::built_in().unwrap();
+    let own = run(&catalog, NAME, None, &Options::default()).unwrap();
+    for scaled in [false, true] {
+        let curve = Scaled::new(&catalog, NAME, range(Mode::Strong, 4096, 20_000)).unwrap();
+        let curve = if scaled { curve.sparse() } else { curve }.scaling().unwrap();
+        let point = curve.points.iter().find(|p| p.count == 12_000).expect("the scenario's own count is a point");
+        assert_eq!(point.layout, own.layout);
+        for (name, q) in &own.quantities {
+            let seen = point.quantities[name];
+            assert_eq!([seen.value, seen.p5, seen.p95], [q.value, q.p5, q.p95], "{name}");
+        }
+    }
+}
+
+#[test]
 fn a_growing_batch_keeps_the_tokens_of_each_accelerator_and_scales_further() {
     let catalog = Catalog::built_in().unwrap();
     let [strong, weak] =

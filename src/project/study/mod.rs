@@ -61,12 +61,23 @@ impl<'a> Study<'a> {
         calibration: Option<&'a Calibration>,
         options: &Options,
     ) -> Result<Self> {
+        let mut study = Self::with_draws_alone(catalog, name, calibration, options)?;
+        study.probe();
+        Ok(study)
+    }
+
+    /// [`Study::new`] without looking what rests on what: ranges, but neither provenance nor sensitivities.
+    pub(super) fn with_draws_alone(
+        catalog: &'a Catalog,
+        name: &str,
+        calibration: Option<&'a Calibration>,
+        options: &Options,
+    ) -> Result<Self> {
         let mut study = Self::at_medians_alone(catalog, name, calibration, options)?;
         study.progresses().map_err(|e| e.context(format!("scenario `{name}`")))?;
         study.first = Draws::new(&study.spreads(), 0);
         let drawn = (0..DRAWS).map(|i| study.evaluate(study.first.row(i), &study.drawn, &study.shape));
         (study.outcomes, study.kept) = drawn.unzip();
-        study.probe();
         Ok(study)
     }
 

@@ -15,14 +15,15 @@ use super::transfer::Options;
 use crate::calibrate::Calibration;
 use crate::error::Result;
 use crate::job::Layout;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Schema id of a set of counterfactuals.
-const SCHEMA: &str = "flopcast.what-if/1";
+pub const SCHEMA: &str = "flopcast.what-if/1";
 
 /// One quantity under a change, beside what it was.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Shift {
     /// What it becomes.
     pub becomes: Ranged,
@@ -33,7 +34,8 @@ pub struct Shift {
 }
 
 /// A scenario under a change, with one layout.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Outcome {
     /// The layout.
     pub layout: Layout,
@@ -44,7 +46,8 @@ pub struct Outcome {
 }
 
 /// One change and what comes of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Counterfactual {
     /// The change, as it was asked for.
     pub change: String,
@@ -57,7 +60,8 @@ pub struct Counterfactual {
 }
 
 /// A scenario and what it becomes under each change: `flopcast.what-if/1`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct WhatIfs {
     /// Always `flopcast.what-if/1`.
     pub schema: String,

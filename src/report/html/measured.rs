@@ -1,0 +1,226 @@
+//! What was measured: a table of every case with its verdict and the reasons in words, and rates over shapes.
+
+use super::figure::{Figure, Key, cell, table};
+use super::plot::{Axis, Form, Ink, Mark, Plot};
+use super::text::{clean, counted};
+use super::{Shown, samples};
+use crate::error::Result;
+use crate::measure::host::HOST;
+use crate::measure::record::{AdapterIdentity, Reason, Record, Verdict};
+use crate::measure::row::Row;
+use crate::report::measurement::{clock, duration, headline, range, shape, significant};
+use crate::report::number::tick;
+use maud::{Markup, html};
+
+/// The records of one adapter out of one file, the host's own products beside them.
+pub struct Group<'a> {
+    pub file: &'a str,
+    pub adapter: &'a AdapterIdentity,
+    pub records: Vec<&'a Record>,
+}
+
+impl Group<'_> {
+    pub fn rows(&self) -> Vec<Row> {
+        self.records.iter().map(|r| Row::from(*r)).collect()
+    }
+}
+
+/// Groups in the order of the files.
+pub fn groups(measured: &[Shown<Vec<Record>>]) -> Vec<Group<'_>> {
+    let mut all: Vec<Group> = Vec::new();
+    for Shown { file, is } in measured {
+        let first = all.len();
+        // The host stands beside the adapter that it was measured with.
+        for record in
+            is.iter().filter(|r| r.adapter.backend != HOST).chain(is.iter().filter(|r| r.adapter.backend == HOST))
+        {
+            let here = all[first..].iter_mut().find(|g| record.adapter.backend == HOST || *g.adapter == record.adapter);
+            match here {
+                Some(group) => group.records.push(record),
+                None => all.push(Group { file, adapter: &record.adapter, records: vec![record] }),
+            }
+        }
+    }
+    all
+}
+
+/// A verdict as it is shown everywhere.
+pub fn badge(verdict: Verdict) -> Markup {
+    let class = verdict.as_str().to_lowercase();
+    html! { span class={ "v v-" (class) } { (verdict.as_str()) } }
+}
+
+/// The mark of what a software adapter had a part in.
+pub fn software(is: bool) -> Markup {
+    html! { @if is { " " (badge(Verdict::Software)) } }
+}
+
+/// The section of one group.
+///
+/// # Errors
+/// As [`Figure::html`].
+pub fn section(number: usize, group: &Group) -> Result<Markup> {
+    let rows = group.rows();
+    let id = format!("measured-{number}");
+    Ok(html! {
+        section {
+            h2 id=(id) { "Measured: " (clean(&group.adapter.name)) }
+            p.sub { (clean(&headline(group.adapter))) }
+            p { (told(&rows)) }
+            p.made { "made by " code { "flopcast measure --out " (clean(group.file)) } " or the main job; every raw sample is in "
+                code { (clean(group.file)) } }
+            div.wide-table { (cases(&rows)) }
+            (rates(&id, &rows)?)
+            (samples::figures(&id, &group.records)?)
+        }
+    })
+}
+
+/// How many came out how.
+fn told(rows: &[Row]) -> String {
+    let count = |verdict| rows.iter().filter(|r| r.missing.is_none() && r.verdict == verdict).count();
+    let mut parts: Vec<String> = [Verdict::Measured, Verdict::Software, Verdict::Suspect, Verdict::Invalid]
+        .into_iter()
+        .filter(|v| count(*v) > 0)
+        .map(|v| format!("{} {}", count(v), v.as_str()))
+        .collect();
+    for status in ["unsupported", "skipped", "failed"] {
+        let count = rows.iter().filter(|r| r.missing == Some(status)).count();
+        if count > 0 {
+            parts.push(format!("{count} {status}"));
+        }
+    }
+    format!("{}: {}.", counted(rows.len(), "case"), parts.join(", "))
+}
+
+fn cases(rows: &[Row]) -> Markup {
+    let headings = [
+        "kernel",
+        "precision",
+        ">m×n×k",
+        ">GFLOP/s",
+        ">95 %",
+        ">time",
+        "clock",
+        ">samples",
+        "verdict",
+        "why not better",
+    ];
+    table(
+        &headings,
+        rows.iter().map(|row| {
+            let figure = |text: Option<String>| html! { span.n { (text.unwrap_or_else(|| "–".into())) } };
+            vec![
+                cell(kernel(row)),
+                cell(&row.precision),
+                html! { span.n { (shape(row)) } },
+                figure(row.gflop_per_s.map(|r| significant(r.median))),
+                html! { @if let Some(r) = row.gflop_per_s { span.n { (range(r)) } } },
+                figure(row.seconds.map(|s| duration(s.median))),
+                cell(row.timing_method.map_or("", clock)),
+                html! { @if row.samples > 0 { (row.samples) } },
+                match row.missing {
+                    Some(status) => html! { span.v { (status) } },
+                    None => badge(row.verdict),
+                },
+                reasons(&row.reasons),
+            ]
+        }),
+    )
+}
+
+/// Kernel, tiling, and whether it was tuned.
+pub fn kernel(row: &Row) -> String {
+    let tuned = row.tuned.as_ref().map_or("", |_| "tuned");
+    [row.kernel.as_str(), &row.tiling, tuned].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// Every reason in words, but the one that the verdict itself says.
+pub fn reasons(reasons: &[Reason]) -> Markup {
+    let told: Vec<&Reason> = reasons.iter().filter(|r| r.code != "software-adapter").collect();
+    html! { @if !told.is_empty() { ul { @for r in told { li { (clean(&r.detail)) " (" code { (clean(&r.code)) } ")" } } } } }
+}
+
+/// A figure per precision: rate over shape, a series per kernel.
+fn rates(id: &str, rows: &[Row]) -> Result<Markup> {
+    let mut precisions: Vec<&str> =
+        rows.iter().filter(|r| r.gflop_per_s.is_some()).map(|r| r.precision.as_str()).collect();
+    precisions.sort_unstable();
+    precisions.dedup();
+    let figures = precisions.into_iter().map(|precision| {
+        let shown: Vec<&Row> = rows.iter().filter(|r| r.precision == precision && r.gflop_per_s.is_some()).collect();
+        let kernels = distinct(shown.iter().map(|r| kernel(r)));
+        let mut by_size = shown.clone();
+        by_size.sort_by_key(|r| (u128::from(r.m) * u128::from(r.n) * u128::from(r.k), r.batch, r.m, r.n));
+        let shapes = distinct(by_size.iter().map(|r| shape(r)));
+        let mut keys: Vec<Key> =
+            kernels.iter().enumerate().map(|(i, name)| Key::dots(name, Ink::Series(i), Form::of(i))).collect();
+        if shown.iter().any(|r| r.verdict == Verdict::Suspect) {
+            keys.push(Key::dots("not filled: SUSPECT", Ink::Muted, Form::Hollow));
+        }
+        Figure {
+            id: format!("{id}-rates-{precision}"),
+            title: format!("Rate over shape, {precision}"),
+            caption: format!(
+                "Useful GFLOP/s on a logarithmic axis, shapes from small to large. Point: median; bar: its 95 % interval. {}",
+                fastest(&shown)
+            ),
+            keys,
+            table: table(
+                &["shape", "kernel", ">GFLOP/s", ">95 %", "verdict"],
+                by_size.iter().filter_map(|r| {
+                    let rate = r.gflop_per_s?;
+                    Some(vec![cell(shape(r)), cell(kernel(r)), cell(significant(rate.median)), cell(range(rate)), badge(r.verdict)])
+                }),
+            ),
+            plot: &|narrow| rate_plot(&shown, &kernels, &shapes, narrow),
+        }
+        .html()
+    });
+    let figures = figures.collect::<Result<Vec<Markup>>>()?;
+    Ok(html! { @for figure in figures { (figure) } })
+}
+
+fn fastest(rows: &[&Row]) -> String {
+    let best = rows.iter().filter(|r| r.kernel != HOST).filter_map(|r| Some((r, r.gflop_per_s?)));
+    best.max_by(|a, b| a.1.median.total_cmp(&b.1.median)).map_or(String::new(), |(row, rate)| {
+        format!(
+            "The quickest point is {} at {}: {} GFLOP/s ({}), {}.",
+            kernel(row),
+            shape(row),
+            significant(rate.median),
+            range(rate),
+            row.verdict.as_str()
+        )
+    })
+}
+
+fn rate_plot(rows: &[&Row], kernels: &[String], shapes: &[String], narrow: bool) -> Plot {
+    let ends = rows.iter().filter_map(|r| r.gflop_per_s).flat_map(|r| [r.lo, r.median, r.hi]);
+    let x = Axis::log("GFLOP/s", ends, if narrow { 4 } else { 8 }, tick);
+    let spread = 0.56 / kernels.len().max(1) as f64;
+    let mut marks = Vec::new();
+    for row in rows {
+        let (Some(rate), Some(place)) = (row.gflop_per_s, shapes.iter().position(|s| *s == shape(row))) else {
+            continue;
+        };
+        let series = kernels.iter().position(|k| *k == kernel(row)).unwrap_or_default();
+        let y = -(place as f64) - spread * (series as f64 - 0.5 * (kernels.len() as f64 - 1.0));
+        let ink = Ink::Series(series);
+        let form = if row.verdict == Verdict::Suspect { Form::Hollow } else { Form::of(series) };
+        marks.push(Mark::Range { from: [rate.lo, y], to: [rate.hi, y], ink });
+        marks.push(Mark::Dot { at: [rate.median, y], ink, form });
+    }
+    let row = (14 * kernels.len() as u32).max(26);
+    Plot { x, y: Axis::rows(shapes.iter().cloned()), marks, height: 54 + row * shapes.len() as u32 }
+}
+
+fn distinct(all: impl Iterator<Item = String>) -> Vec<String> {
+    let mut seen = Vec::new();
+    for one in all {
+        if !seen.contains(&one) {
+            seen.push(one);
+        }
+    }
+    seen
+}

@@ -1,0 +1,113 @@
+//! Files into a report: what a file is says its `schema` field, never its name.
+
+use super::doctor::Examined;
+use super::{Report, Shown};
+use crate::calibrate::Calibration;
+use crate::calibrate::roofline::{self, Roofline};
+use crate::error::{Context, Error, Kind, Result};
+use crate::measure::probe::{self, wire as probes};
+use crate::measure::record::read_as;
+use crate::measure::{doctor, wire};
+use crate::project::SCHEMA as PROJECTION;
+use crate::project::scaling::{self, Scaling};
+use crate::project::what_if::{self, WhatIfs};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// What a report shows, and what makes it.
+const HINT: &str = "a report shows records (`measure --out`), rooflines, calibrations, and what `project`, `scale` and `doctor` print with \
+                    `--format json`";
+
+/// Files that a folder of results is taken for: what `flopcast run` writes.
+const OF_A_RUN: [&str; 3] = ["measurements.jsonl", "calibration.json", "projection.json"];
+
+impl Report {
+    /// Adds a file, or what a run has written into a folder.
+    ///
+    /// # Errors
+    /// Exit code 2 with the file and the reason: not readable, cut off, damaged, of a schema that no report shows.
+    pub fn add(&mut self, path: &Path) -> Result<()> {
+        if !path.is_dir() {
+            return self.file(path);
+        }
+        let there: Vec<PathBuf> = OF_A_RUN.iter().map(|name| path.join(name)).filter(|p| p.is_file()).collect();
+        if there.is_empty() {
+            return Err(Error::usage(format!("`{}`: none of {} in it", path.display(), OF_A_RUN.join(", "))).hint(HINT));
+        }
+        there.iter().try_for_each(|file| self.file(file))
+    }
+
+    fn file(&mut self, path: &Path) -> Result<()> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).or_usage(format!("`{name}`")).map_err(|e| e.hint(HINT))?;
+        let bad = |why: &str| Error::usage(format!("`{name}`: {why}")).hint(HINT);
+        // The first value: a whole file of JSON, or the first of many lines.
+        let first = serde_json::Deserializer::from_str(&text).into_iter::<Value>().next();
+        let first = match first {
+            None => return Err(bad("is empty")),
+            Some(Err(e)) if e.is_eof() => return Err(bad("is cut off")),
+            Some(Err(e)) => return Err(bad(&format!("is no JSON: {e}"))),
+            Some(Ok(value)) => value,
+        };
+        if let Value::Array(all) = &first {
+            whole(&text, &name)?;
+            if all.is_empty() {
+                return Err(bad("an empty list"));
+            }
+            return all.iter().try_for_each(|value| self.value(value, &name, &text));
+        }
+        self.value(&first, &name, &text)
+    }
+
+    fn value(&mut self, value: &Value, file: &str, text: &str) -> Result<()> {
+        let Some(schema) = value.get("schema").and_then(Value::as_str) else {
+            return Err(Error::usage(format!("`{file}`: no `schema` in it")).hint(HINT));
+        };
+        let shown = file.to_string();
+        match schema {
+            // A record of a roofline has products between its probes.
+            probe::record::SCHEMA => {
+                self.rooflines.push(Shown { is: Roofline::of(&probes::parse(text, file)?)?, file: shown })
+            }
+            s if read_as(s).is_some() && text.contains(probe::record::SCHEMA) => {
+                self.rooflines.push(Shown { is: Roofline::of(&probes::parse(text, file)?)?, file: shown });
+            }
+            s if read_as(s).is_some() => {
+                let records = wire::read_input(Path::new(file)).map_err(|e| e.of_kind(Kind::Usage))?;
+                self.measured.push(Shown { file: shown, is: records });
+            }
+            roofline::SCHEMA => self.rooflines.push(read(value, file, text)?),
+            crate::calibrate::SCHEMA => {
+                let is = Calibration::from_json(text, file)?;
+                self.calibrations.push(Shown { file: shown, is });
+            }
+            PROJECTION => self.projections.push(read(value, file, text)?),
+            what_if::SCHEMA => {
+                let what_if: Shown<WhatIfs> = read(value, file, text)?;
+                self.what_ifs.push(what_if);
+            }
+            scaling::SCHEMA => self.scalings.push(read::<Scaling>(value, file, text)?),
+            doctor::SCHEMA => self.examined.push(read::<Examined>(value, file, text)?),
+            other => {
+                return Err(
+                    Error::usage(format!("`{file}`: schema `{other}` is not one that a report shows")).hint(HINT)
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Refuses what stands behind the first value of a file that holds one.
+fn whole(text: &str, file: &str) -> Result<()> {
+    serde_json::from_str::<serde::de::IgnoredAny>(text)
+        .map(|_| ())
+        .map_err(|e| Error::usage(format!("`{file}`: {e}")).hint(HINT))
+}
+
+fn read<T: DeserializeOwned>(value: &Value, file: &str, text: &str) -> Result<Shown<T>> {
+    whole(text, file)?;
+    let is = serde_path_to_error::deserialize(value).map_err(|e| Error::usage(format!("`{file}`: {e}")).hint(HINT))?;
+    Ok(Shown { file: file.into(), is })
+}

@@ -13,6 +13,7 @@ const LANES = BLOCK_N / THREAD_N;
 const VECTORS = THREAD_N / 4u;
 // Vectors of A that a lane holds, one for each group of LANES rows.
 const GROUPS_A = (THREAD_M + LANES - 1u) / LANES;
+const LATER_A = GROUPS_A - 1u;
 
 // Rows written out at a time. A power of two, so that a row keeps its lane from one group to the next.
 const ROWS = 16u;
@@ -20,31 +21,15 @@ const ROW_GROUPS = THREAD_M / ROWS;
 
 var<private> sum: array<array<vec4<Sum>, VECTORS>, THREAD_M>;
 var<private> rows_a: array<vec4<Sum>, GROUPS_A>;
-var<private> rows_b: array<array<vec4<Sum>, VECTORS>, 4>;
+var<private> rows_b: array<vec4<Sum>, 4>;
 
-// Four products for each of two rows of C: `x` for row y, `z` for the next. Two at once, so that a vector
-// of B that comes back from the stack serves twice. `y`, `x` and `z` are constants wherever this is called.
-fn add(y: u32, x: vec4<Sum>, z: vec4<Sum>) {
-    var upper: array<vec4<Sum>, VECTORS>;
-    var lower: array<vec4<Sum>, VECTORS>;
-    for (var t = 0u; t < VECTORS; t++) {
-        upper[t] = x[0] * rows_b[0][t];
-    }
-    for (var t = 0u; t < VECTORS; t++) {
-        lower[t] = z[0] * rows_b[0][t];
-    }
+// Four products for one vector of a row of C. `y` and `t` are constants wherever this is called.
+fn add(y: u32, t: u32, x: vec4<Sum>) {
+    var part = x[0] * rows_b[0];
     for (var q = 0u; q < 3u; q++) {
-        for (var t = 0u; t < VECTORS; t++) {
-            upper[t] += x[q + 1u] * rows_b[q + 1u][t];
-        }
-        for (var t = 0u; t < VECTORS; t++) {
-            lower[t] += z[q + 1u] * rows_b[q + 1u][t];
-        }
+        part += x[q + 1u] * rows_b[q + 1u];
     }
-    for (var t = 0u; t < VECTORS; t++) {
-        sum[y][t] += upper[t];
-        sum[y + 1u][t] += lower[t];
-    }
+    sum[y][t] += part;
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -55,61 +40,42 @@ fn main(
 ) {
     let row0 = dims.origin_m + group.y * BLOCK_M + (local / LANES) * THREAD_M;
     let vector0 = (dims.origin_n + group.x * BLOCK_N) / 4u + lane;
-    if row0 >= dims.m {
-        return;
-    }
-    let vectors_k = (dims.k + 3u) / 4u;
+    // Nothing is summed outside of C. Not a return, which would leave a mask on all that follows; and the extents
+    // are read in front of the loop: in it they would be gathered for each lane, each time.
+    let inside = row0 < dims.m && vector0 - lane < (dims.n + 3u) / 4u;
+    let vectors_k = select(0u, (dims.k + 3u) / 4u, inside);
     for (var k4 = 0u; k4 < vectors_k; k4++) {
-        for (var i = 0u; i < GROUPS_A; i++) {
-            rows_a[i] = vec4<Sum>(load_a4(row0 + i * LANES + lane, k4));
-        }
-        for (var q = 0u; q < 4u; q++) {
-            for (var t = 0u; t < VECTORS; t++) {
-                rows_b[q][t] = vec4<Sum>(load_b4(k4 * 4u + q, vector0 + t * LANES));
+        rows_a[0] = vec4<Sum>(load_a4(row0 + lane, k4));
+        // One vector of columns after another: four rows of B then stay in registers for all rows of A.
+        for (var t = 0u; t < VECTORS; t++) {
+            for (var q = 0u; q < 4u; q++) {
+                rows_b[q] = vec4<Sum>(load_b4(k4 * 4u + q, vector0 + t * LANES));
             }
-        }
-        for (var g = 0u; g < ROW_GROUPS; g++) {
-            // WGSL wants the lane of a broadcast as a constant, so the rows are written out.
-            add(
-                g * ROWS + 0u,
-                subgroupBroadcast(rows_a[(g * ROWS + 0u) / LANES], 0u % LANES),
-                subgroupBroadcast(rows_a[(g * ROWS + 1u) / LANES], 1u % LANES),
-            );
-            add(
-                g * ROWS + 2u,
-                subgroupBroadcast(rows_a[(g * ROWS + 2u) / LANES], 2u % LANES),
-                subgroupBroadcast(rows_a[(g * ROWS + 3u) / LANES], 3u % LANES),
-            );
-            add(
-                g * ROWS + 4u,
-                subgroupBroadcast(rows_a[(g * ROWS + 4u) / LANES], 4u % LANES),
-                subgroupBroadcast(rows_a[(g * ROWS + 5u) / LANES], 5u % LANES),
-            );
-            add(
-                g * ROWS + 6u,
-                subgroupBroadcast(rows_a[(g * ROWS + 6u) / LANES], 6u % LANES),
-                subgroupBroadcast(rows_a[(g * ROWS + 7u) / LANES], 7u % LANES),
-            );
-            add(
-                g * ROWS + 8u,
-                subgroupBroadcast(rows_a[(g * ROWS + 8u) / LANES], 8u % LANES),
-                subgroupBroadcast(rows_a[(g * ROWS + 9u) / LANES], 9u % LANES),
-            );
-            add(
-                g * ROWS + 10u,
-                subgroupBroadcast(rows_a[(g * ROWS + 10u) / LANES], 10u % LANES),
-                subgroupBroadcast(rows_a[(g * ROWS + 11u) / LANES], 11u % LANES),
-            );
-            add(
-                g * ROWS + 12u,
-                subgroupBroadcast(rows_a[(g * ROWS + 12u) / LANES], 12u % LANES),
-                subgroupBroadcast(rows_a[(g * ROWS + 13u) / LANES], 13u % LANES),
-            );
-            add(
-                g * ROWS + 14u,
-                subgroupBroadcast(rows_a[(g * ROWS + 14u) / LANES], 14u % LANES),
-                subgroupBroadcast(rows_a[(g * ROWS + 15u) / LANES], 15u % LANES),
-            );
+            // Behind the first of B, whose rows lie further apart and are waited for longest.
+            if t == 0u {
+                for (var i = 0u; i < LATER_A; i++) {
+                    rows_a[i + 1u] = vec4<Sum>(load_a4(row0 + (i + 1u) * LANES + lane, k4));
+                }
+            }
+            for (var g = 0u; g < ROW_GROUPS; g++) {
+                // WGSL wants the lane of a broadcast as a constant, so the rows are written out.
+                add(g * ROWS + 0u, t, subgroupBroadcast(rows_a[(g * ROWS + 0u) / LANES], 0u % LANES));
+                add(g * ROWS + 1u, t, subgroupBroadcast(rows_a[(g * ROWS + 1u) / LANES], 1u % LANES));
+                add(g * ROWS + 2u, t, subgroupBroadcast(rows_a[(g * ROWS + 2u) / LANES], 2u % LANES));
+                add(g * ROWS + 3u, t, subgroupBroadcast(rows_a[(g * ROWS + 3u) / LANES], 3u % LANES));
+                add(g * ROWS + 4u, t, subgroupBroadcast(rows_a[(g * ROWS + 4u) / LANES], 4u % LANES));
+                add(g * ROWS + 5u, t, subgroupBroadcast(rows_a[(g * ROWS + 5u) / LANES], 5u % LANES));
+                add(g * ROWS + 6u, t, subgroupBroadcast(rows_a[(g * ROWS + 6u) / LANES], 6u % LANES));
+                add(g * ROWS + 7u, t, subgroupBroadcast(rows_a[(g * ROWS + 7u) / LANES], 7u % LANES));
+                add(g * ROWS + 8u, t, subgroupBroadcast(rows_a[(g * ROWS + 8u) / LANES], 8u % LANES));
+                add(g * ROWS + 9u, t, subgroupBroadcast(rows_a[(g * ROWS + 9u) / LANES], 9u % LANES));
+                add(g * ROWS + 10u, t, subgroupBroadcast(rows_a[(g * ROWS + 10u) / LANES], 10u % LANES));
+                add(g * ROWS + 11u, t, subgroupBroadcast(rows_a[(g * ROWS + 11u) / LANES], 11u % LANES));
+                add(g * ROWS + 12u, t, subgroupBroadcast(rows_a[(g * ROWS + 12u) / LANES], 12u % LANES));
+                add(g * ROWS + 13u, t, subgroupBroadcast(rows_a[(g * ROWS + 13u) / LANES], 13u % LANES));
+                add(g * ROWS + 14u, t, subgroupBroadcast(rows_a[(g * ROWS + 14u) / LANES], 14u % LANES));
+                add(g * ROWS + 15u, t, subgroupBroadcast(rows_a[(g * ROWS + 15u) / LANES], 15u % LANES));
+            }
         }
     }
     for (var g = 0u; g < ROW_GROUPS; g++) {

@@ -13,7 +13,7 @@ use super::windows::{Layout, Window};
 use crate::error::Result;
 use crate::kernel::{Class, Feed, Fragments, Kernel, Matrix, Operands, Precision, Settings, Shape};
 use crate::measure::effort::WATCHDOG_S;
-use crate::measure::energy::Meter;
+use crate::measure::energy::{Card, Meter};
 use crate::measure::record::{AdapterIdentity, Tool};
 use crate::measure::witness::{Watch, Watched};
 use crate::measure::{Executor, Lap, Slots, Step, Timed};
@@ -61,7 +61,9 @@ impl GpuExecutor {
         let gpu = Device::open(selection)?;
         let timestamps = Timestamps::of(&gpu);
         let identity = &selection.report.identity;
-        let meter = Meter::find(Path::new("/sys"), &identity.device_type, identity.vendor, identity.device);
+        let bus = selection.adapter.get_info().device_pci_bus_id;
+        let card = Card { vendor: identity.vendor, device: identity.device, bus };
+        let meter = Meter::find(Path::new("/sys"), &identity.device_type, &card);
         Ok(GpuExecutor {
             gpu,
             report: selection.report.clone(),

@@ -1,6 +1,6 @@
 //! Energy while something is timed, from the counters that the kernel of the operating system shows:
 //! RAPL under `class/powercap` (Intel, and AMD since Linux 5.8), `amd_energy` and the counters of
-//! graphics drivers under `class/hwmon`.
+//! graphics drivers under `class/hwmon`; and from the library that comes with NVIDIA's driver.
 //!
 //! A counter is of a package or a card as a whole: what the timed work draws, what idles beside it, and
 //! what other processes do. Where nothing can be read, the reason is what is known.
@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+#[cfg(all(feature = "gpu", any(target_os = "linux", windows)))]
+mod nvml;
 
 /// Energy of the timed part of a case: warm-up, rounds and the host's waits between them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -41,15 +44,57 @@ impl Energy {
 }
 
 /// A counter of microjoules.
-#[derive(Debug, Clone, PartialEq)]
-struct Counter {
-    path: PathBuf,
-    /// Microjoules after which it begins anew; none for one of 64 bits.
-    range: Option<f64>,
+#[derive(Clone)]
+enum Counter {
+    /// A file of the operating system's.
+    File {
+        path: PathBuf,
+        /// Microjoules after which it begins anew; none for one of 64 bits.
+        range: Option<f64>,
+    },
+    #[cfg(all(feature = "gpu", any(target_os = "linux", windows)))]
+    Nvml(nvml::Counter),
+}
+
+impl Counter {
+    fn name(&self) -> String {
+        match self {
+            Counter::File { path, .. } => path.display().to_string(),
+            #[cfg(all(feature = "gpu", any(target_os = "linux", windows)))]
+            Counter::Nvml(counter) => counter.name().into(),
+        }
+    }
+
+    fn read(&self) -> std::result::Result<f64, String> {
+        match self {
+            Counter::File { path, .. } => number(path),
+            #[cfg(all(feature = "gpu", any(target_os = "linux", windows)))]
+            Counter::Nvml(counter) => counter.micro(),
+        }
+    }
+
+    fn range(&self) -> Option<f64> {
+        match self {
+            Counter::File { range, .. } => *range,
+            #[cfg(all(feature = "gpu", any(target_os = "linux", windows)))]
+            Counter::Nvml(_) => None,
+        }
+    }
+}
+
+/// A card, as its bus knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Card {
+    /// PCI vendor.
+    pub vendor: u32,
+    /// PCI device.
+    pub device: u32,
+    /// Its place on the bus, as `0000:01:00.0`; empty where that is not known.
+    pub bus: String,
 }
 
 /// The counters of what an adapter runs on.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct Meter {
     counters: std::result::Result<Vec<Counter>, String>,
 }
@@ -61,15 +106,20 @@ pub struct Started(std::result::Result<Vec<f64>, String>);
 const MOST_WATTS: f64 = 1_000.0;
 
 impl Meter {
-    /// The counters under `root`, which is `/sys` on a Linux machine, of an adapter of this type and these
-    /// PCI ids.
-    pub fn find(root: &Path, device_type: &str, vendor: u32, device: u32) -> Meter {
+    /// The counters under `root`, which is `/sys` on a Linux machine, of an adapter of this type.
+    pub fn find(root: &Path, device_type: &str, card: &Card) -> Meter {
         let counters = match device_type {
             "cpu" | "integrated_gpu" => packages(root),
-            "discrete_gpu" => card(root, vendor, device),
+            "discrete_gpu" if card.vendor == NVIDIA => managed(card),
+            "discrete_gpu" => sensor(root, card),
             other => Err(format!("nothing is known of counters of a device of type `{other}`")),
         };
         Meter { counters }
+    }
+
+    #[cfg(all(test, feature = "gpu", target_os = "linux"))]
+    fn of(counter: nvml::Counter) -> Meter {
+        Meter { counters: Ok(vec![Counter::Nvml(counter)]) }
     }
 
     /// Reads the counters for the first time.
@@ -86,7 +136,7 @@ impl Meter {
     }
 
     fn read(&self) -> std::result::Result<Vec<f64>, String> {
-        self.counters.as_ref().map_err(Clone::clone)?.iter().map(|c| number(&c.path)).collect()
+        self.counters.as_ref().map_err(Clone::clone)?.iter().map(Counter::read).collect()
     }
 
     fn drawn(&self, started: Started, seconds: f64) -> std::result::Result<(f64, String), String> {
@@ -94,8 +144,8 @@ impl Meter {
         let counters = self.counters.as_ref().map_err(Clone::clone)?;
         let mut micro = 0.0;
         for ((counter, before), after) in counters.iter().zip(before).zip(after) {
-            let path = counter.path.display();
-            micro += match counter.range {
+            let path = counter.name();
+            micro += match counter.range() {
                 Some(range) if seconds * MOST_WATTS * 1e6 > range => {
                     return Err(format!(
                         "`{path}` may have begun anew twice in {seconds:.0} s: it counts {range:e} uJ"
@@ -109,7 +159,7 @@ impl Meter {
         if micro <= 0.0 {
             return Err("the counters stood still".into());
         }
-        let names: Vec<String> = counters.iter().map(|c| c.path.display().to_string()).collect();
+        let names: Vec<String> = counters.iter().map(Counter::name).collect();
         Ok((micro * 1e-6, names.join(", ")))
     }
 }
@@ -152,7 +202,7 @@ fn packages(root: &Path) -> std::result::Result<Vec<Counter>, String> {
         let range = number(&zone.join("max_energy_range_uj"))?;
         let path = zone.join("energy_uj");
         number(&path)?;
-        counters.push(Counter { path, range: Some(range) });
+        counters.push(Counter::File { path, range: Some(range) });
     }
     for sensor in folders(&hwmon) {
         if !counters.is_empty() || text(&sensor.join("name")).ok().as_deref() != Some("amd_energy") {
@@ -164,7 +214,7 @@ fn packages(root: &Path) -> std::result::Result<Vec<Counter>, String> {
             if text(&label).is_ok_and(|told| told.starts_with("Esocket")) {
                 let path = sensor.join(format!("{which}_input"));
                 number(&path)?;
-                counters.push(Counter { path, range: None });
+                counters.push(Counter::File { path, range: None });
             }
         }
     }
@@ -178,18 +228,26 @@ fn packages(root: &Path) -> std::result::Result<Vec<Counter>, String> {
 /// PCI vendor of NVIDIA.
 const NVIDIA: u32 = 0x10de;
 
-/// The counter of a card, by its PCI vendor and device.
-fn card(root: &Path, vendor: u32, device: u32) -> std::result::Result<Vec<Counter>, String> {
-    if vendor == NVIDIA {
-        return Err("this vendor's counter is behind its management library, which is not read".into());
-    }
+/// The counter behind the vendor's management library.
+#[cfg(all(feature = "gpu", any(target_os = "linux", windows)))]
+fn managed(card: &Card) -> std::result::Result<Vec<Counter>, String> {
+    nvml::Counter::find(None, card).map(|c| vec![Counter::Nvml(c)])
+}
+
+#[cfg(not(all(feature = "gpu", any(target_os = "linux", windows))))]
+fn managed(_: &Card) -> std::result::Result<Vec<Counter>, String> {
+    Err("this vendor's counter is behind its management library (NVML), which this build does not read".into())
+}
+
+/// The counter of a card among the sensors, by its PCI vendor and device.
+fn sensor(root: &Path, card: &Card) -> std::result::Result<Vec<Counter>, String> {
     let hwmon = root.join("class/hwmon");
     let id = |path: PathBuf| {
         let told = text(&path).ok()?;
         u32::from_str_radix(told.trim_start_matches("0x"), 16).ok()
     };
     let mine = |sensor: &PathBuf| {
-        id(sensor.join("device/vendor")) == Some(vendor) && id(sensor.join("device/device")) == Some(device)
+        id(sensor.join("device/vendor")) == Some(card.vendor) && id(sensor.join("device/device")) == Some(card.device)
     };
     let sensors: Vec<PathBuf> = folders(&hwmon).into_iter().filter(mine).collect();
     match &sensors[..] {
@@ -197,7 +255,7 @@ fn card(root: &Path, vendor: u32, device: u32) -> std::result::Result<Vec<Counte
         [one] => {
             let path = one.join("energy1_input");
             number(&path)?;
-            Ok(vec![Counter { path, range: None }])
+            Ok(vec![Counter::File { path, range: None }])
         }
         _ => Err(format!("{} cards of this kind, and nothing says which of them it is", sensors.len())),
     }
@@ -238,6 +296,10 @@ mod tests {
 
     const DEVICE: u32 = 0x2330;
 
+    fn card(vendor: u32) -> Card {
+        Card { vendor, device: DEVICE, bus: String::new() }
+    }
+
     fn reason(energy: Energy) -> String {
         match energy {
             Energy::Missing { reason } => reason,
@@ -256,7 +318,7 @@ mod tests {
         ] {
             tree.zone(zone, name, 1_000_000);
         }
-        let meter = Meter::find(&tree.0, "cpu", 0, 0);
+        let meter = Meter::find(&tree.0, "cpu", &Card::default());
         let started = meter.start();
         for (zone, name) in [
             ("intel-rapl:0", "package-0"),
@@ -276,7 +338,7 @@ mod tests {
     fn a_counter_that_begins_anew_goes_on_and_one_that_may_have_done_so_twice_is_not_believed() {
         let tree = Tree::new("wrap");
         tree.zone("intel-rapl:0", "package-0", 262_143_328_850 - 5_000_000);
-        let meter = Meter::find(&tree.0, "cpu", 0, 0);
+        let meter = Meter::find(&tree.0, "cpu", &Card::default());
         let started = meter.start();
         tree.zone("intel-rapl:0", "package-0", 7_000_000);
         let energy = meter.since(started, 3.0);
@@ -289,7 +351,7 @@ mod tests {
     fn what_cannot_be_read_says_why() {
         let tree = Tree::new("why");
         let missing = |device_type: &str, vendor| {
-            let meter = Meter::find(&tree.0, device_type, vendor, DEVICE);
+            let meter = Meter::find(&tree.0, device_type, &card(vendor));
             reason(meter.since(meter.start(), 1.0))
         };
         assert!(missing("cpu", 0).contains("no package in"), "{}", missing("cpu", 0));
@@ -314,7 +376,7 @@ mod tests {
         tree.put("class/hwmon/hwmon0/energy2_label", "Esocket0");
         let read = |path: &str, device_type: &str, vendor: u32| {
             tree.put(path, "1000000");
-            let meter = Meter::find(&tree.0, device_type, vendor, DEVICE);
+            let meter = Meter::find(&tree.0, device_type, &card(vendor));
             let started = meter.start();
             tree.put(path, "51000000");
             meter.since(started, 1.0)

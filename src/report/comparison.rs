@@ -131,10 +131,16 @@ fn notes(c: &Compared) -> Vec<String> {
         all.push("a run that takes the first longer than the last column says is done sooner by waiting".into());
     }
     for row in &c.rows {
+        let told = |row: &Row, warning: &String| row.projection.iter().any(|p| p.warnings.contains(warning));
         for warning in row.projection.iter().flat_map(|p| &p.warnings) {
-            let told = format!("`{}`: {warning}", row.scenario);
-            if !all.contains(&told) {
-                all.push(told);
+            let mine: Vec<&Row> =
+                c.rows.iter().filter(|r| r.scenario == row.scenario && r.projection.is_some()).collect();
+            let with: Vec<&str> = mine.iter().filter(|r| told(r, warning)).map(|r| r.equal.as_str()).collect();
+            // Of some of a scenario's rows: it depends on the count, so it says of which.
+            let of = if with.len() == mine.len() { String::new() } else { format!(", {}", with.join(" and ")) };
+            let line = format!("`{}`{of}: {warning}", row.scenario);
+            if !all.contains(&line) {
+                all.push(line);
             }
         }
     }

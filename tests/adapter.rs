@@ -205,7 +205,7 @@ fn devices_lists_what_scripts_rely_on() {
     on_adapter(|_| {
         let ended = run(&mut flopcast(&["devices", "--format", "json"]));
         assert_eq!(ended.code, Some(0), "{ended:#?}");
-        let list = ended.json();
+        let list = ended.json()["adapters"].clone();
         for key in [
             "index",
             "name",
@@ -233,7 +233,7 @@ fn measure_prints_rows_and_writes_a_line_for_each() {
             .args(["--seed", "7", "--out"])
             .arg(&file));
         assert_eq!(ended.code, Some(0), "{ended:#?}");
-        let rows = ended.json();
+        let rows = ended.json()["rows"].clone();
         let rows = rows.as_array().unwrap();
         assert_eq!(rows.len(), 2 * Family::of(Precision::F32).len());
         let text = std::fs::read_to_string(&file).unwrap();
@@ -394,7 +394,7 @@ fn tuning_is_stored_used_by_measure_and_ignored_where_it_does_not_hold() {
 
         let kernel = winner["kernel"].as_str().unwrap();
         let measure = ["measure", "--suite", "smoke", "--shapes", "33x32x31", "--format", "json", "--kernels", kernel];
-        let row = |ended: &support::Ended| ended.json()[0].clone();
+        let row = |ended: &support::Ended| ended.json()["rows"][0].clone();
         let used = flopcast(&measure);
         assert_eq!(row(&used)["tiling"], winner["tiling"]);
         assert!(row(&used)["tuned"].as_str().unwrap().starts_with("20"), "{used:#?}");
@@ -447,7 +447,7 @@ fn portability_is_told_in_ratios_with_intervals_or_what_is_lacking() {
         let ended =
             run(&mut flopcast(&["measure", "--suite", "portability", "--shapes", "64x64x64", "--format", "json"]));
         assert_eq!(ended.code, Some(0), "{ended:#?}");
-        let costs = ended.json();
+        let costs = ended.json()["costs"].clone();
         let costs = costs.as_array().unwrap();
         assert!(costs.iter().filter(|c| c["ratio"].is_number()).count() >= 3, "{costs:#?}");
         for cost in costs {
@@ -469,13 +469,13 @@ fn the_host_and_a_jobs_products_are_measured_beside_an_adapter() {
         let job = ["--job", "qwen3-30b-a3b", "--tp", "32", "--ep", "128", "--sequence", "4"];
         let args = ["measure", "--suite", "smoke", "--kernels", "naive", "--format", "json", "--out"];
         let ended = run(flopcast(&args).arg(&file).args(job));
-        let rows = ended.json();
+        let rows = ended.json()["rows"].clone();
         assert!(rows.as_array().unwrap().len() >= 9, "{ended:#?}");
         assert!(rows.as_array().unwrap().iter().any(|r| r["k"] == 4), "weight gradients sum over tokens: {rows}");
 
         let ended = run(flopcast(&args).arg(&file).args(["--shapes", "48x32x40@3", "--host"]));
         assert_eq!(ended.code, Some(0), "{ended:#?}");
-        let rows = ended.json();
+        let rows = ended.json()["rows"].clone();
         assert_eq!((&rows[0]["batch"], &rows[1]["kernel"]), (&3.into(), &"host".into()), "{rows}");
         assert!(rows[1]["gflop_per_s"]["median"].as_f64().unwrap() > 0.0);
         // The host is no adapter: it calibrates nothing, and stands in no way.
@@ -610,7 +610,7 @@ fn what_no_adapter_can_do_is_a_row_and_one_line_and_nothing_hangs() {
         ] {
             let args = ["--shapes", "32x32x32", "--precision", precision, "--kernels", kernel, "--format", "json"];
             let ended = measure(&args);
-            let row = &ended.json()[0];
+            let row = &ended.json()["rows"][0];
             if lacks(feature) {
                 ended.refused(1, feature);
                 assert_eq!(row["missing"], "unsupported", "{row}");

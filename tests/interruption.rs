@@ -51,12 +51,12 @@ fn ctrl_c_prints_what_there_is_with_exit_130_and_resume_repeats_nothing() {
         let rows: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         let before = ids(&file);
         assert!((2..6).contains(&before.len()), "{before:?}");
-        assert_eq!(rows.as_array().unwrap().len(), before.len(), "every row in the file is printed");
+        assert_eq!(rows["rows"].as_array().unwrap().len(), before.len(), "every row in the file is printed");
         let stood = std::fs::read_to_string(&file).unwrap();
 
         let ended = run(flopcast(&CASES).args(["--format", "json", "--resume"]).arg(&file));
         assert_eq!(ended.code, Some(0), "{ended:#?}");
-        assert_eq!(ended.json().as_array().unwrap().len(), 6);
+        assert_eq!(ended.json()["rows"].as_array().unwrap().len(), 6);
         let mut after = ids(&file);
         assert_eq!(after[..before.len()], before);
         assert!(std::fs::read_to_string(&file).unwrap().starts_with(&stood), "what stood there stands");
@@ -116,7 +116,7 @@ fn a_budget_that_fits_nothing_is_rows_and_an_error_and_an_unusable_one_is_exit_2
         let ended = run(flopcast(&CASES).args(["--time-budget", "1ms", "--format", "json"]));
         ended.refused(1, "no case has a figure");
         assert!(ended.stderr.contains("--time-budget"), "{ended:#?}");
-        let rows = ended.json();
+        let rows = &ended.json()["rows"];
         assert_eq!(rows.as_array().unwrap().len(), 6);
         assert!(rows.as_array().unwrap().iter().all(|row| row["missing"] == "skipped"), "{rows}");
         for (budget, part) in [("0s", "measures nothing"), ("soon", "`soon`"), ("-3s", "-3")] {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub const SCHEMA: &str = "flopcast.roofline/1";
 
 /// What one adapter does at best.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Roofline {
     /// Always [`SCHEMA`].
@@ -46,7 +46,7 @@ pub struct Roofline {
 }
 
 /// A figure and how far it can be trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Trusted {
     /// Value with its 95 % interval.
@@ -56,7 +56,7 @@ pub struct Trusted {
 }
 
 /// Peak of one arithmetic.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Peak {
     /// Arithmetic.
@@ -73,7 +73,7 @@ pub struct Peak {
 }
 
 /// Bandwidth of one way over one working set.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bandwidth {
     /// `read`, `write`, `copy`, `triad`, `upload` or `download`.
@@ -87,7 +87,7 @@ pub struct Bandwidth {
 }
 
 /// A probe without a figure.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Lack {
     /// Which.
@@ -97,7 +97,7 @@ pub struct Lack {
 }
 
 /// A product under the roof.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Placed {
     /// `kernel[tiling]/precision/shape`.

@@ -1,7 +1,7 @@
 //! `flopcast ab A B`: is B slower than A?
 
-use super::output::{self, Format};
-use super::{kept, stop};
+use super::output::{self, Format, How, Printing};
+use super::{kept, progress, stop};
 use crate::error::{Context, Error, Kind, Result};
 use crate::gpu;
 use crate::kernel::{Precision, Shape};
@@ -10,7 +10,6 @@ use crate::measure::ab::{self, Budget, Entry, GRAMMAR, Line, Spec, Trial, View};
 use crate::measure::compare::Threshold;
 use crate::measure::suite::DEFAULT_SEED;
 use crate::report;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -74,12 +73,8 @@ pub struct Args {
     /// Judge a recorded trial again from its raw samples, with no adapter.
     #[arg(long, value_name = "FILE.jsonl", conflicts_with_all = ["a", "b", "adapter", "out", "shape", "precision", "seed", "time_budget"])]
     replay: Option<PathBuf>,
-    /// How to print.
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
-    /// No progress bar.
-    #[arg(long)]
-    no_progress: bool,
+    #[command(flatten)]
+    printing: Printing,
 }
 
 fn budget(text: &str) -> Result<Duration> {
@@ -90,10 +85,11 @@ fn budget(text: &str) -> Result<Duration> {
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
+    let how = args.printing.how::<View>()?;
     if let Some(file) = &args.replay {
         let name = format!("`{}`", file.display());
         let trial = Trial::parse(&std::fs::read_to_string(file).or_usage(&name)?, &name)?;
-        return said(&ab::view(&trial, args.threshold)?, args.format);
+        return said(&ab::view(&trial, args.threshold)?, how);
     }
     let (Some(a), Some(b)) = (&args.a, &args.b) else {
         return Err(Error::usage("A and B are needed").hint(GRAMMAR));
@@ -108,10 +104,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     let sides = [entry(a)?, entry(b)?];
     stop::watch()?;
-    if args.format == Format::Text {
+    if how.format == Format::Text {
         output::talk(&report::measurement::headline(executor.adapter()));
     }
-    let bar = bar(!args.no_progress);
+    let bar = progress::bar();
     let trial = ab::run(
         &mut executor,
         &sides,
@@ -125,7 +121,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         &mut |line| file.as_mut().map_or(Ok(()), |file| written(file, line)),
     )?;
     bar.finish_and_clear();
-    said(&ab::view(&trial, args.threshold)?, args.format)
+    said(&ab::view(&trial, args.threshold)?, how)
 }
 
 fn created(path: &Path) -> Result<std::fs::File> {
@@ -142,20 +138,8 @@ fn written(file: &mut std::fs::File, line: &Line) -> Result<()> {
     file.write_all(line.text()?.as_bytes()).and_then(|()| file.flush()).or_failed("trial")
 }
 
-fn bar(wanted: bool) -> ProgressBar {
-    let target = if wanted { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(Some(1000), target);
-    if let Ok(style) = ProgressStyle::with_template("{bar:20} {elapsed} · {wide_msg}") {
-        bar.set_style(style);
-    }
-    bar
-}
-
-fn said(view: &View, format: Format) -> Result<ExitCode> {
-    match format {
-        Format::Json => output::json(view)?,
-        Format::Text => output::data(&report::ab::text(view))?,
-    }
+fn said(view: &View, how: How) -> Result<ExitCode> {
+    output::show(view, how)?;
     if view.stopped == "interrupted" {
         return Err(Error::new(Kind::Interrupted, format!("interrupted, with {} pairs done", view.verdict.pairs)));
     }

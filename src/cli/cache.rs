@@ -1,10 +1,9 @@
 //! `flopcast cache`: what earlier runs stored on this machine.
 
-use super::output::{self, Format};
+use super::output::{self, Printing};
 use crate::error::{Context, Error, Result};
-use crate::measure::kept::{self, Bounds, Dispatches, Kept};
+use crate::measure::kept::{self, Bounds, Dispatches, Kept, SCHEMA, Stored};
 use crate::measure::tune::cache::Cache;
-use crate::report;
 use clap::Subcommand;
 use etcetera::BaseStrategy;
 use std::path::{Path, PathBuf};
@@ -25,15 +24,26 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Print the folder.
+    ///
+    /// Exit codes: 0 printed; 2 no folder for it.
+    #[command(after_help = "Examples:\n  flopcast cache path\n  ls \"$(flopcast cache path)\"")]
     Path,
-    /// Print what is stored.
-    Show {
-        /// How to print.
-        #[arg(long, value_enum, default_value = "text")]
-        format: Format,
-    },
-    /// Remove it.
+    Show(Show),
+    /// Remove what is stored.
+    ///
+    /// Exit codes: 0 done; 1 a file could not be removed; 2 no folder for it.
+    #[command(after_help = "Examples:\n  flopcast cache clear\n  FLOPCAST_CACHE_DIR=/tmp/tuned flopcast cache clear")]
     Clear,
+}
+
+/// Print what is stored.
+///
+/// Exit codes: 0 done; 2 unusable arguments, or no folder for it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  flopcast cache show\n  flopcast cache show --format csv --table bounds")]
+struct Show {
+    #[command(flatten)]
+    printing: Printing,
 }
 
 /// The variable that names another folder.
@@ -64,15 +74,6 @@ fn all<T: Kept>(folder: &Path) -> Vec<T> {
     kept::files::<T>(folder).iter().filter_map(load).collect()
 }
 
-/// One list, each with its schema.
-fn json(tuned: &[Cache], bounds: &[Bounds], dispatches: &[Dispatches]) -> Result<Vec<serde_json::Value>> {
-    let mut list = Vec::new();
-    for value in [serde_json::to_value(tuned), serde_json::to_value(bounds), serde_json::to_value(dispatches)] {
-        list.extend(value.or_failed("cache")?.as_array().cloned().unwrap_or_default());
-    }
-    Ok(list)
-}
-
 pub fn run(args: &Args) -> Result<ExitCode> {
     let folder = folder()?;
     match &args.action {
@@ -85,24 +86,16 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             let removed = files.len();
             output::talk(&format!("{removed} cache files removed from `{}`", folder.display()));
         }
-        Action::Show { format } => {
-            let (tuned, bounds, dispatches) =
-                (all::<Cache>(&folder), all::<Bounds>(&folder), all::<Dispatches>(&folder));
-            match format {
-                Format::Json => output::json(&json(&tuned, &bounds, &dispatches)?)?,
-                Format::Text if files(&folder).is_empty() => {
-                    let shown = folder.display();
-                    output::talk(&format!(
-                        "nothing is stored in `{shown}`; `flopcast tune`, `doctor` and `measure --suite roofline` store"
-                    ));
-                }
-                Format::Text => {
-                    if !tuned.is_empty() {
-                        output::data(&report::tune::cached(&tuned))?;
-                    }
-                    output::data(&report::kept::text(&bounds, &dispatches))?;
-                }
+        Action::Show(args) => {
+            let how = args.printing.how::<Stored>()?;
+            let stored = Stored { schema: SCHEMA, tuned: all(&folder), bounds: all(&folder), dispatches: all(&folder) };
+            if files(&folder).is_empty() {
+                let shown = folder.display();
+                output::talk(&format!(
+                    "nothing is stored in `{shown}`; `flopcast tune`, `doctor` and `measure --suite roofline` store"
+                ));
             }
+            output::show(&stored, how)?;
         }
     }
     Ok(ExitCode::SUCCESS)

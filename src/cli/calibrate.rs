@@ -1,10 +1,9 @@
 //! `flopcast calibrate`: measurements in, ceilings and efficiency curves out.
 
-use super::output::{self, Format};
+use super::output::{self, Printing};
 use crate::calibrate::Calibration;
 use crate::error::{Context, Error, Result};
 use crate::measure::wire;
-use crate::report::projection;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -12,6 +11,8 @@ use std::process::ExitCode;
 ///
 /// Only rows with verdict MEASURED or SOFTWARE go in; the others are counted. A calibration made on
 /// a software adapter is marked SOFTWARE, and so is everything made from it.
+///
+/// Exit codes: 0 done; 1 the calibration could not be written; 2 a record that cannot be used.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  flopcast calibrate measurements.jsonl --out calibration.json\n  \
     flopcast calibrate measurements.jsonl --format json")]
@@ -21,12 +22,12 @@ pub struct Args {
     /// Where the calibration goes.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// How to print it.
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    #[command(flatten)]
+    printing: Printing,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
+    let how = args.printing.how::<Calibration>()?;
     let records = wire::read_input(&args.file)?;
     let calibration = Calibration::from_records(&records, &args.file.display().to_string())?;
     if let Some(out) = &args.out {
@@ -37,9 +38,6 @@ pub fn run(args: &Args) -> Result<ExitCode> {
                 .hint("give `--out` a file in a folder that can be written")
         })?;
     }
-    match args.format {
-        Format::Json => output::json(&calibration)?,
-        Format::Text => output::data(&projection::calibration(&calibration))?,
-    }
+    output::show(&calibration, how)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,10 +1,12 @@
 //! `flopcast catalog`: what is built in.
 
-use super::output::{self, Format};
+use super::output::{self, Format, How, Printing};
 use crate::cluster::{Operations, Price, Site};
 use crate::error::Result;
 use crate::project::Catalog;
-use crate::report::catalog;
+use crate::project::listing::Listing;
+use crate::report::catalog::{self, Shown};
+use crate::report::{Document, Table};
 use clap::ValueEnum;
 use std::process::ExitCode;
 
@@ -43,6 +45,10 @@ enum What {
 }
 
 /// List what is built in, with sources; with a name, print the entry as TOML to start from.
+///
+/// CSV has one line a fact, with the value and the unit that it is stated in, its tier, source and date.
+///
+/// Exit codes: 0 listed; 2 no such kind or entry.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  flopcast catalog accelerators\n  flopcast catalog clusters xai-300k-b200\n  \
     flopcast catalog scenarios --format json")]
@@ -52,20 +58,27 @@ pub struct Args {
     what: What,
     /// One entry of it.
     name: Option<String>,
-    /// How to print it.
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    #[command(flatten)]
+    printing: Printing,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     let c = Catalog::built_in()?;
+    let how = args.printing.how::<Shown>()?;
     macro_rules! show {
-        ($kind:literal, $all:expr, $one:expr, $text:expr) => {
-            match (&args.name, args.format) {
-                (None, Format::Json) => output::json(&$all)?,
-                (None, Format::Text) => output::data(&$text)?,
-                (Some(name), Format::Json) => output::json(&$one(name)?)?,
-                (Some(name), Format::Text) => output::data(&catalog::entry($kind, name, &$one(name)?))?,
+        ($kind:literal, $all:expr, $one:expr, $table:expr) => {
+            match &args.name {
+                None => listed(&Listing::new($kind, &$all)?, $table, how)?,
+                Some(name) if how.format == Format::Text => {
+                    output::data(&catalog::entry($kind, name, &$one(name)?))?;
+                }
+                Some(name) => {
+                    let entry = $one(name)?;
+                    let listing = Listing::one($kind, name, &entry)?;
+                    let mut document = Document::new();
+                    document.drawing(catalog::entry($kind, name, &entry));
+                    output::show(&Shown { listing: &listing, document }, how)?;
+                }
             }
         };
     }
@@ -107,4 +120,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         What::Sources => show!("source", c.sources, |n: &str| c.source(n), catalog::sources(&c)),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn listed(listing: &Listing, table: Table, how: How) -> Result<()> {
+    let mut document = Document::new();
+    document.table(table);
+    output::show(&Shown { listing, document }, how)
 }

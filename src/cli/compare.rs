@@ -1,11 +1,10 @@
 //! `flopcast compare`: the gate.
 
-use super::output;
+use super::output::{self, Format, Gate, MetricsFile, Printing};
 use crate::error::{Error, Kind, Result};
-use crate::measure::compare::{Outcome, Threshold, compare};
+use crate::measure::compare::{Comparison, Outcome, Threshold, compare};
 use crate::measure::wire;
 use crate::report;
-use clap::ValueEnum;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -32,34 +31,24 @@ pub struct Args {
     /// Smallest slowdown that matters, above 0% and up to 100%.
     #[arg(long, default_value = "5%", allow_hyphen_values = true)]
     threshold: Threshold,
-    /// How to print.
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
-}
-
-/// How a comparison is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people.
-    Text,
-    /// For programs.
-    Json,
-    /// For a CI summary.
-    Markdown,
-    /// For a CI's test report.
-    Junit,
+    #[command(flatten)]
+    printing: Printing<Gate>,
+    #[command(flatten)]
+    metrics: MetricsFile,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
+    let how = args.printing.how::<Comparison>()?;
+    let metrics = args.metrics.begin()?;
     let base = wire::read_whole(&args.base)?;
     let new = wire::read_whole(&args.new)?;
     let comparison = compare(&base, &new, args.threshold);
-    match args.format {
-        Format::Text => output::data(&report::compare::text(&comparison))?,
-        Format::Json => output::json(&comparison)?,
+    match how.format {
         Format::Markdown => output::data(&report::compare::markdown(&comparison))?,
         Format::Junit => output::data(&report::compare::junit(&comparison)?)?,
+        _ => output::show(&comparison, how)?,
     }
+    metrics.map_or(Ok(()), |metrics| metrics.write(&comparison))?;
     let summary = report::compare::summary(&comparison);
     match comparison.outcome {
         Outcome::NotComparable => Err(Error::new(Kind::NotComparable, summary)

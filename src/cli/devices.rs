@@ -1,8 +1,9 @@
 //! `flopcast devices`: what adapters there are.
 
-use super::output::{self, Format};
+use super::output::{self, Printing};
 use crate::error::Result;
-use crate::{gpu, report};
+use crate::gpu;
+use crate::measure::adapters::{Adapters, SCHEMA};
 use std::process::ExitCode;
 
 /// List the adapters that wgpu finds, with their features and limits.
@@ -10,20 +11,16 @@ use std::process::ExitCode;
 /// Exit codes: 0 at least one adapter, 3 none.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  flopcast devices\n  flopcast devices --format json | jq '.[] | select(.software | not) | .name'"
+    after_help = "Examples:\n  flopcast devices\n  flopcast devices --format json | jq '.adapters[] | select(.software | not) | .name'"
 )]
 pub struct Args {
-    /// How to print.
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    #[command(flatten)]
+    printing: Printing,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let reports: Vec<_> = gpu::adapters().into_iter().map(|s| s.report).collect();
-    match args.format {
-        Format::Json => output::json(&reports)?,
-        Format::Text if !reports.is_empty() => output::data(&report::devices::text(&reports))?,
-        Format::Text => {}
-    }
-    if reports.is_empty() { Err(gpu::none_found()) } else { Ok(ExitCode::SUCCESS) }
+    let how = args.printing.how::<Adapters>()?;
+    let found = Adapters { schema: SCHEMA, adapters: gpu::adapters().into_iter().map(|s| s.report).collect() };
+    output::show(&found, how)?;
+    if found.adapters.is_empty() { Err(gpu::none_found()) } else { Ok(ExitCode::SUCCESS) }
 }

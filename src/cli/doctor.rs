@@ -1,11 +1,11 @@
 //! `flopcast doctor`: is this adapter fit to measure with?
 
 use super::kept;
-use super::output::{self, Format};
+use super::output::{self, Format, Metered, MetricsFile, Printing};
 use crate::error::{Error, Result};
 use crate::gpu::{self, GpuExecutor};
 use crate::measure::Executor;
-use crate::measure::doctor::{Machine, Plan, examine};
+use crate::measure::doctor::{Examination, Machine, Plan, examine};
 use crate::report;
 use std::process::ExitCode;
 
@@ -30,23 +30,24 @@ pub struct Args {
     /// Do not keep what was found of the watchdog for later runs.
     #[arg(long)]
     no_cache: bool,
-    /// How to print.
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    #[command(flatten)]
+    printing: Printing<Metered>,
+    #[command(flatten)]
+    metrics: MetricsFile,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
+    let how = args.printing.how::<Examination>()?;
+    let metrics = args.metrics.begin()?;
     let selection = gpu::choose(args.adapter.as_deref())?;
     let mut executor = GpuExecutor::open(&selection)?;
     let plan = Plan::of(executor.adapter());
     let found = examine(&mut executor, &mut Machine, &plan, &mut |_| {});
-    match args.format {
-        Format::Json => output::json(&found)?,
-        Format::Text => {
-            output::talk(&report::measurement::headline(executor.adapter()));
-            output::data(&report::doctor::text(&found))?;
-        }
+    if how.format == Format::Text {
+        output::talk(&report::measurement::headline(executor.adapter()));
     }
+    output::show(&found, how)?;
+    metrics.map_or(Ok(()), |metrics| metrics.write(&found))?;
     if let Some(dispatches) = found.dispatches().filter(|_| found.fit() && !args.no_cache) {
         kept::keep_dispatches(&dispatches)?;
     }

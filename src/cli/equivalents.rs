@@ -1,12 +1,11 @@
 //! `flopcast equivalents`: how many of this adapter a cluster is.
 
 use super::inputs;
-use super::output::{self, Format};
+use super::output::{self, Printing};
 use crate::calibrate::Calibration;
 use crate::error::{Context, Result};
 use crate::project::Catalog;
-use crate::project::how_many::{Around, how_many};
-use crate::report::equivalents;
+use crate::project::how_many::{Around, HowMany, how_many};
 use crate::units::{Bandwidth, Bytes, parse};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -38,12 +37,12 @@ pub struct Args {
     /// Memory of each, as `24GB` [default: that of the cluster's accelerator].
     #[arg(long)]
     memory: Option<String>,
-    /// How to print it.
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    #[command(flatten)]
+    printing: Printing,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
+    let how = args.printing.how::<HowMany>()?;
     let mut catalog = Catalog::built_in()?;
     let name = inputs::scenario(&mut catalog, &args.scenario)?;
     let calibration = Calibration::read(&args.calibration)?;
@@ -53,9 +52,6 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         memory: args.memory.as_deref().map(parse::<Bytes>).transpose().or_usage("`--memory`")?,
     };
     let answer = how_many(&catalog, &name, &calibration, &around)?;
-    match args.format {
-        Format::Json => output::json(&answer)?,
-        Format::Text => output::data(&equivalents::text(&answer))?,
-    }
+    output::show(&answer, how)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,11 +1,11 @@
 //! `flopcast explain`: what a quantity is made of, down to the citation or the measured record.
 
 use super::inputs;
-use super::output::{self, Format};
+use super::output::{self, Printing};
 use crate::calibrate::Calibration;
 use crate::error::{Error, Result};
+use crate::project::study::{EXPLAIN_SCHEMA, Explanation};
 use crate::project::{Catalog, Options, Output, Study};
-use crate::report::explain;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -29,12 +29,12 @@ pub struct Args {
     calibration: Option<PathBuf>,
     #[command(flatten)]
     measured: inputs::MeasuredFabric,
-    /// How to print it.
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    #[command(flatten)]
+    printing: Printing,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
+    let how = args.printing.how::<Explanation>()?;
     let mut catalog = Catalog::built_in()?;
     let name = inputs::scenario(&mut catalog, &args.scenario)?;
     catalog.measure_fabric(&name, &args.measured.fabric)?;
@@ -52,9 +52,6 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             Error::usage(format!("`{name}` has no `{}`", args.quantity)).hint(format!("it has {}", there.join(", ")))
         );
     };
-    match args.format {
-        Format::Json => output::json(&tree)?,
-        Format::Text => output::data(&explain::text(&tree))?,
-    }
+    output::show(&Explanation { schema: EXPLAIN_SCHEMA, tree }, how)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,9 +1,8 @@
 //! `flopcast matmul`: one giant matrix product over a whole cluster, and Linpack.
 
-use super::output::{self, Format};
+use super::output::{self, Printing};
 use crate::error::Result;
-use crate::project::{Catalog, giant_matmul, linpacks};
-use crate::report::matmul;
+use crate::project::{Catalog, GiantMatmul, Linpacks, giant_matmul, linpacks};
 use std::process::ExitCode;
 
 /// Forecast one matrix product that fills the memory of a whole cluster.
@@ -27,22 +26,17 @@ pub struct Args {
     /// Number format of the operands.
     #[arg(long, default_value = "bf16")]
     precision: String,
-    /// How to print it.
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    #[command(flatten)]
+    printing: Printing,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     let catalog = Catalog::built_in()?;
-    match (&args.cluster, args.format) {
-        (None, Format::Json) => output::json(&linpacks(&catalog)?)?,
-        (None, Format::Text) => output::data(&matmul::linpack(&linpacks(&catalog)?))?,
-        (Some(cluster), format) => {
-            let result = giant_matmul(&catalog, cluster, args.precision.parse()?)?;
-            match format {
-                Format::Json => output::json(&result)?,
-                Format::Text => output::data(&matmul::text(&result))?,
-            }
+    match &args.cluster {
+        None => output::show(&linpacks(&catalog)?, args.printing.how::<Linpacks>()?)?,
+        Some(cluster) => {
+            let how = args.printing.how::<GiantMatmul>()?;
+            output::show(&giant_matmul(&catalog, cluster, args.precision.parse()?)?, how)?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -1,19 +1,21 @@
 //! `flopcast measure`: prove and time kernels.
 
-use super::output::{self, Format};
+use super::output::{self, Format, Metered, MetricsFile, Printing};
 use super::progress::Progress;
 use super::{kept, portability, roofline, stop, tuned};
+use crate::calibrate::roofline::Roofline;
 use crate::error::{Error, Kind, Result};
 use crate::gpu;
 use crate::kernel::{Class, DataClass, Family, Precision, Settings, Shape, Tiling};
 use crate::measure::ab::Spec;
-use crate::measure::against::{Against, against};
+use crate::measure::against::against;
 use crate::measure::effort::Effort;
 use crate::measure::host::{HostExecutor, measure_host};
 use crate::measure::log::remaining;
+use crate::measure::portability::Costs;
 use crate::measure::record::{Missing, Record, Verdict};
-use crate::measure::row::Row;
-use crate::measure::setups::{Pooled, pooled};
+use crate::measure::row::Measurements;
+use crate::measure::setups::pooled;
 use crate::measure::suite::{DEFAULT_SEED, Request, Selection, Suite, with_own};
 use crate::measure::tune::cache::Tuned;
 use crate::measure::{Executor, Log, replay, sweep_within, wire};
@@ -125,26 +127,10 @@ pub struct Args {
     /// Derive every figure and verdict of a record again from its raw samples, with no adapter.
     #[arg(long, value_name = "FILE.jsonl", conflicts_with_all = ["adapter", "shapes", "kernels", "wgsl", "out", "resume", "time_budget"])]
     replay: Option<PathBuf>,
-    /// How to print.
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
-    /// No progress bar.
-    #[arg(long)]
-    no_progress: bool,
-}
-
-/// What `--setups` prints as JSON: the rows of every set-up, and each case over all of them.
-#[derive(serde::Serialize)]
-struct Setups {
-    rows: Vec<Row>,
-    over_setups: Vec<Pooled>,
-}
-
-/// What `--wgsl` prints as JSON: the rows, and the file's kernel against the best built-in one of each shape.
-#[derive(serde::Serialize)]
-struct Own {
-    rows: Vec<Row>,
-    against_built_in: Vec<Against>,
+    #[command(flatten)]
+    printing: Printing<Metered>,
+    #[command(flatten)]
+    metrics: MetricsFile,
 }
 
 /// A setting on the command line.
@@ -176,9 +162,15 @@ pub fn budget(text: &str) -> Result<Duration> {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let started = Instant::now();
     if let Some(file) = &args.replay {
-        return replayed(file, args.format);
+        return replayed(file, args);
     }
     nothing_unused(args)?;
+    let how = match args.suite {
+        Suite::Portability => args.printing.how::<Costs>()?,
+        Suite::Roofline => args.printing.how::<Roofline>()?,
+        _ => args.printing.how::<Measurements>()?,
+    };
+    let metrics = args.metrics.begin()?;
     let shapes = shapes(args)?;
     let mut log = args.out.as_deref().map(Log::create).transpose()?;
     let mut records = Vec::new();
@@ -189,7 +181,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let selection = gpu::choose(args.adapter.as_deref())?;
     let mut executor = kept::open(&selection, !args.no_cache)?;
     if args.suite == Suite::Portability {
-        return portability::run(&mut executor, &shapes.unwrap_or_default(), args.seed, args.time_budget, args.format);
+        return portability::run(&mut executor, &shapes.unwrap_or_default(), args.seed, args.time_budget, how);
     }
     let tuned = tuned::look_up(&executor, args.precision, !args.no_cache);
     let wanted = Selection {
@@ -209,9 +201,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     if args.suite == Suite::Roofline {
         drop(executor);
-        let (format, progress) = (args.format, !args.no_progress);
         let (budget, keep) = (args.time_budget.map(|budget| (budget, started)), !args.no_cache);
-        let wanted = roofline::Wanted { products: &requests, budget, format, progress, keep };
+        let wanted = roofline::Wanted { products: &requests, budget, how, keep };
         return roofline::measure(&selection, &wanted, &mut log);
     }
     let bounds = kept::bounds(args.roofline.as_deref(), &executor, !args.no_cache)?;
@@ -231,7 +222,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let share = f64::from(args.setups - setup);
         let kept = if args.host { HOST_SHARE } else { 0.0 };
         let seconds = args.time_budget.map(|budget| (1.0 - kept) * left(budget, started) / share);
-        records.extend(measured(&mut executor, &requests, &effort, seconds, &mut log, !args.no_progress)?);
+        records.extend(measured(&mut executor, &requests, &effort, seconds, &mut log)?);
     }
     kept::drop_doubted(&records, &executor)?;
     if args.host {
@@ -239,23 +230,20 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         records.extend(host(&wanted, &effort, seconds, &mut log)?);
         beside(&mut records);
     }
-    let rows: Vec<Row> = records.iter().map(Row::from).collect();
     let pooled = if args.setups > 1 { pooled(&records) } else { Vec::new() };
-    match args.format {
-        Format::Json if args.setups > 1 => output::json(&Setups { rows, over_setups: pooled })?,
-        Format::Json if args.wgsl.is_some() => output::json(&Own { rows, against_built_in: against(&records) })?,
-        Format::Json => output::json(&rows)?,
-        Format::Text => {
-            output::talk(&report::measurement::headline(executor.adapter()));
-            output::data(&report::measurement::text(&rows))?;
-            if args.setups > 1 {
-                output::data(&report::measurement::setups(&pooled))?;
-            }
-            if let Some(spec) = &args.wgsl {
-                output::data(&report::measurement::against(&spec.label, &against(&records)))?;
-            }
-        }
+    if how.format == Format::Text {
+        output::talk(&report::measurement::headline(executor.adapter()));
     }
+    if args.setups > 1 && pooled.is_empty() {
+        output::talk("no case has a figure in two set-ups that is not SUSPECT");
+    }
+    let found = Measurements::of(&records, pooled);
+    let found = match &args.wgsl {
+        Some(spec) => found.with_own(&spec.label, against(&records)),
+        None => found,
+    };
+    output::show(&found, how)?;
+    metrics.map_or(Ok(()), |metrics| metrics.write(&found))?;
     verdict(&records)
 }
 
@@ -267,6 +255,7 @@ fn nothing_unused(args: &Args) -> Result<()> {
         ("--host", args.host),
         ("--roofline", args.roofline.is_some()),
         ("--wgsl", args.wgsl.is_some()),
+        ("--out-metrics", args.metrics.wanted()),
         ("--out", args.out.is_some()),
         ("--kernels", !args.kernels.is_empty()),
         ("--tiling", args.tiling.is_some()),
@@ -278,7 +267,7 @@ fn nothing_unused(args: &Args) -> Result<()> {
     // The products under a roofline can be chosen, and its probes are written down.
     let (refused, hint) = match args.suite {
         Suite::Portability => (&given[..], "its pairs are fixed; the shapes, the seed and the time are not"),
-        Suite::Roofline => (&given[..5], "its probes depend on each other, and are the bound: measure it whole"),
+        Suite::Roofline => (&given[..6], "its probes depend on each other, and are the bound: measure it whole"),
         _ => return Ok(()),
     };
     match refused.iter().find(|(_, given)| *given) {
@@ -354,14 +343,14 @@ fn families(args: &Args, class: Class, tuned: Option<&Tuned>) -> Vec<Family> {
 }
 
 /// Prints a record's figures derived again, and fails where one comes out otherwise than it stands there.
-fn replayed(file: &Path, format: Format) -> Result<ExitCode> {
+fn replayed(file: &Path, args: &Args) -> Result<ExitCode> {
+    let how = args.printing.how::<Measurements>()?;
+    let metrics = args.metrics.begin()?;
     let wire = wire::read(file)?;
     let again: Vec<Record> = wire.records.iter().map(replay).collect();
-    let rows: Vec<Row> = again.iter().map(Row::from).collect();
-    match format {
-        Format::Json => output::json(&rows)?,
-        Format::Text => output::data(&report::measurement::text(&rows))?,
-    }
+    let found = Measurements::of(&again, Vec::new());
+    output::show(&found, how)?;
+    metrics.map_or(Ok(()), |metrics| metrics.write(&found))?;
     if let Some(cut) = wire.cut {
         output::talk(&format!("`{}:{}`: the last line is cut off and was left out", file.display(), cut.line));
     }
@@ -390,17 +379,16 @@ pub fn left(budget: Duration, started: Instant) -> f64 {
     budget.saturating_sub(started.elapsed()).as_secs_f64()
 }
 
-/// Measures with a progress bar, within so many seconds where given, writing each record down as it is made.
+/// Measures with progress on stderr, within so many seconds where given, writing each record down as it is made.
 pub fn measured(
     executor: &mut dyn Executor,
     requests: &[Request],
     effort: &Effort,
     seconds: Option<f64>,
     log: &mut Option<Log>,
-    progress: bool,
 ) -> Result<Vec<Record>> {
     stop::watch()?;
-    let bar = Progress::new(requests.len(), progress);
+    let bar = Progress::new(requests.len());
     let records = sweep_within(
         executor,
         requests,

@@ -57,10 +57,11 @@ use std::process::ExitCode;
 /// Measure the GPU you have, forecast the cluster you don't.
 #[derive(Debug, Parser)]
 #[command(name = "flopcast", version, max_term_width = 100, disable_help_subcommand = true)]
-#[command(args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
     verb: Option<Verb>,
+    #[command(flatten)]
+    terminal: output::Terminal,
     /// Without a verb the main job runs, and takes its arguments.
     #[cfg(feature = "gpu")]
     #[command(flatten)]
@@ -111,16 +112,41 @@ pub fn command() -> clap::Command {
 
 /// Runs the command line of this process and says how it ended.
 pub fn main() -> ExitCode {
-    let outcome = match Cli::try_parse() {
-        Ok(cli) => dispatch(cli),
+    output::color_of(std::env::args_os());
+    let outcome = match parsed() {
+        Ok(cli) => {
+            cli.terminal.hold();
+            dispatch(cli)
+        }
         // Help and version are no errors.
-        Err(asked) if !asked.use_stderr() => output::data(&asked.render().to_string()).map(|()| ExitCode::SUCCESS),
+        Err(asked) if !asked.use_stderr() => output::help(&asked.render()).map(|()| ExitCode::SUCCESS),
         Err(error) => Err(usage(&error)),
     };
     outcome.unwrap_or_else(|error| {
         output::error(&error);
         ExitCode::from(error.exit_code())
     })
+}
+
+/// The arguments. Those of the main job go before no verb, while those that hold for all may stand anywhere: clap's own
+/// `args_conflicts_with_subcommands` does not tell them apart.
+fn parsed() -> std::result::Result<Cli, clap::Error> {
+    use clap::FromArgMatches;
+    #[cfg(feature = "gpu")]
+    use clap::{Args as _, parser::ValueSource};
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    #[cfg(feature = "gpu")]
+    if let Some(verb) = matches.subcommand_name() {
+        let main_job = run::Args::augment_args(clap::Command::new("run"));
+        let given = |arg: &&clap::Arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
+        if let Some(arg) = main_job.get_arguments().find(given) {
+            let flag = arg.get_long().unwrap_or_default();
+            let why = format!("`--{flag}` stands before `{verb}`, whose argument it is not");
+            return Err(command.error(clap::error::ErrorKind::ArgumentConflict, why));
+        }
+    }
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
 /// An error of clap's in this program's form: one line, then a hint.

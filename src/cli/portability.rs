@@ -1,11 +1,11 @@
 //! `flopcast measure --suite portability`: what bounds checks, zero fill, subgroups and halves cost here.
 
-use super::output::{self, Format};
+use super::output::{self, Format, How};
 use super::stop;
 use crate::error::{Error, Kind, Result};
 use crate::kernel::Shape;
 use crate::measure::Executor;
-use crate::measure::portability::{cost, left_out, pairs};
+use crate::measure::portability::{Costs, SCHEMA, cost, left_out, pairs};
 use crate::report;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ pub fn run(
     shapes: &[Shape],
     seed: u64,
     budget: Option<Duration>,
-    format: Format,
+    how: How,
 ) -> Result<ExitCode> {
     stop::watch()?;
     let started = Instant::now();
@@ -46,13 +46,12 @@ pub fn run(
             costs.push(cost(executor, pair, shape, share.min(PAIR_S), seed));
         }
     }
-    match format {
-        Format::Json => output::json(&costs)?,
-        Format::Text => {
-            output::talk(&report::measurement::headline(executor.adapter()));
-            output::data(&report::portability::text(&costs))?;
-        }
+    if how.format == Format::Text {
+        output::talk(&report::measurement::headline(executor.adapter()));
     }
+    let found = Costs { schema: SCHEMA, adapter: executor.adapter().clone(), costs };
+    output::show(&found, how)?;
+    let costs = found.costs;
     match costs.iter().find(|c| c.missing == Some("failed")) {
         Some(failed) => {
             let why = failed.why.as_deref().unwrap_or_default();

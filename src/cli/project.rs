@@ -1,31 +1,21 @@
 //! `flopcast project`: forecast a cluster.
 
+use super::counting::Counting;
 use super::inputs;
-use super::output;
+use super::output::{self, Format, Printing};
 use crate::calibrate::Calibration;
 use crate::error::{Error, Result};
 use crate::job::Layout;
-use crate::project::comparison::compare;
-use crate::project::what_if::{WhatIf, what_if};
+use crate::project::comparison::{Compared, compare};
+use crate::project::what_if::{WhatIf, WhatIfs, what_if_watched};
 use crate::project::{Catalog, Options, Projection, Simulation, Study, Transfer};
-use crate::report::{self, projection};
+use crate::report;
 use clap::ValueEnum;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Seed of the runs that `--simulate` plays.
 const SIMULATION_SEED: u64 = 1;
-
-/// How to print it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people.
-    Text,
-    /// For programs.
-    Json,
-    /// A page with what-ifs and sources.
-    Markdown,
-}
 
 /// What a page asks beside the forecast itself, unless `--what-if` does.
 const PAGE: [&str; 12] = [
@@ -96,9 +86,8 @@ pub struct Args {
     /// Forecast again with this changed, as `nic=2x` or `batch=16Mtoken`; as often as wanted.
     #[arg(long, value_name = "KEY=VALUE")]
     what_if: Vec<WhatIf>,
-    /// How to print it.
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    #[command(flatten)]
+    printing: Printing,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
@@ -107,6 +96,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if catalog.comparisons.contains_key(&name) && !catalog.scenarios.contains_key(&name) {
         return compared(&catalog, &name, args);
     }
+    let asks = !args.what_if.is_empty() || args.printing.format() == Format::Markdown;
+    let how = if asks { args.printing.how::<WhatIfs>()? } else { args.printing.how::<Projection>()? };
     inputs::on(&mut catalog, &name, args.cluster.as_deref(), args.job.as_deref())?;
     if let Some(layout) = args.layout {
         catalog.scenarios.entry(name.clone()).and_modify(|s| s.layout = Some(layout));
@@ -124,21 +115,22 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         },
         ..Options::default()
     };
-    if !args.what_if.is_empty() || args.format == Format::Markdown {
+    if asks {
         // What was measured does not change with what it was measured on.
         let measured = !catalog.scenario(&name)?.measured_fabric.is_empty();
         let page = PAGE.iter().filter(|text| !(measured && (text.starts_with("nic") || text.starts_with("domain"))));
         let page: Vec<WhatIf> = page.map(|text| text.parse()).collect::<Result<_>>()?;
         let asked = if args.what_if.is_empty() { page } else { args.what_if.clone() };
-        let all = what_if(&catalog, &name, calibration.as_ref(), &options, &asked)?;
-        match args.format {
-            Format::Json => output::json(&all)?,
-            Format::Text => output::data(&report::what_if::text(&all))?,
-            Format::Markdown => {
-                let scenario = catalog.scenario(&name)?;
-                let status = &catalog.cluster(&scenario.cluster)?.status;
-                output::data(&report::page::text(&all, status, &command(&args.scenario)))?;
-            }
+        let bar = Counting::new("what-ifs", Some(asked.len() as u64));
+        let all = what_if_watched(&catalog, &name, calibration.as_ref(), &options, &asked, &mut || bar.steps(1));
+        bar.finish();
+        let all = all?;
+        if how.format == Format::Markdown {
+            let scenario = catalog.scenario(&name)?;
+            let status = &catalog.cluster(&scenario.cluster)?.status;
+            output::data(&report::page::text(&all, status, &command(&args.scenario)))?;
+        } else {
+            output::show(&all, how)?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -153,11 +145,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         &options,
     );
     result.simulation = args.simulate.map(|runs| Simulation::new(&study, runs, SIMULATION_SEED));
-    match args.format {
-        Format::Json => output::json(&result)?,
-        // A page is made above, with its what-ifs.
-        Format::Text | Format::Markdown => output::data(&projection::screen(&result))?,
-    }
+    output::show(&result, how)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -177,11 +165,11 @@ fn compared(catalog: &Catalog, name: &str, args: &Args) -> Result<ExitCode> {
         return Err(Error::usage(format!("`{flag}`: `{name}` is a comparison of scenarios"))
             .hint("give one of its scenarios; `flopcast catalog comparisons` lists them"));
     }
+    let how = args.printing.how::<Compared>()?;
     let all = compare(catalog, name)?;
-    match args.format {
-        Format::Json => output::json(&all)?,
-        Format::Text => output::data(&report::comparison::text(&all))?,
+    match how.format {
         Format::Markdown => output::data(&report::comparison::page(&all, &command(name)))?,
+        _ => output::show(&all, how)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,10 +1,9 @@
 //! `flopcast roofline`: what an adapter does at best, measured (`measure --suite roofline`) or from a record.
 
-use super::output::{self, Format};
+use super::output::{self, How, Printing};
 use crate::calibrate::roofline::Roofline;
 use crate::error::{Error, Kind, Result};
 use crate::measure::probe::{ProbeRecord, wire};
-use crate::report;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -23,22 +22,15 @@ pub struct Args {
     /// Record of a roofline.
     #[arg(value_name = "FILE.jsonl")]
     record: PathBuf,
-    /// How to print.
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    #[command(flatten)]
+    printing: Printing,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
+    let how = args.printing.how::<Roofline>()?;
     let lines = wire::read(&args.record)?;
-    show(&Roofline::of(&lines)?, args.format)?;
+    output::show(&Roofline::of(&lines)?, how)?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn show(roofline: &Roofline, format: Format) -> Result<()> {
-    match format {
-        Format::Json => output::json(roofline),
-        Format::Text => output::data(&report::roofline::text(roofline)),
-    }
 }
 
 /// The first probe that went wrong, as an error; what the adapter lacks is none.
@@ -70,6 +62,7 @@ pub use measured::{Wanted, measure};
 
 #[cfg(feature = "gpu")]
 mod measured {
+    use super::super::counting::Counting;
     use super::super::measure::left;
     use super::*;
     use crate::gpu::{GpuProber, Selection};
@@ -80,8 +73,10 @@ mod measured {
     use crate::measure::suite::Request;
     use crate::measure::timing::Stage;
     use crate::measure::{Executor, Log, sweep_within};
-    use indicatif::{ProgressBar, ProgressDrawTarget};
     use std::time::{Duration, Instant};
+
+    /// Probes and products of a run, about: for the time that is left, which a budget knows better.
+    const ABOUT: u64 = 80;
 
     /// What a run is to do.
     pub struct Wanted<'a> {
@@ -90,9 +85,7 @@ mod measured {
         /// Time for everything, and when it began.
         pub budget: Option<(Duration, Instant)>,
         /// How to print.
-        pub format: Format,
-        /// Whether to show progress.
-        pub progress: bool,
+        pub how: How,
         /// Whether to keep what it bounds for later runs.
         pub keep: bool,
     }
@@ -102,8 +95,7 @@ mod measured {
         let (probing, effort) = (suite::effort(), Effort { case_s: 1.5, ..Effort::quick() });
         let seconds = || wanted.budget.map(|(budget, started)| left(budget, started));
         super::super::stop::watch()?;
-        let target = if wanted.progress { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(None, target);
+        let bar = Counting::new("probes", Some(ABOUT));
         let mut lines = Lines::default();
         let mut prober = GpuProber::open(selection)?;
         lines.probes = suite::run(
@@ -111,10 +103,10 @@ mod measured {
             &probing,
             seconds().map(|seconds| Allowed { seconds, cases_after: wanted.products.len() }),
             &mut Watcher {
-                next: &mut |probe| bar.set_message(probe.id()),
+                next: &mut |probe| bar.doing(&probe.id()),
                 stop: &super::super::stop::asked,
                 done: &mut |record| {
-                    bar.inc(1);
+                    bar.steps(1);
                     log.as_mut().map_or(Ok(()), |log| log.append(&wire::line(record)?))
                 },
             },
@@ -129,16 +121,16 @@ mod measured {
             let bounds: Vec<Bound> = bounds.into_iter().map(|bound| Bound { doubtful, ..bound }).collect();
             let bounded = |request: &Request| Request { bounds: bounds.clone(), ..request.clone() };
             let requests: Vec<Request> = wanted.products.iter().map(bounded).collect();
-            let mut next = |_: usize, _: Stage| bar.tick();
+            let mut next = |at: usize, _: Stage| bar.doing(&format!("product {}", requests[at].shape));
             let stop = &super::super::stop::asked;
             lines.products = sweep_within(executor, &requests, &effort, seconds(), &mut next, stop, &mut |record| {
                 log.as_mut().map_or(Ok(()), |log| log.write(record))
             })?;
         }
-        bar.finish_and_clear();
+        bar.finish();
         if !lines.probes.is_empty() {
             let roofline = Roofline::of(&lines)?;
-            show(&roofline, wanted.format)?;
+            output::show(&roofline, wanted.how)?;
             if let Some(executor) = executor.filter(|_| wanted.keep && !super::super::stop::asked()) {
                 super::super::kept::keep_bounds(&lines, &roofline, &executor)?;
             }

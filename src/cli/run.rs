@@ -1,7 +1,7 @@
 //! `flopcast run`, the main job: measure this machine's adapter, forecast the announced clusters.
 
 use super::measure::{HOST_SHARE, beside, host, left, measured};
-use super::output::{self, Format};
+use super::output::{self, Format, Printing};
 use super::{kept, report, stop, tuned};
 use crate::calibrate::Calibration;
 use crate::error::{Context, Error, Kind, Result};
@@ -11,9 +11,9 @@ use crate::measure::effort::Effort;
 use crate::measure::row::Row;
 use crate::measure::suite::{DEFAULT_SEED, Selection, Suite};
 use crate::measure::{Executor, Log};
-use crate::project::{Catalog, Equivalents, Options, Projection, run as project};
+use crate::project::everything::{Everything, SCHEMA};
+use crate::project::{Catalog, Equivalents, Options, run as project};
 use crate::report::html::{Report, Shown, page};
-use crate::report::{measurement, overview};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -43,31 +43,19 @@ pub struct Args {
     /// Most time for the measuring, compiling and proving included, like 60s; what does not fit is `skipped`.
     #[arg(long, value_name = "TIME", value_parser = super::measure::budget)]
     time_budget: Option<Duration>,
-    /// How to print.
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    #[command(flatten)]
+    printing: Printing,
     /// Take nothing from the cache: default tilings, no roofline of an earlier run, no limit of `flopcast doctor`.
     #[arg(long)]
     no_cache: bool,
-    /// No progress bar.
-    #[arg(long)]
-    no_progress: bool,
 }
 
 /// Seconds for the host's own product on each shape: there to compare with, not to be known to a per cent.
 const HOST_CASE_S: f64 = 0.5;
 
-/// What `--format json` prints.
-#[derive(Serialize)]
-struct Everything<'a> {
-    measurements: Vec<Row>,
-    calibration: Option<&'a Calibration>,
-    equivalents: Option<&'a Equivalents>,
-    projections: &'a [Projection],
-}
-
 pub fn run(args: &Args) -> Result<ExitCode> {
     let started = Instant::now();
+    let how = args.printing.how::<Everything>()?;
     // Everything that can be refused is refused before the first second of measuring.
     let catalog = Catalog::built_in()?;
     let selection = gpu::choose(args.adapter.as_deref())?;
@@ -100,19 +88,21 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     requests.iter_mut().for_each(|request| request.bounds.clone_from(&bounds));
     let seconds = args.time_budget.map(|budget| left(budget, started));
     let adapters = seconds.map(|seconds| (1.0 - HOST_SHARE) * seconds);
-    let mut records = measured(&mut executor, &requests, &Effort::quick(), adapters, &mut log, !args.no_progress)?;
+    let mut records = measured(&mut executor, &requests, &Effort::quick(), adapters, &mut log)?;
     kept::drop_doubted(&records, &executor)?;
     let left = args.time_budget.map(|budget| left(budget, started));
     records.extend(host(&wanted, &Effort { case_s: HOST_CASE_S, ..Effort::quick() }, left, &mut log)?);
     beside(&mut records);
     if stop::asked() {
-        let measurements: Vec<Row> = records.iter().map(Row::from).collect();
-        match args.format {
-            Format::Json => {
-                output::json(&Everything { measurements, calibration: None, equivalents: None, projections: &[] })?
-            }
-            Format::Text => output::data(&measurement::text(&measurements))?,
-        }
+        let nothing = Everything {
+            schema: SCHEMA,
+            adapter: executor.adapter().clone(),
+            measurements: records.iter().map(Row::from).collect(),
+            calibration: None,
+            equivalents: None,
+            projections: Vec::new(),
+        };
+        output::show(&nothing, how)?;
         return Err(Error::new(Kind::Interrupted, format!("interrupted, with {} cases done", records.len()))
             .hint(format!("what was measured is in `{}`", measurements_file.display())));
     }
@@ -152,25 +142,21 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     report::add_curves(&mut page_of, &catalog)?;
     report::write(&report_file, &page(&page_of)?)?;
 
-    let equivalents = calibration.map(|c| Equivalents::new(c, None));
-    let measurements: Vec<Row> = records.iter().map(Row::from).collect();
-    match args.format {
-        Format::Json => output::json(&Everything {
-            measurements,
-            calibration,
-            equivalents: equivalents.as_ref(),
-            projections: &projections,
-        })?,
-        Format::Text => {
-            let screen =
-                overview::text(executor.adapter(), &measurements, calibration, equivalents.as_ref(), &projections);
-            output::data(&screen)?;
-            output::talk(&format!(
-                "written: measurements.jsonl, calibration.json, projection.json in `{}`\nreport: `{}`",
-                args.out.display(),
-                report_file.display()
-            ));
-        }
+    let everything = Everything {
+        schema: SCHEMA,
+        adapter: executor.adapter().clone(),
+        measurements: records.iter().map(Row::from).collect(),
+        calibration: calibration.cloned(),
+        equivalents: calibration.map(|c| Equivalents::new(c, None)),
+        projections,
+    };
+    output::show(&everything, how)?;
+    if how.format == Format::Text {
+        output::talk(&format!(
+            "written: measurements.jsonl, calibration.json, projection.json in `{}`",
+            args.out.display()
+        ));
+        output::talk(&format!("report: `{}`", report_file.display()));
     }
     match calibrated {
         Ok(_) => Ok(ExitCode::SUCCESS),

@@ -1,25 +1,13 @@
 //! `flopcast scale`: one job from one accelerator to a million.
 
+use super::counting::Counting;
 use super::inputs;
-use super::output;
+use super::output::{self, Printing};
 use crate::error::{Context, Error, Result};
 use crate::project::Catalog;
-use crate::project::scaling::{Mode, Range, Scaled};
-use crate::report::scaling;
+use crate::project::scaling::{Mode, Range, Scaled, Scaling, WITHIN_SCHEMA, Within};
 use crate::units::{Time, Tokens, parse};
-use clap::ValueEnum;
 use std::process::ExitCode;
-
-/// How to print it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people.
-    Text,
-    /// For programs.
-    Json,
-    /// One row per count.
-    Csv,
-}
 
 /// Scale a scenario from one accelerator to a million: what it takes, and which bound takes over where.
 ///
@@ -57,12 +45,15 @@ pub struct Args {
     /// Print the smallest count that finishes the run within this, as `30day`.
     #[arg(long, value_name = "TIME")]
     finish_within: Option<String>,
-    /// How to print it.
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    #[command(flatten)]
+    printing: Printing,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
+    let how = match args.finish_within {
+        Some(_) => args.printing.how::<Within>()?,
+        None => args.printing.how::<Scaling>()?,
+    };
     let mut catalog = Catalog::built_in()?;
     let name = inputs::scenario(&mut catalog, &args.scenario)?;
     catalog.measure_fabric(&name, &args.measured.fabric)?;
@@ -77,18 +68,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             return Err(Error::usage("`--finish-within`: no time at all"));
         }
         let (count, days) = scaled.finish_within(seconds)?;
-        let answer = scaling::Within { scenario: name, accelerators: count, run_days: days };
-        match args.format {
-            Format::Json => output::json(&answer)?,
-            Format::Text | Format::Csv => output::data(&answer.text())?,
-        }
+        output::show(&Within { schema: WITHIN_SCHEMA, scenario: name, accelerators: count, run_days: days }, how)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let all = scaled.scaling()?;
-    match args.format {
-        Format::Json => output::json(&all)?,
-        Format::Text => output::data(&scaling::text(&all))?,
-        Format::Csv => output::data(&scaling::csv(&all)?)?,
-    }
+    let bar = Counting::new("counts", Some(scaled.grid().len() as u64));
+    let scaling = scaled.scaling_watched(&mut || bar.steps(1));
+    bar.finish();
+    output::show(&scaling?, how)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,12 +2,11 @@
 
 use super::counting::Counting;
 use super::inputs;
-use super::output::{self, Format};
+use super::output::{self, Printing};
 use super::rules::Choice;
 use super::stop;
 use crate::error::{Context, Error, Kind, Result};
-use crate::project::{Asked, Catalog, Objective, Place, Rules, Target, Watch};
-use crate::report::search;
+use crate::project::{Asked, Catalog, Objective, Place, Plan, Rules, Target, Watch};
 use crate::units::{Time, parse};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -71,9 +70,8 @@ pub struct Args {
     /// Threads [default: one per core].
     #[arg(long)]
     threads: Option<usize>,
-    /// How to print it.
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    #[command(flatten)]
+    printing: Printing,
 }
 
 /// What the best has the least of.
@@ -90,6 +88,7 @@ enum Least {
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
+    let how = args.printing.how::<Plan>()?;
     let mut catalog = Catalog::built_in()?;
     let cluster = args.cluster.as_deref().map(|c| inputs::named(&mut catalog, "cluster", c)).transpose()?;
     let job = inputs::named(&mut catalog, "job", &args.job)?;
@@ -124,7 +123,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().or_failed("threads")?;
     let asked = Asked::new(&catalog, &target)?;
     let (found, seconds) = pool.install(|| {
-        let count = Counting::new("layouts");
+        let count = Counting::new("layouts", None);
         let start = Instant::now();
         let found =
             asked.search(&catalog, &Watch { done: &|looked_at| count.steps(looked_at), go_on: &|| !stop::asked() });
@@ -134,10 +133,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     });
     let mut plan = pool.install(|| asked.plan(&catalog, &found))?;
     plan.clock(seconds);
-    match args.format {
-        Format::Json => output::json(&plan)?,
-        Format::Text => output::data(&search::text(&plan))?,
-    }
+    output::show(&plan, how)?;
     if !plan.complete {
         return Err(Error::new(
             Kind::Interrupted,

@@ -1,22 +1,21 @@
 //! `flopcast self-test`: devices that lie, each of which has to be caught.
 
-use super::output::{self, Format};
+use super::counting::Counting;
+use super::output::{self, Printing};
 use crate::error::{Error, Result};
-use crate::measure::self_test;
-use crate::report::Table;
+use crate::measure::self_test::{self, SelfTest};
 use std::process::ExitCode;
 
 /// Run the tool's own mutation suite: kernels that cheat, clocks that lie, devices that are not steady.
 ///
 /// On scripted devices, and where there is an adapter with kernels in WGSL that cheat on it.
 ///
-/// Exit codes: 0 every mutant was caught and every honest control passed, 1 one was not.
+/// Exit codes: 0 every mutant was caught and every honest control passed, 1 one was not; 2 unusable arguments.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  flopcast self-test\n  flopcast self-test --format json")]
 pub struct Args {
-    /// How to print.
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    #[command(flatten)]
+    printing: Printing,
 }
 
 /// The mutants in WGSL, on the best adapter there is.
@@ -40,19 +39,14 @@ fn on_adapter() -> Result<Vec<self_test::Outcome>> {
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let mut outcomes = self_test::run();
+    let how = args.printing.how::<SelfTest>()?;
+    let bar = Counting::new("mutants", Some(0));
+    let mut outcomes = self_test::run_watched(&mut |done, all| bar.at(done as u64, all as u64));
+    bar.finish();
     outcomes.extend(on_adapter()?);
-    match args.format {
-        Format::Json => output::json(&outcomes)?,
-        Format::Text => {
-            let mut table = Table::new(&["outcome", "mutant", "what came out"]);
-            for outcome in &outcomes {
-                let word = if outcome.caught { "ok" } else { "MISSED" };
-                table.row([word, &outcome.mutant, &outcome.saw]);
-            }
-            output::data(&table.text())?;
-        }
-    }
+    let found = SelfTest { schema: self_test::SCHEMA, outcomes };
+    output::show(&found, how)?;
+    let outcomes = found.outcomes;
     let missed: Vec<&str> = outcomes.iter().filter(|o| !o.caught).map(|o| o.mutant.as_str()).collect();
     match missed.first() {
         None => Ok(ExitCode::SUCCESS),

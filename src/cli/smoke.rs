@@ -1,14 +1,13 @@
 //! `flopcast smoke`: the gate for CI on software adapters.
 
-use super::output::{self, Format};
-use super::stop;
+use super::output::{self, Format, Gate, MetricsFile, Printing};
+use super::{progress, stop};
 use crate::error::{Context, Error, Kind, Result};
 use crate::gpu::{self, GpuExecutor};
 use crate::measure::Executor;
 use crate::measure::doctor::Machine;
 use crate::measure::smoke::{self, Baseline, Host, Outcome, Smoke, Watch};
 use crate::report;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -43,15 +42,15 @@ pub struct Args {
     /// Write JUnit XML.
     #[arg(long, value_name = "FILE.xml")]
     junit: Option<PathBuf>,
-    /// How to print.
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
-    /// No progress bar.
-    #[arg(long)]
-    no_progress: bool,
+    #[command(flatten)]
+    printing: Printing<Gate>,
+    #[command(flatten)]
+    metrics: MetricsFile,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
+    let how = args.printing.how::<Smoke>()?;
+    let metrics = args.metrics.begin()?;
     let selection = gpu::choose(args.adapter.as_deref())?;
     let mut executor = GpuExecutor::open(&selection)?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -64,7 +63,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     stop::watch()?;
     output::talk(&report::measurement::headline(executor.adapter()));
-    let bar = bar(!args.no_progress);
+    let bar = progress::bar();
     let mut watch = Watch {
         cpu: &mut Machine,
         observe: &mut |what, done| {
@@ -84,10 +83,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         std::fs::write(file, report::smoke::junit(&smoke)?).or_failed(format!("`{}`", file.display()))?;
     }
     summarise(&smoke)?;
-    match args.format {
-        Format::Json => output::json(&smoke)?,
-        Format::Text => output::data(&report::smoke::text(&smoke))?,
+    match how.format {
+        Format::Markdown => output::data(&report::smoke::markdown(&smoke))?,
+        Format::Junit => output::data(&report::smoke::junit(&smoke)?)?,
+        _ => output::show(&smoke, how)?,
     }
+    metrics.map_or(Ok(()), |metrics| metrics.write(&smoke))?;
     verdict(&smoke)
 }
 
@@ -112,15 +113,6 @@ fn begun(file: &Path, executor: &GpuExecutor, host: &Host) -> Result<Baseline> {
 fn read(file: &Path) -> Result<Baseline> {
     let name = format!("`{}`", file.display());
     Baseline::parse(&std::fs::read_to_string(file).or_usage(&name)?, &name)
-}
-
-fn bar(wanted: bool) -> ProgressBar {
-    let target = if wanted { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(Some(1000), target);
-    if let Ok(style) = ProgressStyle::with_template("{bar:20} {elapsed} · {wide_msg}") {
-        bar.set_style(style);
-    }
-    bar
 }
 
 /// Appends a summary to the file that GitHub names, if it names one.

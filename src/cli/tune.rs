@@ -1,18 +1,16 @@
 //! `flopcast tune`: find this adapter's fastest kernel, or the shape that it likes best.
 
 use super::cache::folder;
-use super::output::{self, Format};
-use super::{kept, stop, tuned};
+use super::output::{self, Printing};
+use super::{kept, progress, stop, tuned};
 use crate::error::{Error, Result};
 use crate::gpu::{self, GpuExecutor};
 use crate::kernel::{Family, Kernel, Precision, Shape};
 use crate::measure::record::Verdict;
 use crate::measure::suite::DEFAULT_SEED;
 use crate::measure::tune::best_shape::best_shape;
-use crate::measure::tune::{Candidate, Progress, Tuning, Wish, cache, tune, usual_shapes};
+use crate::measure::tune::{Candidate, Progress, Tuning, Wish, cache, found, tune, usual_shapes};
 use crate::measure::{Executor, Log};
-use crate::report;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -55,12 +53,8 @@ pub struct Args {
     /// Record file for the winner's measurement; an older one is kept as FILE.previous.
     #[arg(long, value_name = "FILE.jsonl")]
     out: Option<PathBuf>,
-    /// How to print.
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
-    /// No progress bar.
-    #[arg(long)]
-    no_progress: bool,
+    #[command(flatten)]
+    printing: Printing,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
@@ -69,11 +63,15 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         return Err(Error::usage("a time budget of 0 s is too small for one measurement")
             .hint("give more with `--time-budget 60s`"));
     }
+    let how = match args.best_shape {
+        true => args.printing.how::<found::Shape>()?,
+        false => args.printing.how::<found::Kernel>()?,
+    };
     let selection = gpu::choose(args.adapter.as_deref())?;
     let mut log = args.out.as_deref().map(Log::create).transpose()?;
     let mut executor = kept::open(&selection, !args.no_cache)?;
     stop::watch()?;
-    let bar = bar(!args.no_progress);
+    let bar = progress::bar();
     let mut observe = |progress: Progress| {
         bar.set_position((progress.part.clamp(0.0, 1.0) * 1000.0) as u64);
         bar.set_message(progress.doing);
@@ -89,10 +87,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         bar.finish_and_clear();
         let found = found?;
         log.as_mut().map_or(Ok(()), |log| log.write(&found.record))?;
-        match args.format {
-            Format::Json => output::json(&report::tune::shape_json(&found))?,
-            Format::Text => output::data(&report::tune::shape_text(&found))?,
-        }
+        output::show(&found::Shape::from(&found), how)?;
         found.record.verdict
     } else {
         let shapes = if args.shapes.is_empty() { usual_shapes(executor.adapter()) } else { args.shapes.clone() };
@@ -102,10 +97,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let tuning = tuning?;
         log.as_mut().map_or(Ok(()), |log| log.write(&tuning.record))?;
         let stored = store(args, &tuning, budget_s)?;
-        match args.format {
-            Format::Json => output::json(&report::tune::json(&tuning))?,
-            Format::Text => output::data(&report::tune::text(&tuning))?,
-        }
+        output::show(&found::Kernel::from(&tuning), how)?;
         if let Some(path) = stored {
             output::talk(&format!("stored: `{}`", path.display()));
         }
@@ -142,13 +134,4 @@ fn candidate(args: &Args, executor: &GpuExecutor, families: &[Family]) -> Result
     let (tiling, settings) =
         choice.unwrap_or_else(|| (family.default_tiling(class, args.precision), Default::default()));
     Ok(Candidate { kernel: Kernel::compose(family, tiling, args.precision)?, settings })
-}
-
-fn bar(wanted: bool) -> ProgressBar {
-    let target = if wanted { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(Some(1000), target);
-    if let Ok(style) = ProgressStyle::with_template("{bar:20} {elapsed} · {wide_msg}") {
-        bar.set_style(style);
-    }
-    bar
 }

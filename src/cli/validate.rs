@@ -1,6 +1,6 @@
 //! `flopcast validate`: predictions against what others measured.
 
-use super::output::{self, Format};
+use super::output::{self, Format, Printing};
 use super::{counting::Counting, stop};
 use crate::error::Result;
 use crate::project::Catalog;
@@ -33,28 +33,35 @@ pub struct Args {
     /// Leave the rows out of the JSON: what a baseline is made of.
     #[arg(long)]
     no_rows: bool,
-    /// How to print it.
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    #[command(flatten)]
+    printing: Printing,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     stop::at_once()?;
+    let how = args.printing.among(&validation::TABLES)?;
     let catalog = Catalog::built_in()?;
     // Everything that can be wrong with a file is found before the first row is printed.
     let baseline = args.baseline.as_deref().map(read_figures).transpose()?;
     let tables = args.data.iter().map(|path| open_table(path)).collect::<Result<Vec<_>>>()?;
+    let end = if args.data.is_empty() { None } else { lines_of(&args.data) };
     let built_in = if args.data.is_empty() { built_in_table()? } else { Vec::new() };
     let lines = tables.into_iter().flatten().chain(built_in.into_iter().map(Ok));
-    let figures = match args.format {
-        Format::Json => print_json(&catalog, lines, args.no_rows)?,
-        Format::Text => {
+    let figures = match how.format {
+        Format::Json => print_json(&catalog, lines, args.no_rows, end)?,
+        Format::Csv if how.table(&validation::TABLES) == "rows" => print_rows(&catalog, lines, end)?,
+        Format::Csv => {
+            let figures = counted(&catalog, lines, end, |_| Ok(()))?;
+            output::data(&validation::groups(&figures).csv()?)?;
+            figures
+        }
+        _ => {
             let mut refused = Refused::default();
-            let figures = counted(&catalog, lines, |row| {
+            let figures = counted(&catalog, lines, end, |row| {
                 refused.note(row);
                 Ok(())
             })?;
-            output::data(&validation::text(&figures, &refused))?;
+            output::document(&validation::document(&figures, &refused), how.format)?;
             figures
         }
     };
@@ -67,14 +74,19 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// Rows as they come, one per line, then the figures.
-fn print_json(catalog: &Catalog, lines: impl Iterator<Item = Result<Line>>, no_rows: bool) -> Result<Figures> {
+fn print_json(
+    catalog: &Catalog,
+    lines: impl Iterator<Item = Result<Line>>,
+    no_rows: bool,
+    end: Option<u64>,
+) -> Result<Figures> {
     let mut out = output::Stream::new();
     out.write(format_args!("{{\n\"schema\": \"{SCHEMA}\",\n"));
     if !no_rows {
         out.write(format_args!("\"rows\": ["));
     }
     let mut between = "\n";
-    let figures = counted(catalog, lines, |row| {
+    let figures = counted(catalog, lines, end, |row| {
         if !no_rows {
             out.write(format_args!("{between}{}", output::line(row)?));
             between = ",\n";
@@ -91,12 +103,46 @@ fn print_json(catalog: &Catalog, lines: impl Iterator<Item = Result<Line>>, no_r
     Ok(figures)
 }
 
+/// Rows as they come, as CSV.
+fn print_rows(catalog: &Catalog, lines: impl Iterator<Item = Result<Line>>, end: Option<u64>) -> Result<Figures> {
+    let mut out = output::Stream::new();
+    out.write(format_args!("{}", validation::rows(&[]).csv()?));
+    let figures = counted(catalog, lines, end, |row| {
+        let csv = validation::rows(std::slice::from_ref(row)).csv()?;
+        out.write(format_args!("{}", csv.split_once('\n').map_or("", |(_, row)| row)));
+        Ok(())
+    })?;
+    out.end()?;
+    Ok(figures)
+}
+
+/// About how many rows files have: their lines, for the time that is left.
+fn lines_of(files: &[PathBuf]) -> Option<u64> {
+    use std::io::{BufRead, BufReader};
+    let mut lines = 0;
+    for file in files {
+        let mut reader = BufReader::new(std::fs::File::open(file).ok()?);
+        loop {
+            let buffer = reader.fill_buf().ok()?;
+            if buffer.is_empty() {
+                break;
+            }
+            lines += buffer.iter().filter(|&&byte| byte == b'\n').count() as u64;
+            let length = buffer.len();
+            reader.consume(length);
+        }
+        lines = lines.saturating_sub(1);
+    }
+    Some(lines)
+}
+
 fn counted(
     catalog: &Catalog,
     lines: impl Iterator<Item = Result<Line>>,
+    end: Option<u64>,
     mut each: impl FnMut(&Row) -> Result<()>,
 ) -> Result<Figures> {
-    let count = Counting::new("rows");
+    let count = Counting::new("rows", end);
     let figures = validate(catalog, lines, |row| {
         count.steps(1);
         each(row)

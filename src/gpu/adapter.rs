@@ -3,27 +3,9 @@
 use super::features::wanted;
 use crate::error::{Error, Result};
 use crate::kernel::Cooperative;
+pub use crate::measure::adapters::AdapterReport;
 use crate::measure::record::{AdapterIdentity, Capabilities};
-use serde::Serialize;
 use std::collections::BTreeMap;
-
-/// One adapter as `flopcast devices` lists it.
-#[derive(Debug, Clone, Serialize)]
-pub struct AdapterReport {
-    /// Place in the list, usable as `--adapter`.
-    pub index: usize,
-    /// What makes it the same one as another time.
-    #[serde(flatten)]
-    pub identity: AdapterIdentity,
-    /// wgpu's names of the features it has.
-    pub features: Vec<String>,
-    /// wgpu's limits by name.
-    pub limits: BTreeMap<String, u64>,
-    /// Smallest and largest subgroup it reports.
-    pub subgroup_size: [u32; 2],
-    /// Configurations of its cooperative matrices, printed as `16x16x16 f16 -> f32`.
-    pub cooperative_matrix: Vec<Cooperative>,
-}
 
 /// An adapter together with what is known of it.
 pub struct Selection {

@@ -5,7 +5,7 @@ use crate::kernel::{Family, Shape};
 use serde::Serialize;
 
 /// One shape: the rate of the file's kernel over that of the best built-in one in the same run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Against {
     /// Extents of the product.
     pub shape: Shape,

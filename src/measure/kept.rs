@@ -24,7 +24,7 @@ pub trait Kept: Serialize + DeserializeOwned {
 }
 
 /// The longest dispatch that `flopcast doctor` saw come back, as a limit for later runs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dispatches {
     /// Always [`Kept::SCHEMA`].
@@ -49,7 +49,7 @@ impl Kept for Dispatches {
 }
 
 /// What a measured roofline says that no figure can be above.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bounds {
     /// Always [`Kept::SCHEMA`].
@@ -71,6 +71,22 @@ impl Kept for Bounds {
     fn made(&self) -> (&AdapterIdentity, &Tool) {
         (&self.adapter, &self.tool)
     }
+}
+
+/// Schema id of [`Stored`].
+pub const SCHEMA: &str = "flopcast.cache/1";
+
+/// What `flopcast cache show --format json` prints: every file, each with the schema of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct Stored {
+    /// Always [`SCHEMA`].
+    pub schema: &'static str,
+    /// Tuned kernels.
+    pub tuned: Vec<super::tune::cache::Cache>,
+    /// Bounds of rooflines.
+    pub bounds: Vec<Bounds>,
+    /// Longest dispatches.
+    pub dispatches: Vec<Dispatches>,
 }
 
 /// The file of an adapter: its name says which, the file itself with which driver and version.

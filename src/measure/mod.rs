@@ -6,6 +6,7 @@
 //! format, [`replay`](replay()) derives a record again, [`row`] what a user sees of a record, [`sweep`](sweep()) does a list of cases.
 
 pub mod ab;
+pub mod adapters;
 pub mod against;
 mod bound;
 pub mod clocks;

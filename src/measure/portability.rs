@@ -29,7 +29,7 @@ pub struct Pair {
 }
 
 /// The answer.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Cost {
     /// What was changed.
     pub what: String,
@@ -55,6 +55,20 @@ pub struct Cost {
     pub missing: Option<&'static str>,
     /// Why there is no ratio.
     pub why: Option<String>,
+}
+
+/// Schema id of [`Costs`].
+pub const SCHEMA: &str = "flopcast.portability/1";
+
+/// What `flopcast measure --suite portability --format json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct Costs {
+    /// Always [`SCHEMA`].
+    pub schema: &'static str,
+    /// What they were measured on.
+    pub adapter: super::record::AdapterIdentity,
+    /// One for each pair and shape.
+    pub costs: Vec<Cost>,
 }
 
 /// The questions worth asking of a class of adapter: bounds checks, zero fill and both on the textbook kernel

@@ -1,10 +1,12 @@
 //! What a user sees of a record: the figures without what they are made of.
 
-use super::record::{Interval, Reason, Record, TimingMethod, Verdict};
+use super::against::Against;
+use super::record::{AdapterIdentity, Interval, Reason, Record, TimingMethod, Tool, Verdict};
+use super::setups::Pooled;
 use serde::Serialize;
 
 /// One case as `flopcast measure --format json` prints it. A figure that does not exist is `null`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Row {
     /// `kernel[tiling]/precision/shape`.
     pub case: String,
@@ -42,6 +44,55 @@ pub struct Row {
     pub clock_disagreement: Option<f64>,
     /// Why the verdict is not better.
     pub reasons: Vec<Reason>,
+    /// What it was measured on, by name.
+    pub adapter: String,
+    /// When, UTC, RFC 3339.
+    pub at: String,
+}
+
+/// Schema id of [`Measurements`].
+pub const SCHEMA: &str = "flopcast.rows/1";
+
+/// What `flopcast measure --format json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct Measurements {
+    /// Always [`SCHEMA`].
+    pub schema: &'static str,
+    /// Program and libraries, and how the figures came about; absent where there is no row.
+    pub tool: Option<Tool>,
+    /// Adapters that the rows are of, most often one.
+    pub adapters: Vec<AdapterIdentity>,
+    /// One for each case and set-up.
+    pub rows: Vec<Row>,
+    /// Each case over its set-ups, where there were several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub over_setups: Vec<Pooled>,
+    /// The file of a kernel of one's own, where one was measured beside the built-in ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wgsl: Option<String>,
+    /// It against the best built-in one, shape by shape.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub against_built_in: Vec<Against>,
+}
+
+impl Measurements {
+    /// The rows of records, and what they are over several set-ups.
+    pub fn of(records: &[Record], over_setups: Vec<Pooled>) -> Measurements {
+        let mut adapters: Vec<AdapterIdentity> = Vec::new();
+        for record in records {
+            if !adapters.contains(&record.adapter) {
+                adapters.push(record.adapter.clone());
+            }
+        }
+        let tool = records.first().map(|record| record.tool.clone());
+        let rows = records.iter().map(Row::from).collect();
+        Measurements { schema: SCHEMA, tool, adapters, rows, over_setups, wgsl: None, against_built_in: Vec::new() }
+    }
+
+    /// The same with a kernel of one's own held against the built-in ones.
+    pub fn with_own(self, file: &str, against_built_in: Vec<Against>) -> Measurements {
+        Measurements { wgsl: Some(file.into()), against_built_in, ..self }
+    }
 }
 
 impl From<&Record> for Row {
@@ -67,6 +118,8 @@ impl From<&Record> for Row {
             submission_s: figure.and_then(|f| f.submission_s),
             clock_disagreement: figure.and_then(|f| f.clock_disagreement),
             reasons: record.reasons.clone(),
+            adapter: record.adapter.name.clone(),
+            at: record.at.clone(),
         }
     }
 }

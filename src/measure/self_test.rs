@@ -25,7 +25,7 @@ enum Expect {
 }
 
 /// One mutant and how it went.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Outcome {
     /// What was wrong with the device.
     pub mutant: String,
@@ -33,6 +33,18 @@ pub struct Outcome {
     pub caught: bool,
     /// What came out.
     pub saw: String,
+}
+
+/// Schema id of [`SelfTest`].
+pub const SCHEMA: &str = "flopcast.self-test/1";
+
+/// What `flopcast self-test --format json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct SelfTest {
+    /// Always [`SCHEMA`].
+    pub schema: &'static str,
+    /// One for each mutant and each honest control.
+    pub outcomes: Vec<Outcome>,
 }
 
 struct Mutant {
@@ -43,9 +55,22 @@ struct Mutant {
 
 /// Runs every mutant. Deterministic: scripted devices on scripted clocks.
 pub fn run() -> Vec<Outcome> {
-    let mut outcomes: Vec<Outcome> = mutants().into_iter().map(judge).collect();
-    outcomes.extend([(0.95, 1.0), (0.90, 1.0), (1.0, 0.90), (1.0, 0.5)].map(|(k, a)| slower(k, a)));
-    outcomes.push(too_fast());
+    run_watched(&mut |_, _| {})
+}
+
+/// [`run`]; `done` is told how many of how many are done.
+pub fn run_watched(done: &mut dyn FnMut(usize, usize)) -> Vec<Outcome> {
+    const THROTTLES: [(f64, f64); 4] = [(0.95, 1.0), (0.90, 1.0), (1.0, 0.90), (1.0, 0.5)];
+    let mutants = mutants();
+    let all = mutants.len() + THROTTLES.len() + 1;
+    let mut outcomes = Vec::with_capacity(all);
+    let mut keep = |outcome| {
+        outcomes.push(outcome);
+        done(outcomes.len(), all);
+    };
+    mutants.into_iter().for_each(|mutant| keep(judge(mutant)));
+    THROTTLES.iter().for_each(|&(kernel, all)| keep(slower(kernel, all)));
+    keep(too_fast());
     outcomes
 }
 

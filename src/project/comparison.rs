@@ -18,7 +18,7 @@ use serde::Serialize;
 const SCHEMA: &str = "flopcast.comparison/1";
 
 /// One scenario at one count.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Row {
     /// What is the same as for the first.
     pub equal: Equal,
@@ -37,7 +37,7 @@ pub struct Row {
 }
 
 /// A comparison that was made: `flopcast.comparison/1`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Compared {
     /// Always `flopcast.comparison/1`.
     pub schema: String,

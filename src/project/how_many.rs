@@ -35,7 +35,7 @@ pub struct Around {
 }
 
 /// Over a real network.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Connected {
     /// So many do it; the range is that of the adapter's ceiling, `p95` absent where none does at its low end.
@@ -65,7 +65,7 @@ pub enum Connected {
 }
 
 /// The answer: `flopcast.equivalents/1`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct HowMany {
     /// Always `flopcast.equivalents/1`.
     pub schema: String,

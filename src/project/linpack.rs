@@ -19,7 +19,7 @@ const MEMORY_SHARE: f64 = 0.8;
 const BLOCK: f64 = 1024.0;
 
 /// One published run, predicted.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct LinpackRow {
     /// What the list calls the machine.
     pub name: String,
@@ -46,7 +46,7 @@ pub struct LinpackRow {
 }
 
 /// All published runs, predicted.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Linpacks {
     /// Always `flopcast.linpack/1`.
     pub schema: String,

@@ -15,9 +15,14 @@ use serde::Serialize;
 /// Share of the memory that the three blocks may take.
 const MEMORY_SHARE: f64 = 0.85;
 
+/// Schema id of [`GiantMatmul`].
+pub const SCHEMA: &str = "flopcast.matmul/1";
+
 /// A product at the largest size that fits, seconds and elements.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct GiantMatmul {
+    /// Always [`SCHEMA`].
+    pub schema: &'static str,
     /// Accelerators P.
     pub accelerators: f64,
     /// Largest n that fits: 3·w·n²/P is 85 % of the memory.
@@ -68,6 +73,7 @@ impl GiantMatmul {
         let elements = MEMORY_SHARE * machine.memory / w;
         let least_elements = 2.0 * n.powi(3) / (p * elements.sqrt());
         GiantMatmul {
+            schema: SCHEMA,
             accelerators: p,
             n,
             compute_s,

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 const SCHEMA: &str = "flopcast.search/1";
 
 /// A number with its 90 % range.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ranged {
     /// At the medians.
@@ -27,7 +27,7 @@ pub struct Ranged {
 }
 
 /// [`Ranged`] with its unit.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Amount {
     /// At the medians.
     pub value: f64,
@@ -40,7 +40,7 @@ pub struct Amount {
 }
 
 /// A layout with what it gives.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Choice {
     /// The layout.
     pub layout: Layout,
@@ -51,7 +51,7 @@ pub struct Choice {
 
 /// The layout to take when the constants are not known: of the best few, the one that is best by the
 /// objective in the 95th percentile of the draws.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Robust {
     /// The layout.
     #[serde(flatten)]
@@ -63,7 +63,7 @@ pub struct Robust {
 }
 
 /// What a search found.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Plan {
     /// Always `flopcast.search/1`.
     pub schema: String,

@@ -1,10 +1,11 @@
 //! The catalogue as tables, and its entries as they stand in files.
 
-use super::Table;
 use super::number::number;
+use super::{Document, Printed, Sheet, Table};
 use crate::cluster::{Accelerator, Format};
 use crate::job::Transformer;
 use crate::project::Catalog;
+use crate::project::listing::Listing;
 use crate::sourced::{Fact, Spread, Value};
 use crate::units::Dimension;
 use serde::Serialize;
@@ -18,7 +19,7 @@ fn peak(a: &Accelerator, format: Format) -> String {
 }
 
 /// The accelerators in a table.
-pub fn accelerators(catalog: &Catalog) -> String {
+pub fn accelerators(catalog: &Catalog) -> Table {
     let mut table = Table::new(&[
         "name",
         "vendor",
@@ -47,11 +48,11 @@ pub fn accelerators(catalog: &Catalog) -> String {
             a.provenance.source.clone(),
         ]);
     }
-    table.text()
+    table
 }
 
 /// The clusters in a table.
-pub fn clusters(catalog: &Catalog) -> String {
+pub fn clusters(catalog: &Catalog) -> Table {
     let mut table = Table::new(&["name", ">accelerators", "of", "node", "fabric", "rests on", "source", "date"]);
     for (name, c) in &catalog.clusters {
         let stamp = &c.accelerators.stamp;
@@ -66,11 +67,11 @@ pub fn clusters(catalog: &Catalog) -> String {
             stamp.date.clone(),
         ]);
     }
-    table.text()
+    table
 }
 
 /// Linpack as published.
-pub fn linpacks(catalog: &Catalog) -> String {
+pub fn linpacks(catalog: &Catalog) -> Table {
     let mut table =
         Table::new(&["name", "of", ">accelerators", ">Rmax", ">Rpeak", "fabric", "rests on", "source", "date"]);
     for (name, l) in &catalog.linpacks {
@@ -86,11 +87,11 @@ pub fn linpacks(catalog: &Catalog) -> String {
             l.rmax.stamp.date.clone(),
         ]);
     }
-    table.text()
+    table
 }
 
 /// The jobs in a table.
-pub fn jobs(catalog: &Catalog) -> String {
+pub fn jobs(catalog: &Catalog) -> Table {
     let mut table = Table::new(&[
         "name",
         ">parameters",
@@ -115,7 +116,7 @@ pub fn jobs(catalog: &Catalog) -> String {
             j.provenance.source.clone(),
         ]);
     }
-    table.text()
+    table
 }
 
 fn heads(j: &Transformer) -> String {
@@ -123,7 +124,7 @@ fn heads(j: &Transformer) -> String {
 }
 
 /// The scenarios in a table.
-pub fn scenarios(catalog: &Catalog) -> String {
+pub fn scenarios(catalog: &Catalog) -> Table {
     let mut table = Table::new(&["name", "job", "cluster", "format", ">tokens", ">batch", "rests on"]);
     for (name, s) in &catalog.scenarios {
         table.row([
@@ -136,20 +137,20 @@ pub fn scenarios(catalog: &Catalog) -> String {
             s.tokens.stamp.tier.to_string(),
         ]);
     }
-    table.text()
+    table
 }
 
 /// The comparisons in a table.
-pub fn comparisons(catalog: &Catalog) -> String {
+pub fn comparisons(catalog: &Catalog) -> Table {
     let mut table = Table::new(&["name", "title", "scenarios", ">money"]);
     for (name, c) in &catalog.comparisons {
         table.row([name.clone(), c.title.clone(), c.scenarios.join(", "), c.money.as_ref().map_or("–".into(), value)]);
     }
-    table.text()
+    table
 }
 
 /// The boxes in a table.
-pub fn nodes(catalog: &Catalog) -> String {
+pub fn nodes(catalog: &Catalog) -> Table {
     let mut table =
         Table::new(&["name", ">accelerators", ">scale-up domain", ">scale-out", "fabric", "rests on", "source"]);
     for (name, n) in &catalog.nodes {
@@ -163,11 +164,11 @@ pub fn nodes(catalog: &Catalog) -> String {
             n.scale_out.stamp.source.clone(),
         ]);
     }
-    table.text()
+    table
 }
 
 /// The networks in a table.
-pub fn fabrics(catalog: &Catalog) -> String {
+pub fn fabrics(catalog: &Catalog) -> Table {
     let mut table = Table::new(&["name", ">efficiency", ">latency", ">oversubscription", "rests on", "source"]);
     for (name, f) in &catalog.fabrics {
         table.row([
@@ -179,11 +180,11 @@ pub fn fabrics(catalog: &Catalog) -> String {
             f.efficiency.stamp.source.clone(),
         ]);
     }
-    table.text()
+    table
 }
 
 /// The measured all-reduces in a table: what they take for 1 GB, and how well they are known.
-pub fn all_reduces(catalog: &Catalog) -> String {
+pub fn all_reduces(catalog: &Catalog) -> Table {
     let mut table = Table::new(&["name", ">ranks", ">1 MB", ">1 GB", "rests on", "source", "note"]);
     for (name, a) in &catalog.all_reduces {
         for ranks in if a.between_boxes { [64.0, 1024.0, 8192.0] } else { [2.0, 4.0, 8.0] } {
@@ -198,11 +199,11 @@ pub fn all_reduces(catalog: &Catalog) -> String {
             ]);
         }
     }
-    table.text()
+    table
 }
 
 /// Tables of optional values: how a cluster is run, sites, prices.
-pub fn knobs<'a>(entries: impl Iterator<Item = (&'a String, &'static [&'static str], Vec<Option<Fact>>)>) -> String {
+pub fn knobs<'a>(entries: impl Iterator<Item = (&'a String, &'static [&'static str], Vec<Option<Fact>>)>) -> Table {
     let mut table = Table::new(&["name", "field", ">value", "unit", "spread", "rests on", "source", "note"]);
     for (name, fields, facts) in entries {
         for (field, fact) in fields.iter().zip(facts) {
@@ -220,7 +221,7 @@ pub fn knobs<'a>(entries: impl Iterator<Item = (&'a String, &'static [&'static s
             ]);
         }
     }
-    table.text()
+    table
 }
 
 fn spread(spread: Spread, size: f64) -> String {
@@ -232,7 +233,7 @@ fn spread(spread: Spread, size: f64) -> String {
 }
 
 /// The constants of the model in a table.
-pub fn constants(catalog: &Catalog) -> String {
+pub fn constants(catalog: &Catalog) -> Table {
     let mut table = Table::new(&["name", ">value", "unit", "spread", "rests on", "source", "note"]);
     for e in catalog.constants.entries() {
         let spread = spread(e.spread, e.median / e.written);
@@ -246,16 +247,53 @@ pub fn constants(catalog: &Catalog) -> String {
             e.note.unwrap_or_default(),
         ]);
     }
-    table.text()
+    table
 }
 
 /// The documents in a table.
-pub fn sources(catalog: &Catalog) -> String {
+pub fn sources(catalog: &Catalog) -> Table {
     let mut table = Table::new(&["id", "title", "where"]);
     for (id, s) in &catalog.sources {
         table.row([id, &s.title, &s.locator]);
     }
-    table.text()
+    table
+}
+
+/// A listing with the table that people read of it.
+#[derive(serde::Serialize)]
+pub struct Shown<'a> {
+    /// The entries.
+    #[serde(flatten)]
+    pub listing: &'a Listing,
+    /// What people read.
+    #[serde(skip)]
+    pub document: Document,
+}
+
+impl Printed for Shown<'_> {
+    const TABLES: &'static [&'static str] = &["facts"];
+
+    fn document(&self) -> Document {
+        self.document.clone()
+    }
+
+    fn sheets(&self) -> Vec<Sheet> {
+        vec![Sheet::of(
+            "facts",
+            &self.listing.facts(),
+            &[
+                ("entry", |f| (&f.entry).into()),
+                ("field", |f| (&f.field).into()),
+                ("value", |f| f.number.into()),
+                ("text", |f| f.text.as_ref().into()),
+                ("unit", |f| f.unit.as_ref().into()),
+                ("tier", |f| f.tier.as_ref().into()),
+                ("source", |f| f.source.as_ref().into()),
+                ("date", |f| f.date.as_ref().into()),
+                ("note", |f| f.note.as_ref().into()),
+            ],
+        )]
+    }
 }
 
 /// One entry in the form of its file, so that it can be copied and changed.

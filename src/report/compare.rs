@@ -1,35 +1,82 @@
 //! A comparison as text, markdown or JUnit. Decides no number.
 
-use super::Table;
+use super::look::escaped;
+use super::openmetrics::Family;
+use super::{Document, Printed, Sheet, Table};
 use crate::error::{Context, Result};
 use crate::measure::compare::{Comparison, Outcome};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-/// One line a case, then the summary.
-pub fn text(comparison: &Comparison) -> String {
-    let mut table = Table::new(&["outcome", "case", "why"]);
+fn table(comparison: &Comparison) -> Table {
+    let mut table = Table::new(&["*outcome", "case", "why"]);
     for case in &comparison.cases {
         table.row([case.outcome.as_str(), &case.case, &case.detail]);
     }
-    let table = if comparison.cases.is_empty() { String::new() } else { table.text() };
-    let problems: String = comparison.problems.iter().map(|problem| format!("{problem}\n")).collect();
-    format!("{table}{problems}{}\n", summary(comparison))
+    table
 }
 
-/// The same as a markdown table, for a CI summary.
+impl Printed for Comparison {
+    const TABLES: &'static [&'static str] = &["cases"];
+    const METERED: bool = true;
+
+    /// One line a case, then the summary.
+    fn document(&self) -> Document {
+        let mut out = Document::new();
+        out.table(table(self));
+        for problem in &self.problems {
+            out += &format!("{problem}\n");
+        }
+        out += &format!("{}\n", summary(self));
+        out
+    }
+
+    fn sheets(&self) -> Vec<Sheet> {
+        vec![Sheet::of(
+            "cases",
+            &self.cases,
+            &[
+                ("case", |c| (&c.case).into()),
+                ("outcome", |c| c.outcome.as_str().into()),
+                ("time_ratio", |c| c.slowdown.map(|s| s.ratio).into()),
+                ("time_ratio_lo", |c| c.slowdown.map(|s| s.lo).into()),
+                ("time_ratio_hi", |c| c.slowdown.map(|s| s.hi).into()),
+                ("between_runs", |c| c.slowdown.map(|s| s.between_runs).into()),
+                ("between_runs_measured", |c| c.slowdown.map(|s| s.between_runs_measured).into()),
+                ("timing_method", |c| c.clock.map(|m| m.as_str()).into()),
+                ("samples_needed_per_run", |c| c.needed.and_then(|n| n.samples_per_run).into()),
+                ("runs_needed_per_side", |c| c.needed.and_then(|n| n.runs_per_side).into()),
+                ("base_records", |c| c.base.records.into()),
+                ("base_samples", |c| c.base.samples.into()),
+                ("new_records", |c| c.new.records.into()),
+                ("new_samples", |c| c.new.samples.into()),
+                ("detail", |c| (&c.detail).into()),
+            ],
+        )]
+    }
+
+    fn metrics(&self) -> Vec<Family> {
+        let mut outcome = Family::gauge("compare_case", "", "1 for the outcome that a case came out with.");
+        let mut ratio = Family::gauge("compare_time", "ratio", "Time of the new record over that of the base.");
+        for case in &self.cases {
+            outcome.add(&[("case", &case.case), ("outcome", case.outcome.as_str())], Some(1.0));
+            ratio.add(&[("case", &case.case)], case.slowdown.map(|s| s.ratio));
+        }
+        let mut passed = Family::gauge("compare_passed", "", "1 where nothing is slower by the threshold.");
+        passed.add(&[("outcome", self.outcome.as_str())], Some(if self.outcome == Outcome::Ok { 1.0 } else { 0.0 }));
+        let mut threshold = Family::gauge("compare_threshold", "ratio", "Smallest slowdown that matters.");
+        threshold.add(&[], Some(self.threshold.share()));
+        vec![passed, threshold, outcome, ratio]
+    }
+}
+
+/// For a CI summary: the summary first, then problems and cases.
 pub fn markdown(comparison: &Comparison) -> String {
     let mut text = format!("**{}**\n\n", summary(comparison));
     for problem in &comparison.problems {
         text += &format!("- {}\n", escaped(problem));
     }
-    if !comparison.cases.is_empty() {
-        text += "| outcome | case | why |\n|---|---|---|\n";
-    }
-    for case in &comparison.cases {
-        let (name, why) = (escaped(&case.case), escaped(&case.detail));
-        text += &format!("| {} | {name} | {why} |\n", case.outcome.as_str());
-    }
-    text
+    let table = table(comparison);
+    text + &if table.is_empty() { String::new() } else { table.escaped() }
 }
 
 /// JUnit: a regression is a failure, what is not comparable an error; so is what is inconclusive, since
@@ -85,12 +132,6 @@ pub fn summary(comparison: &Comparison) -> String {
     format!("{}: {counts} (threshold {threshold} %)", comparison.outcome.as_str())
 }
 
-/// Text that cannot break out of a table's cell.
-fn escaped(text: &str) -> String {
-    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    clean.replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,7 +151,7 @@ mod tests {
 
     #[test]
     fn text_has_a_line_a_case_and_the_counts() {
-        let text = text(&example());
+        let text = example().document().plain();
         assert_eq!(text.lines().count(), 5, "{text}");
         assert!(text.contains("+100.0 %") && text.contains("the new file does not have this case"), "{text}");
         assert!(text.ends_with("regressed: 1 regressed, 1 not comparable, 1 ok (threshold 5 %)\n"), "{text}");
@@ -134,6 +175,6 @@ mod tests {
         let empty = compare(&[], &[], "7%".parse().unwrap());
         assert!(summary(&empty).ends_with("(threshold 7 %)"), "{}", summary(&empty));
         assert!(junit(&empty).unwrap().contains("errors=\"2\""));
-        assert!(text(&empty).contains("the base file holds no record"));
+        assert!(empty.document().plain().contains("the base file holds no record"));
     }
 }

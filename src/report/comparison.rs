@@ -1,14 +1,14 @@
 //! Comparisons as text and as a page.
 
-use super::Table;
 use super::number::{bare, cell, number};
+use super::{Document, Printed, Sheet, Table};
 use crate::project::Ranged;
 use crate::project::comparison::{Compared, Row};
 
 /// A table with a block per thing that is the same.
-pub fn text(c: &Compared) -> String {
-    let mut out = format!("{}\n\n", c.comparison.title);
-    out += &table(c).text();
+fn document(c: &Compared) -> Document {
+    let mut out = Document::from(format!("{}\n\n", c.comparison.title));
+    out.table(table(c));
     out += "\ndays: of the first scenario's job on each; change: draw by draw against the first; 5–95 % in brackets\n";
     for note in notes(c) {
         out += &format!("! {note}\n");
@@ -145,4 +145,54 @@ fn notes(c: &Compared) -> Vec<String> {
         }
     }
     all
+}
+
+impl Printed for Compared {
+    const TABLES: &'static [&'static str] = &["scenarios", "quantities"];
+
+    fn document(&self) -> Document {
+        document(self)
+    }
+
+    fn sheets(&self) -> Vec<Sheet> {
+        let scenarios = Sheet::of(
+            "scenarios",
+            &self.rows,
+            &[
+                ("equal", |r| r.equal.as_str().into()),
+                ("scenario", |r| (&r.scenario).into()),
+                ("count", |r| r.count.map(|c| c.value).into()),
+                ("count_p5", |r| r.count.map(|c| c.p5).into()),
+                ("count_p95", |r| r.count.map(|c| c.p95).into()),
+                ("days_ratio", |r| r.days_ratio.map(|d| d.value).into()),
+                ("days_ratio_p5", |r| r.days_ratio.map(|d| d.p5).into()),
+                ("days_ratio_p95", |r| r.days_ratio.map(|d| d.p95).into()),
+                ("waiting_pays_beyond_day", |r| r.waiting_pays_beyond.map(|d| d.value).into()),
+                ("kind", |r| r.projection.as_ref().map(|p| &p.kind).into()),
+                ("missing", |r| r.missing.as_ref().into()),
+            ],
+        );
+        // A scenario stands once for each thing that is the same, so that is a column here as well.
+        let of = |row: &'_ Row| -> Vec<_> {
+            let named = |(name, q): (&String, &crate::project::Quantity)| (name.clone(), q.clone());
+            row.projection.iter().flat_map(|p| p.quantities.iter().map(named)).collect()
+        };
+        let rows: Vec<_> = self.rows.iter().flat_map(|r| of(r).into_iter().map(move |q| (r, q))).collect();
+        let quantities = Sheet::of(
+            "quantities",
+            &rows,
+            &[
+                ("equal", |r| r.0.equal.as_str().into()),
+                ("scenario", |r| (&r.0.scenario).into()),
+                ("quantity", |r| (&r.1.0).into()),
+                ("value", |r| r.1.1.value.into()),
+                ("p5", |r| r.1.1.p5.into()),
+                ("p50", |r| r.1.1.p50.into()),
+                ("p95", |r| r.1.1.p95.into()),
+                ("unit", |r| (&r.1.1.unit).into()),
+                ("tier", |r| r.1.1.tier.as_str().into()),
+            ],
+        );
+        vec![scenarios, quantities]
+    }
 }

@@ -1,15 +1,16 @@
 //! "How many of mine?" as text.
 
 use super::number::{mark, number, rate};
+use super::{Document, Printed, Sheet};
 use crate::project::how_many::{Connected, HowMany};
 use crate::project::scaling::Bound;
 use std::collections::BTreeMap;
 
 /// The answer in a few lines.
-pub fn text(h: &HowMany) -> String {
+fn document(h: &HowMany) -> Document {
     let soft = mark(h.software);
     let one = h.one_flop_per_s;
-    let mut out = format!(
+    let mut out = Document::from(format!(
         "how many {} are `{}`?{soft}\n\nthe cluster's useful rate: {}\none of it, {} at its ceiling: {} ({} to {}){soft}\n",
         h.adapter,
         h.scenario,
@@ -18,7 +19,7 @@ pub fn text(h: &HowMany) -> String {
         rate(one.value),
         rate(one.p5),
         rate(one.p95)
-    );
+    ));
     out += &format!(
         "ideal, nothing lost between them: {} ({} to {}){soft}\n",
         number(h.ideal.value, 3),
@@ -73,4 +74,51 @@ fn told(shares: &BTreeMap<Bound, f64>) -> String {
     parts.sort_by(|a, b| b.1.total_cmp(a.1));
     let told: Vec<_> = parts.iter().map(|(bound, share)| format!("{bound} {} %", number(100.0 * **share, 2))).collect();
     told.join(", ")
+}
+
+impl Printed for HowMany {
+    const TABLES: &'static [&'static str] = &["answer"];
+
+    fn document(&self) -> Document {
+        document(self)
+    }
+
+    /// The numbers of the answer, one row each; `connected` is empty where no number does, and `bound` says why.
+    fn sheets(&self) -> Vec<Sheet> {
+        let ranged = |r: &crate::project::Ranged| [Some(r.value), Some(r.p5), Some(r.p95)];
+        let whole = |count: u64| Some(count as f64);
+        let mut rows = vec![
+            ("one_flop_per_s", ranged(&self.one_flop_per_s), "flop/s", String::new()),
+            ("useful_flop_per_s", [Some(self.useful_flop_per_s), None, None], "flop/s", String::new()),
+            ("ideal", ranged(&self.ideal), "adapter", String::new()),
+        ];
+        rows.push(match &self.connected {
+            Connected::Count { value, p5, p95, .. } => {
+                ("connected", [whole(*value), p5.and_then(whole), p95.and_then(whole)], "adapter", String::new())
+            }
+            Connected::Never { bound, .. } => ("connected", [None; 3], "adapter", bound.as_str().to_string()),
+        });
+        if let Connected::Never { most_flop_per_s, at, bound, .. } = &self.connected {
+            rows.push(("most_flop_per_s", [Some(*most_flop_per_s), None, None], "flop/s", bound.as_str().to_string()));
+            rows.push(("most_at", [whole(*at), None, None], "adapter", bound.as_str().to_string()));
+        }
+        rows.push(("years_alone", ranged(&self.years_alone), "year", String::new()));
+        rows.push(("watts", [self.watts, None, None], "W", String::new()));
+        let rows: Vec<_> = rows.into_iter().map(|row| (self, row)).collect();
+        vec![Sheet::of(
+            "answer",
+            &rows,
+            &[
+                ("quantity", |(_, r)| r.0.into()),
+                ("value", |(_, r)| r.1[0].into()),
+                ("p5", |(_, r)| r.1[1].into()),
+                ("p95", |(_, r)| r.1[2].into()),
+                ("unit", |(_, r)| r.2.into()),
+                ("never_for", |(_, r)| (&r.3).into()),
+                ("scenario", |(h, _)| (&h.scenario).into()),
+                ("adapter", |(h, _)| (&h.adapter).into()),
+                ("software", |(h, _)| h.software.into()),
+            ],
+        )]
+    }
 }

@@ -1,19 +1,22 @@
 //! The tree of a quantity as text.
 
 use super::number::{mark, number};
-use crate::project::study::{Node, NodeKind};
+use super::{Document, Printed, Sheet};
+use crate::project::study::{Explanation, Node, NodeKind};
 use std::collections::BTreeMap;
 
 /// The tree, one line a node, and the documents below it.
-pub fn text(tree: &Node) -> String {
+fn document(tree: &Node) -> Document {
     let mut out = String::new();
     let mut documents = BTreeMap::new();
     node(tree, "", "", &mut out, &mut documents);
-    out += "\nsources:\n";
+    let mut said = Document::new();
+    said.drawing(std::mem::take(&mut out));
+    said += "\nsources:\n";
     for (id, (title, locator)) in documents {
-        out += &if title == locator { format!("  {id}: {title}\n") } else { format!("  {id}: {title}, {locator}\n") };
+        said += &if title == locator { format!("  {id}: {title}\n") } else { format!("  {id}: {title}, {locator}\n") };
     }
-    out
+    said
 }
 
 type Documents<'a> = BTreeMap<&'a str, (&'a str, &'a str)>;
@@ -43,4 +46,59 @@ fn node<'a>(n: &'a Node, first: &str, rest: &str, out: &mut String, documents: &
         let (branch, below) = if last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
         node(child, &format!("{rest}{branch}"), &format!("{rest}{below}"), out, documents);
     }
+}
+
+impl Printed for Explanation {
+    const TABLES: &'static [&'static str] = &["nodes", "sources"];
+
+    fn document(&self) -> Document {
+        document(&self.tree)
+    }
+
+    fn sheets(&self) -> Vec<Sheet> {
+        let mut rows = Vec::new();
+        below(&self.tree, "", &mut rows);
+        let mut sources: Vec<_> = rows.iter().flat_map(|(_, n)| &n.sources).collect();
+        sources.sort_by_key(|s| &s.id);
+        sources.dedup_by_key(|s| &s.id);
+        vec![
+            Sheet::of(
+                "nodes",
+                &rows,
+                &[
+                    ("below", |(above, _)| above.into()),
+                    ("name", |(_, n)| (&n.name).into()),
+                    ("kind", |(_, n)| {
+                        match n.kind {
+                            NodeKind::Quantity => "quantity",
+                            NodeKind::Input => "input",
+                            NodeKind::Measurement => "measurement",
+                        }
+                        .into()
+                    }),
+                    ("value", |(_, n)| n.value.into()),
+                    ("p5", |(_, n)| n.range.map(|r| r[0]).into()),
+                    ("p95", |(_, n)| n.range.map(|r| r[1]).into()),
+                    ("unit", |(_, n)| (&n.unit).into()),
+                    ("tier", |(_, n)| n.tier.as_str().into()),
+                    ("software", |(_, n)| n.software.into()),
+                    ("sources", |(_, n)| n.sources.iter().map(|s| s.id.as_str()).collect::<Vec<_>>().join(" ").into()),
+                    ("date", |(_, n)| (&n.date).into()),
+                    ("note", |(_, n)| (&n.note).into()),
+                ],
+            ),
+            Sheet::of(
+                "sources",
+                sources,
+                &[("id", |s| (&s.id).into()), ("title", |s| (&s.title).into()), ("locator", |s| (&s.locator).into())],
+            ),
+        ]
+    }
+}
+
+/// Every node with the path of names above it.
+fn below<'a>(node: &'a Node, above: &str, rows: &mut Vec<(String, &'a Node)>) {
+    rows.push((above.to_string(), node));
+    let path = if above.is_empty() { node.name.clone() } else { format!("{above}.{}", node.name) };
+    node.children.iter().for_each(|child| below(child, &path, rows));
 }

@@ -1,11 +1,11 @@
 //! One giant matrix product, as text.
 
-use super::Table;
 use super::number::{number, rate};
+use super::{Document, Printed, Sheet, Table};
 use crate::project::{GiantMatmul, Linpacks};
 
 /// Published runs of Linpack beside what the closed form gives.
-pub fn linpack(l: &Linpacks) -> String {
+fn linpack(l: &Linpacks) -> Document {
     let percent = |x: f64| format!("{:.1} %", 100.0 * x);
     let mut table = Table::new(&[
         "machine",
@@ -33,7 +33,8 @@ pub fn linpack(l: &Linpacks) -> String {
             r.tier.to_string(),
         ]);
     }
-    let mut out = table.text();
+    let mut out = Document::new();
+    out.table(table);
     out += &format!(
         "mean error {}; shares of Rpeak, each predicted with the others' share for local products (all: {})\n",
         percent(l.mape),
@@ -44,13 +45,13 @@ pub fn linpack(l: &Linpacks) -> String {
 }
 
 /// Size, times, rates and bounds.
-pub fn text(g: &GiantMatmul) -> String {
+fn document(g: &GiantMatmul) -> Document {
     let bound = if g.communication_s > g.compute_s { "the network" } else { "compute" };
-    let mut out = format!(
+    let mut out = Document::from(format!(
         "C = A·B on {} accelerators, n = {} (fills the memory), bound by {bound}\n",
         g.accelerators,
         number(g.n, 3)
-    );
+    ));
     for (name, value) in [
         ("compute", format!("{} s", number(g.compute_s, 3))),
         ("communication of SUMMA", format!("{} s", number(g.communication_s, 3))),
@@ -68,4 +69,60 @@ pub fn text(g: &GiantMatmul) -> String {
     }
     out += "! a ceiling from published rates and data sheets: no stragglers, no congestion\n";
     out
+}
+
+impl Printed for Linpacks {
+    const TABLES: &'static [&'static str] = &["machines"];
+
+    fn document(&self) -> Document {
+        linpack(self)
+    }
+
+    fn sheets(&self) -> Vec<Sheet> {
+        vec![Sheet::of(
+            "machines",
+            &self.rows,
+            &[
+                ("machine", |r| (&r.name).into()),
+                ("accelerator", |r| (&r.accelerator).into()),
+                ("accelerators", |r| r.accelerators.into()),
+                ("n", |r| r.n.into()),
+                ("time_s", |r| r.seconds.into()),
+                ("local_share_of_peak", |r| r.share.into()),
+                ("network_over_flop_time", |r| r.communication.into()),
+                ("predicted_share_of_peak", |r| r.predicted.into()),
+                ("published_share_of_peak", |r| r.published.into()),
+                ("error", |r| r.error.into()),
+                ("tier", |r| r.tier.as_str().into()),
+            ],
+        )]
+    }
+}
+
+impl Printed for GiantMatmul {
+    const TABLES: &'static [&'static str] = &["product"];
+
+    fn document(&self) -> Document {
+        document(self)
+    }
+
+    fn sheets(&self) -> Vec<Sheet> {
+        vec![Sheet::of(
+            "product",
+            [self],
+            &[
+                ("accelerators", |g| g.accelerators.into()),
+                ("n", |g| g.n.into()),
+                ("compute_s", |g| g.compute_s.into()),
+                ("communication_s", |g| g.communication_s.into()),
+                ("overlapped_s", |g| g.overlapped_s.into()),
+                ("rate_flop_per_s", |g| g.flop_per_s.into()),
+                ("ceiling_flop_per_s", |g| g.ceiling_flop_per_s.into()),
+                ("compute_bound_n", |g| g.compute_bound_n.into()),
+                ("communication_25d_half_n_s", |g| g.communication_25d_half_n_s.into()),
+                ("moved_over_least", |g| g.over_least.into()),
+                ("mean_time_to_failure_s", |g| g.mean_time_to_failure_s.into()),
+            ],
+        )]
+    }
 }

@@ -1,7 +1,7 @@
 //! The one screen of the main job.
 
 use super::measurement::{clock, headline, range, significant};
-use super::{measurement, projection};
+use super::{Document, measurement, projection};
 use crate::calibrate::Calibration;
 use crate::measure::host::HOST;
 use crate::measure::record::AdapterIdentity;
@@ -9,15 +9,15 @@ use crate::measure::row::Row;
 use crate::project::{Equivalents, LARGEST_VALIDATED, Projection};
 
 /// Adapter, what it reached, what many of it would be, and the forecasts.
-pub fn text(
+pub fn document(
     adapter: &AdapterIdentity,
     rows: &[Row],
     calibration: Option<&Calibration>,
     equivalents: Option<&Equivalents>,
     projections: &[Projection],
-) -> String {
-    let mut out = format!("{}\n\n", headline(adapter));
-    out += &measurement::text(rows);
+) -> Document {
+    let mut out = Document::from(format!("{}\n\n", headline(adapter)));
+    out.table(measurement::table(rows));
     out += &best(rows);
     if let Some(equivalents) = equivalents {
         out += &projection::equivalents(equivalents);
@@ -26,7 +26,7 @@ pub fn text(
         "\ntraining the Grok-1-shaped mixture of experts (314B) on {}; 5–95 % in brackets\n\n",
         tokens(projections)
     );
-    out += &projection::summary(projections);
+    out.table(projection::summary(projections));
     out += &basis(calibration, projections);
     out
 }

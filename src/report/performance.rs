@@ -1,8 +1,7 @@
 //! The generated part of `docs/performance.md`, out of a record: the same files give the same text.
 
-use super::Table;
 use super::measurement::{headline, significant};
-use super::roofline;
+use super::{Printed, Table};
 use crate::calibrate::roofline::Roofline;
 use crate::error::{Context, Error, Result};
 use crate::measure::probe::wire;
@@ -92,7 +91,7 @@ pub fn text(folder: &Path) -> Result<String> {
         tool.naga,
         r.at
     );
-    out += &fenced(&roofline::text(&r));
+    out += &fenced(&r.document().plain());
     let mut names: Vec<_> = std::fs::read_dir(folder)
         .or_usage(format!("`{}`", folder.display()))?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())

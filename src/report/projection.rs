@@ -1,7 +1,7 @@
 //! Projections and a calibration as text.
 
-use super::Table;
 use super::number::{bare, cell, mark, number, rate};
+use super::{Document, Printed, Sheet, Table};
 use crate::calibrate::Calibration;
 use crate::project::{Equivalents, MeasureNext, Projection, Simulation, Transfer};
 
@@ -33,8 +33,8 @@ pub const ORDER: [(&str, &str); 23] = [
 ];
 
 /// The whole of one projection.
-pub fn screen(p: &Projection) -> String {
-    let mut out = format!("{} ({}){}\n", p.title, p.kind, mark(p.software));
+fn screen(p: &Projection) -> Document {
+    let mut out = Document::from(format!("{} ({}){}\n", p.title, p.kind, mark(p.software)));
     let idle = if p.idle_accelerators > 0 { format!(", {} idle", p.idle_accelerators) } else { String::new() };
     let found = if p.layout_stated { "stated".into() } else { format!("best of {}", p.layouts_searched) };
     out += &format!("layout {} on {} accelerators{idle} ({found}), {}\n", p.layout, p.layout.accelerators(), p.format);
@@ -53,7 +53,7 @@ pub fn screen(p: &Projection) -> String {
             ]);
         }
     }
-    out += &table.text();
+    out.table(table);
     out += &format!("\nMFU counts: {}\n", p.flop_convention);
     let total: f64 = p.step_parts.values().sum();
     let mut parts: Vec<_> = p.step_parts.iter().filter(|(_, s)| **s > 0.0005 * total).collect();
@@ -125,7 +125,7 @@ fn simulation(s: &Simulation) -> String {
 }
 
 /// Several projections in a table of few columns: for the main screen.
-pub fn summary(projections: &[Projection]) -> String {
+pub fn summary(projections: &[Projection]) -> Table {
     let mut table = Table::new(&["scenario", ">used", ">step time", ">MFU", ">days", ">goodput", "kind", "rests on"]);
     for p in projections {
         let range = |name: &str| {
@@ -145,7 +145,7 @@ pub fn summary(projections: &[Projection]) -> String {
             rests,
         ]);
     }
-    table.text()
+    table
 }
 
 fn transfer(transfer: Transfer) -> &'static str {
@@ -181,13 +181,18 @@ pub fn equivalents(e: &Equivalents) -> String {
 }
 
 /// What a calibration found.
-pub fn calibration(c: &Calibration) -> String {
+fn calibration(c: &Calibration) -> Document {
     let left: Vec<_> = c.rows_left_out.iter().map(|(verdict, n)| format!("{n} {verdict}")).collect();
     let left = if left.is_empty() { String::new() } else { format!(", left out: {}", left.join(", ")) };
-    let out =
-        format!("{} · {}{}\n{} rows used{left}\n\n", c.adapter.name, c.adapter.backend, mark(c.software), c.rows_used);
+    let mut out = Document::from(format!(
+        "{} · {}{}\n{} rows used{left}\n\n",
+        c.adapter.name,
+        c.adapter.backend,
+        mark(c.software),
+        c.rows_used
+    ));
     let mut table =
-        Table::new(&["precision", ">ceiling", ">95 %", "case", "clock", ">shapes", ">leave-one-out sd", "verdict"]);
+        Table::new(&["precision", ">ceiling", ">95 %", "case", "clock", ">shapes", ">leave-one-out sd", "*verdict"]);
     for p in &c.precisions {
         let i = p.ceiling.gflop_per_s;
         table.row([
@@ -201,7 +206,116 @@ pub fn calibration(c: &Calibration) -> String {
             p.ceiling.verdict.as_str().to_string(),
         ]);
     }
-    out + &table.text()
+    out.table(table);
+    out
+}
+
+/// Quantities of a forecast for programs; each states its unit.
+pub(super) fn quantities<'a>(name: &'static str, all: impl IntoIterator<Item = &'a Projection>) -> Sheet {
+    let rows: Vec<_> =
+        all.into_iter().flat_map(|p| p.quantities.iter().map(move |(name, q)| (p, name.as_str(), q))).collect();
+    Sheet::of(
+        name,
+        &rows,
+        &[
+            ("scenario", |(p, _, _)| (&p.scenario).into()),
+            ("quantity", |(_, name, _)| (*name).into()),
+            ("value", |(_, _, q)| q.value.into()),
+            ("p5", |(_, _, q)| q.p5.into()),
+            ("p50", |(_, _, q)| q.p50.into()),
+            ("p95", |(_, _, q)| q.p95.into()),
+            ("unit", |(_, _, q)| (&q.unit).into()),
+            ("tier", |(_, _, q)| q.tier.as_str().into()),
+            ("software", |(_, _, q)| q.software.into()),
+            ("sources", |(_, _, q)| q.sources.join(" ").into()),
+            ("kind", |(p, _, _)| (&p.kind).into()),
+            ("layout", |(p, _, _)| p.layout.to_string().into()),
+            ("accelerators", |(p, _, _)| p.layout.accelerators().into()),
+        ],
+    )
+}
+
+impl Printed for Projection {
+    const TABLES: &'static [&'static str] = &["quantities", "step", "sensitivities", "assumptions", "sources"];
+
+    fn document(&self) -> Document {
+        screen(self)
+    }
+
+    fn sheets(&self) -> Vec<Sheet> {
+        let step: Vec<_> = self.step_parts.iter().collect();
+        vec![
+            quantities("quantities", [self]),
+            Sheet::of("step", &step, &[("part", |p| p.0.into()), ("time_s", |p| (*p.1).into())]),
+            Sheet::of(
+                "sensitivities",
+                &self.sensitivities,
+                &[
+                    ("input", |s| (&s.name).into()),
+                    ("first", |s| s.first.into()),
+                    ("total", |s| s.total.into()),
+                    ("assumed", |s| s.assumed.into()),
+                ],
+            ),
+            Sheet::of(
+                "assumptions",
+                &self.assumptions,
+                &[
+                    ("name", |a| (&a.name).into()),
+                    ("value", |a| a.value.into()),
+                    ("unit", |a| (&a.unit).into()),
+                    ("tier", |a| a.tier.as_str().into()),
+                    ("source", |a| (&a.source).into()),
+                    ("note", |a| (&a.note).into()),
+                ],
+            ),
+            Sheet::of(
+                "sources",
+                &self.sources,
+                &[("id", |s| (&s.id).into()), ("title", |s| (&s.title).into()), ("locator", |s| (&s.locator).into())],
+            ),
+        ]
+    }
+}
+
+impl Printed for Calibration {
+    const TABLES: &'static [&'static str] = &["ceilings", "points"];
+
+    fn document(&self) -> Document {
+        calibration(self)
+    }
+
+    fn sheets(&self) -> Vec<Sheet> {
+        let points: Vec<_> = self.precisions.iter().flat_map(|p| p.curve.points.iter().map(move |q| (p, q))).collect();
+        vec![
+            Sheet::of(
+                "ceilings",
+                &self.precisions,
+                &[
+                    ("precision", |p| p.precision.to_string().into()),
+                    ("ceiling_flop_per_s", |p| (1e9 * p.ceiling.gflop_per_s.median).into()),
+                    ("ceiling_lo_flop_per_s", |p| (1e9 * p.ceiling.gflop_per_s.lo).into()),
+                    ("ceiling_hi_flop_per_s", |p| (1e9 * p.ceiling.gflop_per_s.hi).into()),
+                    ("case", |p| (&p.ceiling.case).into()),
+                    ("timing_method", |p| p.ceiling.timing_method.as_str().into()),
+                    ("shapes", |p| p.curve.points.len().into()),
+                    ("leave_one_out_sd_log", |p| p.curve.leave_one_out_sd_log.into()),
+                    ("verdict", |p| p.ceiling.verdict.as_str().into()),
+                ],
+            ),
+            Sheet::of(
+                "points",
+                &points,
+                &[
+                    ("precision", |(p, _)| p.precision.to_string().into()),
+                    ("m", |(_, q)| q.m.into()),
+                    ("n", |(_, q)| q.n.into()),
+                    ("k", |(_, q)| q.k.into()),
+                    ("efficiency", |(_, q)| q.efficiency.into()),
+                ],
+            ),
+        ]
+    }
 }
 
 #[cfg(test)]
@@ -213,7 +327,7 @@ mod tests {
     fn the_screen_names_the_largest_validated_count_and_what_the_figures_rest_on() {
         let catalog = Catalog::built_in().unwrap();
         let p = run(&catalog, "xai-300k-b200", None, &Options::default()).unwrap();
-        let text = screen(&p);
+        let text = screen(&p).plain();
         for part in ["16384", "MFU", "assumed", "published figures alone", "transfer none", "sources: "] {
             assert!(text.contains(part), "{part}: {text}");
         }

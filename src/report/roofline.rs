@@ -1,7 +1,7 @@
 //! A roofline as text: ceilings, memory, and the roof drawn on logarithmic axes.
 
-use super::Table;
 use super::measurement::{duration, headline, significant};
+use super::{Document, Printed, Sheet, Table};
 use crate::calibrate::roofline::{Bandwidth, Roofline, Trusted};
 use crate::measure::record::Interval;
 
@@ -10,21 +10,26 @@ const WIDTH: usize = 64;
 const HEIGHT: usize = 14;
 
 /// Everything, most telling first.
-pub fn text(r: &Roofline) -> String {
-    let mut out = format!("{}\n\n", headline(&r.adapter));
-    out += &arithmetic(r);
-    out += &memory(r);
+fn document(r: &Roofline) -> Document {
+    let mut out = Document::from(format!("{}\n\n", headline(&r.adapter)));
+    out.table(arithmetic(r));
+    out += "\n";
+    out.table(memory(r));
+    out += &levels(r);
     out += &rest(r);
-    out += &products(r);
-    out += &drawing(r);
+    if !r.products.is_empty() {
+        out.table(products(r));
+        out += "\n";
+    }
+    out.drawing(drawing(r));
     for lack in &r.missing {
         out += &format!("{}: {}\n", lack.probe, lack.why);
     }
     out
 }
 
-fn arithmetic(r: &Roofline) -> String {
-    let mut table = Table::new(&["arithmetic", "unit", ">chains", ">Gflop/s", ">95 %", ">ridge flop/B", "verdict"]);
+fn arithmetic(r: &Roofline) -> Table {
+    let mut table = Table::new(&["arithmetic", "unit", ">chains", ">Gflop/s", ">95 %", ">ridge flop/B", "*verdict"]);
     for peak in &r.arithmetic {
         let ridge = r.memory_bandwidth().map(|m| peak.flop_per_s.value.median / m.value.median);
         let (median, range) = giga(peak.flop_per_s.value);
@@ -38,14 +43,18 @@ fn arithmetic(r: &Roofline) -> String {
             peak.flop_per_s.verdict.as_str().into(),
         ]);
     }
-    table.text() + "\n"
+    table
 }
 
-fn memory(r: &Roofline) -> String {
-    let mut table = Table::new(&["memory", ">working set", "cache", ">GB/s", ">95 %", "verdict"]);
+fn memory(r: &Roofline) -> Table {
+    let mut table = Table::new(&["memory", ">working set", "cache", ">GB/s", ">95 %", "*verdict"]);
     for b in r.memory.iter().chain(&r.transfers) {
         table.row(row(b));
     }
+    table
+}
+
+fn levels(r: &Roofline) -> String {
     let levels: Vec<String> = r
         .levels
         .iter()
@@ -55,7 +64,7 @@ fn memory(r: &Roofline) -> String {
         Some(bytes) => format!("caches end at about {}", size(bytes)),
         None => "no cache shows in the curve".into(),
     };
-    table.text() + &format!("\nlevels of the read curve: {}; {found}\n", levels.join(" · "))
+    format!("\nlevels of the read curve: {}; {found}\n", levels.join(" · "))
 }
 
 fn row(b: &Bandwidth) -> [String; 6] {
@@ -85,11 +94,8 @@ fn rest(r: &Roofline) -> String {
     out + "\n"
 }
 
-fn products(r: &Roofline) -> String {
-    if r.products.is_empty() {
-        return String::new();
-    }
-    let mut table = Table::new(&["product", ">flop/B", ">Gflop/s", ">roof", ">of the roof", "verdict"]);
+fn products(r: &Roofline) -> Table {
+    let mut table = Table::new(&["product", ">flop/B", ">Gflop/s", ">roof", ">of the roof", "*verdict"]);
     for p in &r.products {
         table.row([
             p.case.clone(),
@@ -100,7 +106,7 @@ fn products(r: &Roofline) -> String {
             p.flop_per_s.verdict.as_str().into(),
         ]);
     }
-    table.text() + "\n"
+    table
 }
 
 /// The roof of f32 as a line and the products as points, both axes logarithmic; nothing where the roof is
@@ -161,5 +167,78 @@ pub fn size(bytes: u64) -> String {
         b if b >= 1 << 30 => format!("{} GiB", b >> 30),
         b if b >= 1 << 20 => format!("{} MiB", b >> 20),
         b => format!("{} KiB", b >> 10),
+    }
+}
+
+impl Printed for Roofline {
+    const TABLES: &'static [&'static str] = &["arithmetic", "memory", "products", "other", "missing"];
+
+    fn document(&self) -> Document {
+        document(self)
+    }
+
+    fn sheets(&self) -> Vec<Sheet> {
+        let memory: Vec<&Bandwidth> = self.memory.iter().chain(&self.transfers).collect();
+        let mut other: Vec<(&str, f64, &str, Option<&str>)> = Vec::new();
+        if let Some(w) = &self.workgroup {
+            other.push(("workgroup_memory", w.value.median, "byte/s", Some(w.verdict.as_str())));
+        }
+        if let Some(l) = &self.launch_s {
+            other.push(("one_more_dispatch", l.value.median, "s", Some(l.verdict.as_str())));
+        }
+        other.extend(self.submission_s.map(|s| ("submission", s, "s", None)));
+        other.extend(self.last_cache.map(|bytes| ("last_cache", bytes as f64, "byte", None)));
+        vec![
+            Sheet::of(
+                "arithmetic",
+                &self.arithmetic,
+                &[
+                    ("precision", |p| p.precision.to_string().into()),
+                    ("unit", |p| if p.matrix { "matrix" } else { "vector" }.into()),
+                    ("chains", |p| p.chains.into()),
+                    ("peak_flop_per_s", |p| p.flop_per_s.value.median.into()),
+                    ("peak_lo_flop_per_s", |p| p.flop_per_s.value.lo.into()),
+                    ("peak_hi_flop_per_s", |p| p.flop_per_s.value.hi.into()),
+                    ("most_flop_per_s", |p| p.most.into()),
+                    ("verdict", |p| p.flop_per_s.verdict.as_str().into()),
+                ],
+            ),
+            Sheet::of(
+                "memory",
+                memory.iter().copied(),
+                &[
+                    ("kind", |b: &Bandwidth| (&b.kind).into()),
+                    ("working_set_bytes", |b| b.working_set.into()),
+                    ("cold", |b| b.cold.into()),
+                    ("bandwidth_byte_per_s", |b| b.bytes_per_s.value.median.into()),
+                    ("bandwidth_lo_byte_per_s", |b| b.bytes_per_s.value.lo.into()),
+                    ("bandwidth_hi_byte_per_s", |b| b.bytes_per_s.value.hi.into()),
+                    ("verdict", |b| b.bytes_per_s.verdict.as_str().into()),
+                ],
+            ),
+            Sheet::of(
+                "products",
+                &self.products,
+                &[
+                    ("case", |p| (&p.case).into()),
+                    ("intensity_flop_per_byte", |p| p.intensity.into()),
+                    ("rate_flop_per_s", |p| p.flop_per_s.value.median.into()),
+                    ("roof_flop_per_s", |p| p.bound.into()),
+                    ("fraction_of_roof", |p| p.fraction.into()),
+                    ("verdict", |p| p.flop_per_s.verdict.as_str().into()),
+                ],
+            ),
+            Sheet::of(
+                "other",
+                &other,
+                &[
+                    ("what", |o| o.0.into()),
+                    ("value", |o| o.1.into()),
+                    ("unit", |o| o.2.into()),
+                    ("verdict", |o| o.3.into()),
+                ],
+            ),
+            Sheet::of("missing", &self.missing, &[("probe", |m| (&m.probe).into()), ("why", |m| (&m.why).into())]),
+        ]
     }
 }

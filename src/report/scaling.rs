@@ -1,41 +1,41 @@
 //! Scaling curves as text and CSV.
 
-use super::Table;
 use super::number::{bare, cell, number, rate};
-use crate::error::{Context, Result};
-use crate::project::scaling::{Bound, Mode, Point, Scaling};
-use serde::Serialize;
+use super::{Document, Field, Printed, Sheet, Table};
+use crate::project::scaling::{Bound, Mode, Point, Scaling, Within};
 
-/// The smallest count that finishes in time.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Within {
-    /// Name of the scenario.
-    pub scenario: String,
-    /// The count.
-    pub accelerators: u64,
-    /// Days that the run takes on it, at the medians.
-    pub run_days: f64,
-}
+impl Printed for Within {
+    const TABLES: &'static [&'static str] = &["answer"];
 
-impl Within {
-    /// One line.
-    pub fn text(&self) -> String {
-        format!(
+    fn document(&self) -> Document {
+        Document::from(format!(
             "{}: {} accelerators finish in {} days at the medians; one less does not\n",
             self.scenario,
             self.accelerators,
             number(self.run_days, 4)
-        )
+        ))
+    }
+
+    fn sheets(&self) -> Vec<Sheet> {
+        vec![Sheet::of(
+            "answer",
+            [self],
+            &[
+                ("scenario", |w| (&w.scenario).into()),
+                ("accelerators", |w| w.accelerators.into()),
+                ("run_days", |w| w.run_days.into()),
+            ],
+        )]
     }
 }
 
 /// A row per count, the counts at which bounds take over, and what to mind.
-pub fn text(s: &Scaling) -> String {
+fn document(s: &Scaling) -> Document {
     let how = match s.mode {
         Mode::Strong => "strong scaling: the batch stays",
         Mode::Weak => "weak scaling: the batch grows along",
     };
-    let mut out = format!("{}, {how}; 5–95 % in brackets\n\n", s.title);
+    let mut out = Document::from(format!("{}, {how}; 5–95 % in brackets\n\n", s.title));
     let mut table = Table::new(&[
         ">count",
         ">used",
@@ -65,7 +65,7 @@ pub fn text(s: &Scaling) -> String {
             most(p),
         ]);
     }
-    out += &table.text();
+    out.table(table);
     out += "\nwhich bound has most of the accelerators' time, from which count on:\n";
     if let Some(count) = s.fits_from {
         out += &format!("  memory          below {count} the job does not fit\n");
@@ -91,38 +91,63 @@ fn most(p: &Point) -> String {
     told.join(", ")
 }
 
+impl Printed for Scaling {
+    const TABLES: &'static [&'static str] = &["counts", "takeovers"];
+
+    fn document(&self) -> Document {
+        document(self)
+    }
+
+    fn sheets(&self) -> Vec<Sheet> {
+        let takeovers = Sheet::of(
+            "takeovers",
+            &self.takeovers,
+            &[
+                ("bound", |t| t.bound.as_str().into()),
+                ("from", |t| t.from.into()),
+                ("after", |t| t.after.as_str().into()),
+            ],
+        );
+        vec![counts(self), takeovers]
+    }
+}
+
 /// One row per count: every quantity with its range, every share.
-pub fn csv(s: &Scaling) -> Result<String> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
+fn counts(s: &Scaling) -> Sheet {
     let names: Vec<&String> = s.points.first().map_or(Vec::new(), |p| p.quantities.keys().collect());
     let mut header: Vec<String> =
         ["count", "used", "batch_tokens", "tokens_per_accelerator", "efficiency", "bound", "layout"]
             .map(String::from)
             .into();
     for name in &names {
-        header.extend([(*name).clone(), format!("{name}_p5"), format!("{name}_p95")]);
+        let name = with_unit(name);
+        header.extend([name.clone(), format!("{name}_p5"), format!("{name}_p95")]);
     }
     header.extend(Bound::ALL.map(|b| format!("share_{}", b.as_str().replace([' ', '-'], "_"))));
-    writer.write_record(&header).or_failed("csv")?;
-    for p in &s.points {
-        let mut row = vec![
-            p.count.to_string(),
-            p.used.to_string(),
-            p.batch_tokens.to_string(),
-            p.tokens_per_accelerator.to_string(),
-            p.efficiency.to_string(),
-            p.bound.to_string(),
-            p.layout.to_string(),
+    let row = |p: &Point| {
+        let mut row: Vec<Field> = vec![
+            p.count.into(),
+            p.used.into(),
+            p.batch_tokens.into(),
+            p.tokens_per_accelerator.into(),
+            p.efficiency.into(),
+            p.bound.as_str().into(),
+            p.layout.to_string().into(),
         ];
         for name in &names {
-            match p.quantities.get(*name) {
-                Some(q) => row.extend([q.value, q.p5, q.p95].map(|x| x.to_string())),
-                None => row.extend([const { String::new() }; 3]),
-            }
+            let q = p.quantities.get(*name);
+            row.extend([q.map(|q| q.value).into(), q.map(|q| q.p5).into(), q.map(|q| q.p95).into()]);
         }
-        row.extend(Bound::ALL.map(|b| p.shares.get(&b).map_or(String::new(), f64::to_string)));
-        writer.write_record(&row).or_failed("csv")?;
+        row.extend(Bound::ALL.map(|b| Field::from(p.shares.get(&b).copied())));
+        row
+    };
+    Sheet::free("counts", header, s.points.iter().map(row))
+}
+
+/// A quantity's name with its unit at the end, where it is not there yet.
+fn with_unit(name: &str) -> String {
+    match name {
+        "step_time" | "mean_time_to_failure" => format!("{name}_s"),
+        _ => name.to_string(),
     }
-    let bytes = writer.into_inner().or_failed("csv")?;
-    String::from_utf8(bytes).or_failed("csv")
 }

@@ -1,19 +1,19 @@
 //! What a search found, as text.
 
-use super::Table;
 use super::number::number;
+use super::{Document, Printed, Sheet, Table};
 use crate::project::{Candidate, Choice, Plan};
 
 /// The counter, the best, the robust layout and the Pareto set.
-pub fn text(p: &Plan) -> String {
-    let mut out = format!(
+fn document(p: &Plan) -> Document {
+    let mut out = Document::from(format!(
         "{} layouts costed or refused by the memory check ({} fit) in {} s on {} threads: {} per second\n",
         p.strategies,
         p.feasible,
         number(p.seconds, 3),
         p.threads,
         number(p.strategies_per_s, 3)
-    );
+    ));
     if !p.complete {
         out += &format!("NOT COMPLETE: {} % of the space was looked at\n", number(100.0 * p.looked_at, 2));
     }
@@ -38,7 +38,7 @@ pub fn text(p: &Plan) -> String {
     ]);
     choice(&mut table, "best", &p.best);
     choice(&mut table, "robust", &p.robust.choice);
-    out += &table.text();
+    out.table(table);
     out += &format!(
         "robust: best of the few in {} % of the draws, {} % worse than that on average\n\n",
         number(100.0 * p.robust.best_in, 2),
@@ -58,7 +58,7 @@ pub fn text(p: &Plan) -> String {
             if known { format!("{} MJ", number(c.energy_j / 1e6, 3)) } else { "–".into() },
         ]);
     }
-    out += &table.text();
+    out.table(table);
     for warning in &p.warnings {
         out += &format!("! {warning}\n");
     }
@@ -88,4 +88,50 @@ fn choice(table: &mut Table, name: &str, c: &Choice) {
         energy,
         c.quantities.get("cost_per_mtoken").map_or("–".into(), |d| number(d.value, 3)),
     ]);
+}
+
+impl Printed for Plan {
+    const TABLES: &'static [&'static str] = &["choices", "pareto"];
+
+    fn document(&self) -> Document {
+        document(self)
+    }
+
+    fn sheets(&self) -> Vec<Sheet> {
+        let both = [("best", &self.best), ("robust", &self.robust.choice)];
+        let rows: Vec<_> = both
+            .iter()
+            .flat_map(|(which, c)| c.quantities.iter().map(move |(name, q)| (*which, *c, name, q)))
+            .collect();
+        vec![
+            Sheet::of(
+                "choices",
+                &rows,
+                &[
+                    ("choice", |r| r.0.into()),
+                    ("layout", |r| r.1.layout.to_string().into()),
+                    ("accelerators", |r| r.1.layout.accelerators().into()),
+                    ("quantity", |r| r.2.into()),
+                    ("value", |r| r.3.value.into()),
+                    ("p5", |r| r.3.p5.into()),
+                    ("p95", |r| r.3.p95.into()),
+                    ("unit", |r| r.3.unit.into()),
+                ],
+            ),
+            Sheet::of(
+                "pareto",
+                &self.pareto,
+                &[
+                    ("layout", |c| c.layout.to_string().into()),
+                    ("accelerators", |c| c.layout.accelerators().into()),
+                    ("batch_sequences", |c| c.batch.into()),
+                    ("step_s", |c| c.step_s.into()),
+                    ("held_bytes", |c| c.held_bytes.into()),
+                    ("slack_bytes", |c| c.slack_bytes.into()),
+                    ("energy_j", |c| Some(c.energy_j).filter(|j| *j > 0.0).into()),
+                    ("goodput", |c| c.goodput.into()),
+                ],
+            ),
+        ]
+    }
 }

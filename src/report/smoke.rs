@@ -1,14 +1,17 @@
 //! The smoke gate as text, JUnit and markdown. Decides no number.
 
-use super::Table;
+use super::look::escaped as cell;
+use super::measurement::{adapters, add_adapter};
+use super::openmetrics::Family;
+use super::{Document, Printed, Sheet, Table};
 use crate::error::{Context, Result};
 use crate::measure::smoke::{Outcome, Smoke, Test};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use std::time::Duration;
 
 /// Relative figures, then what did not pass, then `N passed, N failed, N skipped` alone on the last line.
-pub fn text(smoke: &Smoke) -> String {
-    let mut text = String::new();
+fn document(smoke: &Smoke) -> Document {
+    let mut text = Document::new();
     if !smoke.relative.is_empty() {
         let mut table = Table::new(&["kernel", ">time / reference", ">baseline", ">slowdown", ">fails from"]);
         let two = |value: Option<f64>| value.map_or("–".to_string(), |v| format!("{v:.2}"));
@@ -17,9 +20,10 @@ pub fn text(smoke: &Smoke) -> String {
             let baseline = one.baseline.map_or("–".to_string(), |b| format!("{b:.3}"));
             table.row([one.kernel.clone(), ratio, baseline, two(one.slowdown), two(one.limit)]);
         }
-        text = format!("{}\n", table.text());
+        text.table(table);
+        text += "\n";
     }
-    let mut table = Table::new(&["outcome", "test", "name", "why"]);
+    let mut table = Table::new(&["*outcome", "test", "name", "why"]);
     let mut rows = 0;
     for test in &smoke.tests {
         if let Some((word, why)) = said(test) {
@@ -28,9 +32,11 @@ pub fn text(smoke: &Smoke) -> String {
         }
     }
     if rows > 0 {
-        text += &format!("{}\n", table.text());
+        text.table(table);
+        text += "\n";
     }
-    text + &closing(smoke) + "\n"
+    text += &format!("{}\n", closing(smoke));
+    text
 }
 
 /// The closing line: `N passed, N failed, N skipped`.
@@ -105,8 +111,54 @@ pub fn markdown(smoke: &Smoke) -> String {
     text + "\n"
 }
 
-/// Text that cannot break out of a table's cell.
-fn cell(text: &str) -> String {
-    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    clean.replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;")
+impl Printed for Smoke {
+    const TABLES: &'static [&'static str] = &["tests", "relative"];
+    const METERED: bool = true;
+
+    fn document(&self) -> Document {
+        document(self)
+    }
+
+    fn sheets(&self) -> Vec<Sheet> {
+        vec![
+            Sheet::of(
+                "tests",
+                &self.tests,
+                &[
+                    ("kind", |t| t.kind.into()),
+                    ("name", |t| (&t.name).into()),
+                    ("outcome", |t| said(t).map_or("passed", |(word, _)| word).into()),
+                    ("time_s", |t| t.seconds.into()),
+                    ("why", |t| said(t).map(|(_, why)| why).into()),
+                ],
+            ),
+            Sheet::of(
+                "relative",
+                &self.relative,
+                &[
+                    ("kernel", |r| (&r.kernel).into()),
+                    ("time_over_reference", |r| r.ratio.into()),
+                    ("baseline", |r| r.baseline.into()),
+                    ("slowdown", |r| r.slowdown.into()),
+                    ("limit", |r| r.limit.into()),
+                ],
+            ),
+        ]
+    }
+
+    fn metrics(&self) -> Vec<Family> {
+        let mut adapter = adapters();
+        add_adapter(&mut adapter, &self.adapter);
+        let name = self.adapter.name.as_str();
+        let mut tests = Family::gauge("smoke_tests", "", "Tests by outcome.");
+        for (outcome, count) in ["passed", "failed", "skipped"].into_iter().zip(self.counts()) {
+            tests.add(&[("adapter", name), ("outcome", outcome)], Some(count as f64));
+        }
+        let mut slowdown =
+            Family::gauge("smoke_slowdown", "ratio", "Time against the other kernels, over that of the baseline.");
+        for one in &self.relative {
+            slowdown.add(&[("adapter", name), ("kernel", &one.kernel)], one.slowdown);
+        }
+        vec![adapter, tests, slowdown]
+    }
 }

@@ -1,7 +1,7 @@
 //! How far predictions are off, as text.
 
-use super::Table;
 use super::number::number;
+use super::{Document, Field, Sheet, Table};
 use crate::project::validate::{Figures, Regression, Row, Summary};
 
 /// Reasons that are listed; of more there is only the count.
@@ -32,7 +32,7 @@ pub fn regression(r: &Regression) -> String {
 }
 
 /// Summaries over all rows and by group, and why rows were refused.
-pub fn text(v: &Figures, refused: &Refused) -> String {
+pub fn document(v: &Figures, refused: &Refused) -> Document {
     let mut table = Table::new(&[
         "group",
         ">rows",
@@ -50,7 +50,8 @@ pub fn text(v: &Figures, refused: &Refused) -> String {
             line(&mut table, &format!("{kind} {name}"), summary);
         }
     }
-    let mut out = table.text();
+    let mut out = Document::new();
+    out.table(table);
     if refused.count > 0 {
         out += "\nrefused:\n";
         for (id, why) in &refused.first {
@@ -78,4 +79,63 @@ fn line(table: &mut Table, name: &str, s: &Summary) {
         percent(s.within20),
         percent(s.coverage90),
     ]);
+}
+
+/// Tables of a validation, the main one first.
+pub const TABLES: [&str; 2] = ["groups", "rows"];
+
+/// The summaries for programs.
+pub fn groups(v: &Figures) -> Sheet {
+    let columns = [
+        "kind",
+        "group",
+        "rows",
+        "refused",
+        "median_factor",
+        "p90_factor",
+        "bias_factor",
+        "mape",
+        "within_20_percent",
+        "in_90_percent_band",
+    ];
+    let row = |kind: &str, name: &str, s: &Summary| -> Vec<Field> {
+        let factor = |x: Option<f64>| Field::from(x.map(f64::exp));
+        vec![
+            kind.into(),
+            name.into(),
+            s.n.into(),
+            s.refused.into(),
+            factor(s.median_abs_log),
+            factor(s.p90_abs_log),
+            factor(s.bias_log),
+            s.mape.into(),
+            s.within20.into(),
+            s.coverage90.into(),
+        ]
+    };
+    let mut rows = vec![row("all", "all", &v.summary)];
+    for (kind, groups) in &v.by {
+        rows.extend(groups.iter().map(|(name, summary)| row(kind, name, summary)));
+    }
+    Sheet::free("groups", columns.map(String::from).into(), rows)
+}
+
+/// Rows of a validation for programs: they are written as they come.
+pub fn rows(rows: &[Row]) -> Sheet {
+    Sheet::of(
+        "rows",
+        rows,
+        &[
+            ("id", |r| (&r.id).into()),
+            ("source_group", |r| (&r.source_group).into()),
+            ("arch", |r| (&r.arch).into()),
+            ("accelerator", |r| (&r.accelerator).into()),
+            ("n_accel", |r| r.n_accel.into()),
+            ("predicted_s", |r| r.predicted_s.into()),
+            ("predicted_p5_s", |r| r.p5_s.into()),
+            ("predicted_p95_s", |r| r.p95_s.into()),
+            ("measured_s", |r| r.measured_s.into()),
+            ("refused", |r| r.refused.as_ref().into()),
+        ],
+    )
 }

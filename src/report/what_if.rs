@@ -1,7 +1,7 @@
 //! Counterfactuals as text.
 
-use super::Table;
 use super::number::{bare, cell, number};
+use super::{Document, Printed, Sheet, Table};
 use crate::project::Projection;
 use crate::project::what_if::{Outcome, Shift, WhatIfs};
 
@@ -9,9 +9,9 @@ use crate::project::what_if::{Outcome, Shift, WhatIfs};
 const COLUMNS: [(&str, &str); 3] = [("run_days", "days"), ("step_time", "step"), ("goodput", "goodput")];
 
 /// One row per change: what becomes of the headline, by how much, and with the layout kept.
-pub fn text(w: &WhatIfs) -> String {
-    let mut out = format!("what if ({})\n\n", w.base.scenario);
-    out += &table(w).text();
+fn document(w: &WhatIfs) -> Document {
+    let mut out = Document::from(format!("what if ({})\n\n", w.base.scenario));
+    out.table(table(w));
     out += "\nchange of days: draw by draw, so that what both have in common cancels; 5–95 % in brackets\n";
     out += "layout kept: the layout of the first row, its replicas as many as find work; else searched for again\n";
     for c in &w.changes {
@@ -77,4 +77,41 @@ pub fn percent(s: &Shift) -> String {
     let r = s.ratio;
     let unit = if r.value >= 10.0 { "" } else { " %" };
     format!("{}{unit} ({} to {})", one(r.value), one(r.p5), one(r.p95))
+}
+
+impl Printed for WhatIfs {
+    const TABLES: &'static [&'static str] = &["changes", "base"];
+
+    fn document(&self) -> Document {
+        document(self)
+    }
+
+    fn sheets(&self) -> Vec<Sheet> {
+        let mut rows = Vec::new();
+        for c in &self.changes {
+            for (how, outcome) in [("searched", Some(&c.best)), ("kept", c.kept.as_ref())] {
+                let Some(outcome) = outcome else { continue };
+                rows.extend(outcome.quantities.iter().map(|(name, shift)| (c, how, outcome, name, shift)));
+            }
+        }
+        let changes = Sheet::of(
+            "changes",
+            &rows,
+            &[
+                ("change", |r| (&r.0.change).into()),
+                ("layout_is", |r| r.1.into()),
+                ("quantity", |r| r.3.into()),
+                ("value", |r| r.4.becomes.value.into()),
+                ("p5", |r| r.4.becomes.p5.into()),
+                ("p95", |r| r.4.becomes.p95.into()),
+                ("unit", |r| (&r.4.unit).into()),
+                ("ratio", |r| r.4.ratio.value.into()),
+                ("ratio_p5", |r| r.4.ratio.p5.into()),
+                ("ratio_p95", |r| r.4.ratio.p95.into()),
+                ("layout", |r| r.2.layout.to_string().into()),
+                ("accelerators", |r| r.2.accelerators.into()),
+            ],
+        );
+        vec![changes, super::projection::quantities("base", [&self.base])]
+    }
 }

@@ -72,3 +72,8 @@ pub fn folder(name: &str) -> PathBuf {
     std::fs::create_dir_all(&path).expect("a folder below target/tmp");
     path
 }
+
+/// A record of this version's method, as measured on a software adapter.
+pub fn record() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("record/2026-11-24-lavapipe/measurements.jsonl")
+}

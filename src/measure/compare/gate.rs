@@ -43,7 +43,7 @@ pub struct Run {
 }
 
 /// How the case compares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Call {
     /// Less than the threshold slower, at 97.5 %.
@@ -55,7 +55,7 @@ pub enum Call {
 }
 
 /// Time of the new runs over that of the base, with what it rests on.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Slowdown {
     /// New over base, 1.05 is 5 % slower.
     pub ratio: f64,
@@ -70,7 +70,7 @@ pub struct Slowdown {
 }
 
 /// What it would take to decide in four of five cases, if the true ratio is the one seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Needed {
     /// Samples in each run, with as many runs as there are; `None` if no number of them decides.
     pub samples_per_run: Option<usize>,

@@ -5,7 +5,7 @@ use crate::measure::record::{AdapterIdentity, Capabilities, Record, Tool, read_a
 use serde::Serialize;
 
 /// One field that differs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Difference {
     /// Its name as in a record, dotted.
     pub field: String,

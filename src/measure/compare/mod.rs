@@ -19,7 +19,7 @@ pub use gate::{ASSUMED_BETWEEN_RUNS, ASSUMED_BETWEEN_RUNS_SOFTWARE, Call, MIN_FR
 pub use key::{Difference, Key};
 pub use runs::Machine;
 
-use super::record::{Missing, Record, SCHEMA, TimingMethod, Verdict, read_as};
+use super::record::{Missing, Record, SCHEMA as RECORD_SCHEMA, TimingMethod, Verdict, read_as};
 use super::sound::contradiction;
 use crate::error::{Error, Result};
 use crate::stats::interval::MIN_SAMPLES_95;
@@ -68,7 +68,7 @@ impl FromStr for Threshold {
 }
 
 /// How a case, or the whole gate, came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Not slower by the threshold.
@@ -107,7 +107,7 @@ impl Outcome {
 }
 
 /// One side of a compared case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Side {
     /// Records of the case.
     pub records: usize,
@@ -118,7 +118,7 @@ pub struct Side {
 }
 
 /// One case.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Compared {
     /// `kernel[tiling]/precision/shape`.
     pub case: String,
@@ -142,9 +142,14 @@ pub struct Compared {
     pub new: Side,
 }
 
+/// Schema id of [`Comparison`].
+pub const SCHEMA: &str = "flopcast.compare/1";
+
 /// A gate.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Comparison {
+    /// Always [`SCHEMA`].
+    pub schema: &'static str,
     /// How it came out as a whole: regressed if any case is (a slowdown found stands, whatever else is
     /// wrong), then not comparable, then inconclusive.
     pub outcome: Outcome,
@@ -204,7 +209,7 @@ pub fn compare(base: &[Record], new: &[Record], threshold: Threshold) -> Compari
         () if has(Outcome::Inconclusive) => Outcome::Inconclusive,
         () => Outcome::Ok,
     };
-    Comparison { outcome, threshold, cases, problems }
+    Comparison { schema: SCHEMA, outcome, threshold, cases, problems }
 }
 
 /// All records of one fingerprint.
@@ -385,7 +390,7 @@ fn unusable(base: &Group, new: &Group) -> Vec<Difference> {
     let both = || base.records.iter().chain(&new.records);
     // A schema that both sides share can still be a foreign one.
     if let Some(foreign) = both().find(|r| read_as(&r.schema).is_none()) {
-        return vec![Difference::new("schema", &foreign.schema, format!("{SCHEMA} (what is read here)"))];
+        return vec![Difference::new("schema", &foreign.schema, format!("{RECORD_SCHEMA} (what is read here)"))];
     }
     let broken = |group: &Group| group.records.iter().find_map(|r| contradiction(r));
     let (b, n) = (broken(base), broken(new));

@@ -48,7 +48,7 @@ fn run(Interval { median, lo, hi }: Interval, samples: u32) -> Run {
 
 /// How much slower the machine itself was, going by the sentinel: the small product of a fixed size that is timed
 /// beside every round and that no change of a kernel touches.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Machine {
     /// Its time in the new records over that in the base.
     pub ratio: f64,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 const SAME: f64 = 0.30;
 
 /// A plateau of the curve.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Level {
     /// Smallest working set on it, bytes.

@@ -40,7 +40,7 @@ pub const SHAPES: [&str; 10] = [
 ];
 
 /// How a test ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(tag = "outcome", content = "why", rename_all = "snake_case")]
 pub enum Outcome {
     /// As it should be.
@@ -52,7 +52,7 @@ pub enum Outcome {
 }
 
 /// One test.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Test {
     /// `proof` or `relative`.
     pub kind: &'static str,
@@ -66,7 +66,7 @@ pub struct Test {
 }
 
 /// A kernel's time relative to the reference of the same run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Relative {
     /// `kernel[tiling]/precision`.
     pub kernel: String,
@@ -81,7 +81,7 @@ pub struct Relative {
 }
 
 /// A whole run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Smoke {
     /// Always [`SCHEMA`].
     pub schema: &'static str,

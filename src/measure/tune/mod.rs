@@ -7,6 +7,7 @@
 
 pub mod best_shape;
 pub mod cache;
+pub mod found;
 mod trial;
 
 use super::effort::Effort;
@@ -68,7 +69,7 @@ impl Candidate {
 }
 
 /// A candidate that fell out of the search before it had a rate.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Dropped {
     /// Its name.
     pub candidate: String,

@@ -27,7 +27,7 @@ pub const SCHEMA: &str = "flopcast.scaling/1";
 const STARVED: f64 = 2_500.0;
 
 /// One count.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Point {
     /// Accelerators asked for.
@@ -51,7 +51,7 @@ pub struct Point {
 }
 
 /// From this count on (and not at one less) a bound has the largest share.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Takeover {
     /// The bound.
@@ -63,7 +63,7 @@ pub struct Takeover {
 }
 
 /// A job over counts: `flopcast.scaling/1`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scaling {
     /// Always `flopcast.scaling/1`.
@@ -84,16 +84,41 @@ pub struct Scaling {
     pub warnings: Vec<String>,
 }
 
+/// Schema id of [`Within`].
+pub const WITHIN_SCHEMA: &str = "flopcast.finish-within/1";
+
+/// The smallest count that finishes in time.
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct Within {
+    /// Always [`WITHIN_SCHEMA`].
+    pub schema: &'static str,
+    /// Name of the scenario.
+    pub scenario: String,
+    /// The count.
+    pub accelerators: u64,
+    /// Days that the run takes on it, at the medians.
+    pub run_days: f64,
+}
+
 impl Scaled {
     /// The whole range: powers of two, its ends and the scenario's own count, and between them the exact
     /// counts at which another bound takes over.
-    pub fn scaling(mut self) -> Result<Scaling> {
+    pub fn scaling(self) -> Result<Scaling> {
+        self.scaling_watched(&mut || {})
+    }
+
+    /// [`Scaled::scaling`]; `next` is told before each count of [`Scaled::grid`].
+    ///
+    /// # Errors
+    /// Those of [`Scaled::scaling`].
+    pub fn scaling_watched(mut self, next: &mut dyn FnMut()) -> Result<Scaling> {
         let grid = self.grid();
         let mut points: Vec<Point> = Vec::new();
         let mut takeovers = Vec::new();
         let (mut fits_from, mut stuck) = (None, None);
         let mut before: Option<(u64, Option<Bound>)> = None;
         for count in grid {
+            next();
             let here = self.at(count)?;
             let bound = here.as_ref().map(|seen| seen.shares.largest());
             if let (Some((last, None)), Some(_)) = (before, bound) {

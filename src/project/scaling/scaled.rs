@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub const MOST: u64 = 100_000_000;
 
 /// What grows with the accelerators.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Nothing: the batch stays.

@@ -5,7 +5,7 @@ use crate::job::Layout;
 use serde::Serialize;
 
 /// A layout that fits, and what it costs.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Candidate {
     /// The layout.
     pub layout: Layout,

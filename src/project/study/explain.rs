@@ -10,7 +10,7 @@ use crate::sourced::Spread;
 use serde::{Deserialize, Serialize};
 
 /// What a node of the tree is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeKind {
     /// Computed from its children.
@@ -22,7 +22,7 @@ pub enum NodeKind {
 }
 
 /// A quantity or an input with all that it rests on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Node {
     /// Its name.
@@ -47,6 +47,19 @@ pub struct Node {
     pub date: String,
     /// What it is made of.
     pub children: Vec<Node>,
+}
+
+/// Schema id of [`Explanation`].
+pub const SCHEMA: &str = "flopcast.explain/1";
+
+/// What `flopcast explain --format json` prints: the tree, its root beside the schema.
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct Explanation {
+    /// Always [`SCHEMA`].
+    pub schema: &'static str,
+    /// The quantity that was asked for.
+    #[serde(flatten)]
+    pub tree: Node,
 }
 
 impl Node {

@@ -8,7 +8,7 @@ mod output;
 mod probe;
 mod sensitivity;
 
-pub use explain::{Node, NodeKind};
+pub use explain::{Explanation, Node, NodeKind, SCHEMA as EXPLAIN_SCHEMA};
 pub use inputs::{Input, TRANSFER_SD_LOG};
 pub use output::{Outcome, Output};
 pub use sensitivity::{MeasureNext, Narrowed, Sensitivity};

@@ -27,6 +27,19 @@ use rayon::prelude::*;
 /// Schema id of a validation.
 pub const SCHEMA: &str = "flopcast.validation/1";
 
+/// What `flopcast validate --format json` prints, row by row as they come.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, schemars::JsonSchema)]
+pub struct Validation {
+    /// Always [`SCHEMA`].
+    pub schema: String,
+    /// One for each line of the tables; absent with `--no-rows`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<Vec<Row>>,
+    /// How far off they are.
+    #[serde(flatten)]
+    pub figures: Figures,
+}
+
 /// Rows that are held at a time, however long the table: enough to keep every thread busy.
 const CHUNK: usize = 2_048;
 

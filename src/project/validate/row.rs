@@ -24,7 +24,7 @@ pub struct Case {
 }
 
 /// A prediction beside what was measured.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Row {
     /// Its id in the table.
     pub id: String,

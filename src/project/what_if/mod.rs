@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 pub const SCHEMA: &str = "flopcast.what-if/1";
 
 /// One quantity under a change, beside what it was.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Shift {
     /// What it becomes.
@@ -34,7 +34,7 @@ pub struct Shift {
 }
 
 /// A scenario under a change, with one layout.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Outcome {
     /// The layout.
@@ -46,7 +46,7 @@ pub struct Outcome {
 }
 
 /// One change and what comes of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Counterfactual {
     /// The change, as it was asked for.
@@ -60,7 +60,7 @@ pub struct Counterfactual {
 }
 
 /// A scenario and what it becomes under each change: `flopcast.what-if/1`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WhatIfs {
     /// Always `flopcast.what-if/1`.
@@ -79,6 +79,21 @@ pub fn what_if(
     calibration: Option<&Calibration>,
     options: &Options,
     changes: &[WhatIf],
+) -> Result<WhatIfs> {
+    what_if_watched(catalog, name, calibration, options, changes, &mut || {})
+}
+
+/// [`what_if`]; `done` is told after each change.
+///
+/// # Errors
+/// Those of [`what_if`].
+pub fn what_if_watched(
+    catalog: &Catalog,
+    name: &str,
+    calibration: Option<&Calibration>,
+    options: &Options,
+    changes: &[WhatIf],
+    done: &mut dyn FnMut(),
 ) -> Result<WhatIfs> {
     let study = Study::new(catalog, name, calibration, options)?;
     let (base, samples) = sampled(catalog, &study, calibration);
@@ -117,6 +132,7 @@ pub fn what_if(
                 Ok(kept) => (Some(kept), None),
                 Err(why) => (None, Some(why)),
             };
+            done();
             Ok(Counterfactual { change: change.to_string(), best, kept, not_kept })
         })
         .collect::<Result<_>>()?;

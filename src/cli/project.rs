@@ -1,8 +1,8 @@
 //! `flopcast project`: forecast a cluster.
 
 use super::counting::Counting;
-use super::inputs;
 use super::output::{self, Format, Printing};
+use super::{inputs, stop};
 use crate::calibrate::Calibration;
 use crate::error::{Error, Result};
 use crate::job::Layout;
@@ -51,7 +51,7 @@ enum Carry {
 /// with a unit replaces; changes joined by a comma hold together. Keys: nic, domain, precision, failures,
 /// memory, memory_bandwidth, accelerators, batch, restart, checkpoint, pue, cap, tariff, rent, capex.
 ///
-/// Exit codes: 0 done; 2 an unusable argument, file or scenario.
+/// Exit codes: 0 done; 2 an unusable argument, file or scenario; 130 interrupted.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  flopcast project --scenario xai-300k-b200\n  \
     flopcast project --scenario xai-300k-b200 --what-if nic=2x --what-if domain=72,precision=fp8\n  \
@@ -91,6 +91,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
+    stop::at_once()?;
     let mut catalog = Catalog::built_in()?;
     let name = inputs::scenario(&mut catalog, &args.scenario)?;
     if catalog.comparisons.contains_key(&name) && !catalog.scenarios.contains_key(&name) {

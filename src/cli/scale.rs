@@ -1,8 +1,8 @@
 //! `flopcast scale`: one job from one accelerator to a million.
 
 use super::counting::Counting;
-use super::inputs;
 use super::output::{self, Printing};
+use super::{inputs, stop};
 use crate::error::{Context, Error, Result};
 use crate::project::Catalog;
 use crate::project::scaling::{Mode, Range, Scaled, Scaling, WITHIN_SCHEMA, Within};
@@ -16,7 +16,7 @@ use std::process::ExitCode;
 /// at the exact count from which on it has the largest share.
 ///
 /// Exit codes: 0 done; 2 an unusable argument or scenario, or `--finish-within` that no count reaches: then
-/// with the quickest count and the bound that forbids.
+/// with the quickest count and the bound that forbids; 130 interrupted.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  flopcast scale --scenario xai-300k-b200\n  \
     flopcast scale --scenario tesla-85k-h100 --weak --from 64 --format csv\n  \
@@ -54,6 +54,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Some(_) => args.printing.how::<Within>()?,
         None => args.printing.how::<Scaling>()?,
     };
+    stop::at_once()?;
     let mut catalog = Catalog::built_in()?;
     let name = inputs::scenario(&mut catalog, &args.scenario)?;
     catalog.measure_fabric(&name, &args.measured.fabric)?;

@@ -2,6 +2,7 @@
 
 use super::counting::Counting;
 use super::output::{self, Printing};
+use super::stop;
 use crate::error::{Error, Result};
 use crate::measure::self_test::{self, SelfTest};
 use std::process::ExitCode;
@@ -10,7 +11,8 @@ use std::process::ExitCode;
 ///
 /// On scripted devices, and where there is an adapter with kernels in WGSL that cheat on it.
 ///
-/// Exit codes: 0 every mutant was caught and every honest control passed, 1 one was not; 2 unusable arguments.
+/// Exit codes: 0 every mutant was caught and every honest control passed, 1 one was not; 2 unusable arguments; 130
+/// interrupted.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  flopcast self-test\n  flopcast self-test --format json")]
 pub struct Args {
@@ -40,6 +42,7 @@ fn on_adapter() -> Result<Vec<self_test::Outcome>> {
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     let how = args.printing.how::<SelfTest>()?;
+    stop::at_once()?;
     let bar = Counting::new("mutants", Some(0));
     let mut outcomes = self_test::run_watched(&mut |done, all| bar.at(done as u64, all as u64));
     bar.finish();

@@ -313,7 +313,7 @@ mod tests {
     fn example() -> Measurements {
         let mut failed = measured(1e-3, 0.001);
         failed.adapter.name = "a \"quoted\"\nname".into();
-        failed.missing = Some(Missing::Failed { reason: "lost".into() });
+        failed.missing = Some(Missing::Failed { error: "lost".into() });
         failed.figure = None;
         let good = measured(1e-3, 0.001);
         Measurements::of(&[good.clone(), failed, good], Vec::new())

@@ -68,43 +68,107 @@ impl Table {
     }
 
     /// The text, within a width and with coloured verdicts where that is asked for. Numbers and verdicts are never
-    /// broken; what they leave is for the words.
+    /// broken; what they leave is for the words. Where that is too little, what does not fit beside stands below its
+    /// row, with the names of the columns.
     pub fn fitted(&self, look: Look) -> String {
+        let gaps = 2 * self.columns.len().saturating_sub(1);
+        let natural = (0..self.columns.len()).map(|column| self.widest(column)).sum::<usize>() + gaps;
+        let Some(width) = look.width.filter(|width| natural > usize::from(*width)) else {
+            return self.laid_out(self.columns.len(), None, look).concat();
+        };
+        let (wordy, fixed): (Vec<usize>, Vec<usize>) = (0..self.columns.len()).partition(|&c| self.breaks(c));
+        let taken = fixed.iter().map(|&column| self.widest(column)).sum::<usize>() + gaps;
+        if !wordy.is_empty() && usize::from(width) >= taken + WORDS * wordy.len() {
+            return self.laid_out(self.columns.len(), Some(width), look).concat();
+        }
+        self.below(usize::from(width), look)
+    }
+
+    /// As many columns as fit, the others below each row.
+    fn below(&self, width: usize, look: Look) -> String {
+        let mut room = width + 2;
+        let fits = |column: &usize| {
+            let needs = self.widest(*column) + 2;
+            let fits = needs <= room;
+            room = room.saturating_sub(needs);
+            fits
+        };
+        let beside = (0..self.columns.len()).take_while(fits).count().max(1);
+        let mut lines = self.laid_out(beside, None, look).into_iter();
+        let mut out = lines.next().unwrap_or_default();
+        for (row, line) in self.rows.iter().zip(lines) {
+            out += &line;
+            let rest = self.columns.iter().zip(row).skip(beside).filter(|(_, text)| !text.is_empty());
+            let told: Vec<String> = rest.map(|(c, text)| format!("{} {}", c.head, self.toned(c, text, look))).collect();
+            for line in wrapped(&told.join(" · "), width.saturating_sub(INDENT.len())) {
+                out += &format!("{INDENT}{}\n", look.painted(&line));
+            }
+        }
+        out
+    }
+
+    fn toned(&self, column: &Column, text: &str, look: Look) -> String {
+        let tone = Tone::of(text).filter(|_| column.verdict && look.colour);
+        tone.map_or_else(|| text.to_string(), |tone| wrap_tone(text, tone))
+    }
+
+    /// The lines of the first `count` columns, with their line breaks.
+    fn laid_out(&self, count: usize, width: Option<u16>, look: Look) -> Vec<String> {
+        let columns = &self.columns[..count];
         let mut inner = comfy_table::Table::new();
         inner.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-        let natural = self.text_width();
-        if let Some(width) = look.width.filter(|width| natural > usize::from(*width)) {
+        if let Some(width) = width {
             inner.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
         }
         let at = |column: &Column| if column.right { CellAlignment::Right } else { CellAlignment::Left };
-        inner.set_header(self.columns.iter().map(|c| Cell::new(&c.head).set_alignment(at(c))).collect::<Vec<_>>());
+        inner.set_header(columns.iter().map(|c| Cell::new(&c.head).set_alignment(at(c))).collect::<Vec<_>>());
         for row in &self.rows {
-            let cells = row.iter().zip(&self.columns).map(|(text, column)| {
-                let tone = Tone::of(text).filter(|_| column.verdict && look.colour);
-                Cell::new(tone.map_or_else(|| text.clone(), |tone| wrap_tone(text, tone))).set_alignment(at(column))
-            });
+            let cells =
+                row.iter().zip(columns).map(|(text, c)| Cell::new(self.toned(c, text, look)).set_alignment(at(c)));
             inner.add_row(cells.collect::<Vec<_>>());
         }
-        let last = self.columns.len().saturating_sub(1);
+        let last = count.saturating_sub(1);
         for (index, column) in inner.column_iter_mut().enumerate() {
             column.set_padding((0, if index == last { 0 } else { 2 }));
-            if self.columns[index].right || self.columns[index].verdict || self.widest(index) <= NARROW {
+            if !self.breaks(index) {
                 column.set_constraint(ColumnConstraint::ContentWidth);
             }
         }
         inner.lines().map(|line| format!("{}\n", look.painted(line.trim_end()))).collect()
     }
 
+    /// Whether a column's words may stand on several lines.
+    fn breaks(&self, column: usize) -> bool {
+        !self.columns[column].right && !self.columns[column].verdict && self.widest(column) > NARROW
+    }
+
     fn widest(&self, column: usize) -> usize {
         let cells = self.rows.iter().filter_map(|row| row.get(column)).map(String::as_str);
         cells.chain([self.columns[column].head.as_str()]).map(|cell| cell.chars().count()).max().unwrap_or(0)
     }
-
-    fn text_width(&self) -> usize {
-        let gaps = 2 * self.columns.len().saturating_sub(1);
-        (0..self.columns.len()).map(|column| self.widest(column)).sum::<usize>() + gaps
-    }
 }
+
+/// Words in lines of at most so many characters; a longer word has a line of its own.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut().filter(|line| line.chars().count() + 1 + word.chars().count() <= width) {
+            Some(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            None => lines.push(word.to_string()),
+        }
+    }
+    lines.retain(|line| !line.is_empty());
+    lines
+}
+
+/// What stands below a row.
+const INDENT: &str = "    ";
+
+/// Least columns for words, or they are set below.
+const WORDS: usize = 20;
 
 /// Columns up to this are not worth breaking.
 const NARROW: usize = 12;
@@ -127,10 +191,16 @@ mod tests {
     fn a_narrow_terminal_breaks_words_and_never_a_number_or_a_verdict() {
         let mut table = Table::new(&["name", ">rate", "*verdict", "why"]);
         table.row(["register_tiled", "1234.5", "MEASURED", "a long reason that does not fit into what is left of it"]);
-        let text = table.fitted(Look { width: Some(50), colour: false });
-        assert!(text.lines().all(|line| line.chars().count() <= 50), "{text}");
+        let text = table.fitted(Look { width: Some(60), colour: false });
+        assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
         assert!(text.contains("1234.5") && text.contains("MEASURED"), "{text}");
         assert!(text.lines().count() > 2, "{text}");
+        // Where the words have no room they stand below, and nothing is lost.
+        let narrow = table.fitted(Look { width: Some(32), colour: false });
+        assert!(narrow.lines().all(|line| line.chars().count() <= 32), "{narrow}");
+        assert!(narrow.contains("\n    why a long reason that does\n") && narrow.contains("1234.5"), "{narrow}");
+        let words = |text: &str| text.split_whitespace().filter(|w| *w != "·").count();
+        assert_eq!(words(&narrow), words(&text), "{narrow}");
         assert_eq!(table.fitted(Look { width: Some(500), colour: false }), table.text());
     }
 

@@ -3,6 +3,9 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use flopcast::kernel::{Class, DataClass, Family, Kernel, Matrix, Operands, Precision, Shape, prove, validate};
 use flopcast::measure::steadiness::assess;
+use flopcast::project::scaling::{Mode, Range, Scaled, scaling};
+use flopcast::project::{Catalog, Options, run};
+use flopcast::report::html::{Report, Shown, page};
 use flopcast::stats::interval::median_95;
 use flopcast::stats::ratio::unpaired;
 use std::hint::black_box;
@@ -82,5 +85,28 @@ fn statistics(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, compose, operands, proof, statistics);
+/// The page of a forecast with its curve: what the main job writes last.
+fn report(c: &mut Criterion) {
+    let catalog = Catalog::built_in().expect("the catalogue");
+    let name = "xai-12k-h100-redirected";
+    let range = Range { mode: Mode::Strong, from: 4096, to: 1 << 20, critical_batch: None };
+    let shown = |file: &str| file.to_string();
+    let report = Report {
+        projections: vec![Shown {
+            file: shown("p"),
+            is: run(&catalog, name, None, &Options::default()).expect("a forecast"),
+        }],
+        scalings: vec![Shown { file: shown("s"), is: scaling(&catalog, name, range).expect("a curve") }],
+        ..Report::default()
+    };
+    let mut group = c.benchmark_group("report");
+    group.sample_size(10);
+    group.bench_function("page", |b| b.iter(|| black_box(page(&report))));
+    group.bench_function("curve", |b| {
+        b.iter(|| black_box(Scaled::new(&catalog, name, range).map(Scaled::sparse).and_then(Scaled::scaling)));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, compose, operands, proof, statistics, report);
 criterion_main!(benches);

@@ -111,7 +111,8 @@ fn breakdown(all: &[&Projection]) -> Result<Markup> {
             }),
         ),
         plot: &|narrow| {
-            let names = all.iter().map(|p| format!("{}{}", name(p), crate::report::number::mark(p.software)));
+            // The mark first: a long name is cut at its end.
+            let names = all.iter().map(|p| format!("{}{}", if p.software { "SOFTWARE · " } else { "" }, name(p)));
             let (y, mut marks, [above, below]) = named_rows(names, narrow);
             for (row, p) in all.iter().enumerate() {
                 let mut from = 0.0;

@@ -22,6 +22,10 @@ pub fn section(report: &Report) -> Markup {
                     li { "How far the figures are from what the adapter can do: no roofline is among the files. " code { "flopcast measure --suite roofline --out roofline.jsonl" }
                         " measures one." }
                 }
+                @if report.scalings.is_empty() && !report.projections.is_empty() {
+                    li { "How a forecast goes over the number of accelerators: no curve is among the files, and none that is made here goes through the \
+                        forecasts (of a cluster, a job or a version of its own). " code { "flopcast scale --scenario NAME --format json" } " prints one." }
+                }
                 @if !report.projections.is_empty() || !report.scalings.is_empty() {
                     li { "What more than " (LARGEST_VALIDATED as u64) " accelerators do in one job: nobody has published one. Beyond that the ranges are widened, \
                         not validated." }

@@ -12,7 +12,7 @@ mod limits;
 mod measured;
 mod page;
 mod palette;
-pub mod plot;
+mod plot;
 mod read;
 mod roofline;
 mod samples;

@@ -50,7 +50,7 @@ fn roof(id: &str, r: &Roofline) -> Result<Markup> {
                     significant(p.flop_per_s.value.median * 1e-9)
                 ),
                 Ink::Series(i),
-                false,
+                i % 2 == 1,
             )
         })
         .collect();
@@ -127,7 +127,8 @@ fn picture(r: &Roofline, bandwidth: Option<f64>, narrow: bool) -> Plot {
             Some(b) => points.extend([[x.within(peak / b), peak], [x.range[0], b * x.range[0]]]),
             None => points.push([x.range[0], peak]),
         }
-        marks.push(Mark::Line { points, ink: Ink::Series(i), dashed: false, width: 2.5 });
+        // Roofs of equal height lie on each other: every other one is dashed.
+        marks.push(Mark::Line { points, ink: Ink::Series(i), dashed: i % 2 == 1, width: 2.5 });
     }
     for Placed { intensity, flop_per_s, .. } in &r.products {
         let [lo, median, hi] = [flop_per_s.value.lo, flop_per_s.value.median, flop_per_s.value.hi].map(|v| v * 1e-9);

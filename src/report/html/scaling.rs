@@ -160,15 +160,17 @@ fn picture(s: &Scaling, curves: &[Curve], log: bool, ideal: Option<&dyn Fn(&Poin
     }
     let vertical = |at: f64, ink, text: String, side| {
         let line = Mark::Line { points: vec![[at, y.range[0]], [at, y.range[1]]], ink, dashed: true, width: 1.0 };
-        [line, Mark::Note { at: [at, y.range[1]], text, side, ink }]
+        [line, Mark::Note { at: [at, y.range[if log { 1 } else { 0 }]], text, side, ink }]
     };
+    // A share is high where accelerators are few, and there the names stand below.
+    let (left, right) = if log { (Side::TopLeft, Side::TopRight) } else { (Side::BottomLeft, Side::BottomRight) };
     let validated = LARGEST_VALIDATED;
     if x.range[0] < validated && validated < x.range[1] {
         let text = if narrow { "validated" } else { "validated up to here" };
-        marks.extend(vertical(validated, Ink::Muted, text.into(), Side::TopLeft));
+        marks.extend(vertical(validated, Ink::Muted, text.into(), left));
     }
     for (number, group) in (1..).zip(together(s)) {
-        marks.extend(vertical(group[0].from as f64, Ink::Bad, format!("({number})"), Side::TopRight));
+        marks.extend(vertical(group[0].from as f64, Ink::Bad, format!("({number})"), right));
     }
     if let Some(ideal) = ideal {
         let points =

@@ -7,14 +7,13 @@ mod axis;
 mod svg;
 
 pub use axis::Axis;
-pub use svg::{TEXT, width};
 
 use crate::error::{Error, Result};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use std::cell::RefCell;
 use std::rc::Rc;
-use svg::{FINE, Svg};
+use svg::{FINE, Svg, TEXT};
 
 /// What a mark is drawn with; the stylesheet has a colour for each, in every theme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,6 +85,10 @@ pub enum Side {
     TopRight,
     /// Below and to the left of it.
     TopLeft,
+    /// Above and to the right of it: over the lower end of a line.
+    BottomRight,
+    /// Above and to the left of it.
+    BottomLeft,
 }
 
 /// One thing that is drawn. Places are in the units of the axes; what is beyond an axis is drawn at its end.
@@ -234,6 +237,8 @@ impl Mark {
                     Side::Middle => ((0, 0), HPos::Center, VPos::Center),
                     Side::TopRight => ((px(4.0), px(2.0)), HPos::Left, VPos::Top),
                     Side::TopLeft => ((px(-4.0), px(2.0)), HPos::Right, VPos::Top),
+                    Side::BottomRight => ((px(4.0), px(-2.0)), HPos::Left, VPos::Bottom),
+                    Side::BottomLeft => ((px(-4.0), px(-2.0)), HPos::Right, VPos::Bottom),
                 };
                 let style = ("", px(TEXT)).into_font().color(&ink.color(false, 1.0)).pos(Pos::new(h, v));
                 vec![(EmptyElement::at(at(place)) + Text::new(text.clone(), offset, style)).into_dyn()]

@@ -7,7 +7,7 @@ use super::text::clean;
 use crate::error::Result;
 use crate::project::LARGEST_VALIDATED;
 use crate::project::scaling::{Mode, Point, Scaling, Takeover};
-use crate::report::number::{bare, cell as value, number};
+use crate::report::number::{bare, cell as value, number, tick};
 use maud::{Markup, html};
 
 /// A quantity that is drawn: its name in a point, its unit, and what it is called.
@@ -32,7 +32,7 @@ pub fn section(scalings: &[Shown<Scaling>]) -> Result<Markup> {
     Ok(html! {
         section {
             h2 id="scaling" { "Over the number of accelerators" }
-            p { "The layout is searched for again at each count. Lines are at the medians, bands hold 90 % of the draws. Curves rest on published \
+            p { "The layout is searched for again at each count. Lines are at the medians, bands hold 90 % of the draws; a dashed line with a number is where another bound takes over, named under the first picture. Curves rest on published \
                  figures alone. No published training job exceeds " (LARGEST_VALIDATED as u64) " accelerators: to the right of that line the bands are \
                  widened, not validated." }
             @for part in parts { (part) }
@@ -149,7 +149,7 @@ fn picture(s: &Scaling, curves: &[Curve], log: bool, ideal: Option<&dyn Fn(&Poin
     };
     let all: Vec<Vec<[f64; 4]>> = curves.iter().map(of).collect();
     let title = if curves.len() == 1 { curves[0].title } else { "MUSD" };
-    let text = |x: f64| number(x, if log { 1 } else { 3 });
+    let text = |x: f64| if log { number(x, 1) } else { tick(x) };
     let values = all.iter().flatten().flat_map(|p| [p[1], p[2], p[3]]);
     let ticks = if narrow { 5 } else { 6 };
     let y =

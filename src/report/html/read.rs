@@ -31,7 +31,9 @@ impl Report {
         if !path.is_dir() {
             return self.file(path);
         }
-        let there: Vec<PathBuf> = OF_A_RUN.iter().map(|name| path.join(name)).filter(|p| p.is_file()).collect();
+        // A run that was interrupted leaves empty ones.
+        let holds = |p: &PathBuf| p.metadata().is_ok_and(|m| m.is_file() && m.len() > 0);
+        let there: Vec<PathBuf> = OF_A_RUN.iter().map(|name| path.join(name)).filter(holds).collect();
         if there.is_empty() {
             return Err(Error::usage(format!("`{}`: none of {} in it", path.display(), OF_A_RUN.join(", "))).hint(HINT));
         }

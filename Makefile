@@ -25,4 +25,4 @@ pages:
 
 # Tables and outputs in the documents, between their markers; tests fail when one is out of date.
 docs:
-	FLOPCAST_UPDATE_DOCS=1 cargo test --locked --test examples a_forecast
+	FLOPCAST_UPDATE_DOCS=1 cargo test --locked --test examples --test documents -- a_forecast what_documents

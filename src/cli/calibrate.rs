@@ -12,7 +12,8 @@ use std::process::ExitCode;
 /// Only rows with verdict MEASURED or SOFTWARE go in; the others are counted. A calibration made on
 /// a software adapter is marked SOFTWARE, and so is everything made from it.
 ///
-/// Exit codes: 0 done; 1 the calibration could not be written; 2 a record that cannot be used.
+/// Exit codes: 0 calibrated; 1 the file for `--out` cannot be written; 2 a record that cannot be read, of two adapters, or
+/// without a usable row.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  flopcast calibrate measurements.jsonl --out calibration.json\n  \
     flopcast calibrate measurements.jsonl --format json")]

@@ -48,7 +48,7 @@ enum What {
 ///
 /// CSV has one line a fact, with the value and the unit that it is stated in, its tier, source and date.
 ///
-/// Exit codes: 0 listed; 2 no such kind or entry.
+/// Exit codes: 0 printed; 2 no such kind of thing, or none of that name.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  flopcast catalog accelerators\n  flopcast catalog clusters xai-300k-b200\n  \
     flopcast catalog scenarios --format json")]

@@ -122,6 +122,11 @@ if [ -n "$baseline" ] && [ -s "$out/measurements.jsonl" ]; then
     esac
 fi
 
+if [ -s "$out/measurements.jsonl" ]; then
+    attempt "$flopcast" report "$out/measurements.jsonl" --out "$out/report.html"
+    [ $status -eq 0 ] || failed "$status" "flopcast report failed: exit code $status"
+fi
+
 if [ -n "${GITHUB_STEP_SUMMARY:-}" ] && [ -s "$out/summary.md" ]; then
     cat "$out/summary.md" >>"$GITHUB_STEP_SUMMARY"
 fi

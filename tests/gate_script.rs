@@ -29,7 +29,9 @@ fn gate(folder: &Path, args: &[&str]) -> Ended {
 
 /// What one run appends to GITHUB_OUTPUT.
 fn outputs(code: u8, regressed: bool) -> String {
-    format!("exit-code={code}\nregressed={regressed}\nfolder=out\nreport=\nrecord=out/measurements.jsonl\n")
+    format!(
+        "exit-code={code}\nregressed={regressed}\nfolder=out\nreport=out/report.html\nrecord=out/measurements.jsonl\n"
+    )
 }
 
 fn read(folder: &Path, name: &str) -> String {
@@ -65,6 +67,7 @@ fn the_gate_leaves_junit_record_summary_and_outputs_behind() {
         assert!(ended.stdout.contains(" passed, 0 failed, "), "{ended:#?}");
         assert!(read(&folder, "out/smoke.xml").contains("<testcase"));
         assert!(read(&folder, "step").contains("passed"), "the step summary is written");
+        assert!(read(&folder, "out/report.html").contains("</html>"), "the report is whole");
         assert_eq!(read(&folder, "output"), outputs(0, false));
     });
 }

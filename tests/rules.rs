@@ -113,3 +113,23 @@ fn every_direct_dependency_has_a_line_that_says_why_and_no_line_is_left_over() {
     }
     assert_eq!(listed, wanted);
 }
+
+#[test]
+fn the_table_of_reason_codes_and_the_source_name_the_same_codes() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut text = String::new();
+    sources(&root.join("src"), &mut text);
+    let methodology = std::fs::read_to_string(root.join("METHODOLOGY.md")).expect("METHODOLOGY.md");
+    let (_, rest) = methodology.split_once("| code | leads to | when |").expect("the table's head");
+    let rows = rest.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let first = |row: &str| row.split('|').nth(1).unwrap_or("").to_string();
+    let listed: Vec<String> =
+        rows.flat_map(|row| first(row).split('`').skip(1).step_by(2).map(str::to_string).collect::<Vec<_>>()).collect();
+    assert!(listed.len() > 20, "the table is read: {listed:?}");
+    let lost: Vec<_> = listed.iter().filter(|code| !text.contains(&format!("\"{code}\""))).collect();
+    assert!(lost.is_empty(), "METHODOLOGY lists codes that nothing gives: {lost:?}");
+    let given =
+        text.split("Reason::new(").skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next());
+    let unlisted: Vec<_> = given.filter(|code| code.len() > 3 && !methodology.contains(&format!("`{code}`"))).collect();
+    assert!(unlisted.is_empty(), "codes that METHODOLOGY does not list: {unlisted:?}");
+}

@@ -93,6 +93,7 @@ pub enum Side {
 
 /// One thing that is drawn. Places are in the units of the axes; what is beyond an axis is drawn at its end.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs, reason = "a variant's own line says what its fields are")]
 pub enum Mark {
     /// A line through points.
     Line { points: Vec<[f64; 2]>, ink: Ink, dashed: bool, width: f64 },

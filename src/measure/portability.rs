@@ -4,9 +4,10 @@
 use super::interleave::{Contestant, turns};
 use super::record::{Missing, TimingMethod};
 use super::tune::Candidate;
+use super::witness::prove_each;
 use super::{Executor, Step};
 use crate::error::Result;
-use crate::kernel::{Class, DataClass, Family, Kernel, Operands, Precision, Settings, Shape, prove};
+use crate::kernel::{Class, DataClass, Family, Kernel, Operands, Precision, Proof, Settings, Shape, prove};
 use crate::stats::ratio::paired;
 use serde::Serialize;
 
@@ -165,7 +166,10 @@ fn attempt(
         let exact = Operands::exact(shape, precision, seed);
         executor.select(slot);
         executor.load(&exact)?;
-        proved(executor, &exact, precision, seed)?;
+        executor.poison()?;
+        executor.submit(1)?;
+        passed(&prove(&exact, &executor.read()?, precision, seed))?;
+        executor.keep_decoy()?;
         executor.load(&Operands::of_class(shape, precision, DataClass::Normal, seed))?;
         contestants.push(Contestant::start(executor, slot, shape, SUBMISSION_S)?);
     }
@@ -180,6 +184,16 @@ fn attempt(
             break;
         }
     }
+    // What was timed is what is proved: the last output of each side, and its dispatches one by one.
+    for (slot, side) in sides.into_iter().enumerate() {
+        let precision = side.kernel.precision;
+        executor.select(slot);
+        let operands = Operands::of_class(shape, precision, DataClass::Normal, seed);
+        let last = prove(&operands, &executor.read()?, precision, seed);
+        passed(&last)?;
+        let longest = contestants[slot].lengths().into_iter().max().unwrap_or(1);
+        passed(&prove_each(executor, &operands, precision, seed, longest, last)?)?;
+    }
     let failed = |error: String| Missing::Failed { error };
     let turns = turns(&[&contestants[0].samples, &contestants[1].samples]).map_err(|r| failed(r.detail))?;
     let ratio = paired(&turns.seconds[0], &turns.seconds[1], 0.95).map_err(|u| failed(u.to_string()))?;
@@ -190,13 +204,12 @@ fn attempt(
     Ok(())
 }
 
-fn proved(executor: &mut dyn Executor, operands: &Operands, precision: Precision, seed: u64) -> Step<()> {
-    executor.poison()?;
-    executor.submit(1)?;
-    let proof = prove(operands, &executor.read()?, precision, seed);
+fn passed(proof: &Proof) -> Step<()> {
     match proof.passed {
         true => Ok(()),
-        false => Err(Missing::Failed { error: proof.failure.unwrap_or_else(|| "the output is no product".into()) }),
+        false => {
+            Err(Missing::Failed { error: proof.failure.clone().unwrap_or_else(|| "the output is no product".into()) })
+        }
     }
 }
 
@@ -225,8 +238,10 @@ mod tests {
         let honest = cost(&mut ScriptedExecutor::new(Script::honest()), &pair, Shape::square(64), 1.0, 1);
         assert!((honest.ratio.unwrap() - 1.0).abs() < 1e-3, "{honest:?}");
         assert!(honest.lo <= honest.ratio && honest.ratio <= honest.hi && honest.rounds as u32 >= LEAST_ROUNDS);
-        let script = Script { kernel: KernelFault::HalfK, ..Script::honest() };
-        let wrong = cost(&mut ScriptedExecutor::new(script), &pair, Shape::square(64), 1.0, 1);
-        assert_eq!((wrong.ratio, wrong.missing), (None, Some("failed")));
+        for kernel in [KernelFault::HalfK, KernelFault::RightOnce, KernelFault::EveryOther, KernelFault::OnlyLast] {
+            let script = Script { kernel, ..Script::honest() };
+            let wrong = cost(&mut ScriptedExecutor::new(script), &pair, Shape::square(64), 1.0, 1);
+            assert_eq!((wrong.ratio, wrong.missing), (None, Some("failed")), "{kernel:?}");
+        }
     }
 }

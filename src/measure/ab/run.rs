@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::kernel::{Case, DataClass, Kernel, Operands, Precision, Proof, Settings, Shape, prove};
 use crate::measure::compare::Threshold;
 use crate::measure::interleave::Contestant;
+use crate::measure::witness::prove_each;
 use crate::measure::{Executor, Step};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -138,7 +139,14 @@ pub fn run(
         executor.select(slot);
         let output = executor.read().map_err(|m| missing(names[slot], &side.spec, &m))?;
         let operands = Operands::of_class(shape, precision, side.data, seed);
-        proofs[slot] = prove(&operands, &output, precision, seed);
+        let last = prove(&operands, &output, precision, seed);
+        // Any dispatch of the last turn could have left that: now each is seen at its work.
+        let longest = all[slot].samples.submissions.iter().map(|s| s.dispatches).max().unwrap_or(1);
+        proofs[slot] = match last.passed {
+            true => prove_each(executor, &operands, precision, seed, longest, last)
+                .map_err(|m| missing(names[slot], &side.spec, &m))?,
+            false => last,
+        };
     }
     let [a, b] = [0, 1].map(|slot: usize| proofs[slot].clone());
     let end = End { stopped: stopped.into(), proofs: [a, b] };
@@ -158,6 +166,7 @@ fn ready(executor: &mut dyn Executor, slot: usize, side: &Entry, shape: Shape, s
     executor.poison()?;
     executor.submit(1)?;
     let proof = prove(&exact, &executor.read()?, precision, seed);
+    executor.keep_decoy()?;
     executor.load(&Operands::of_class(shape, precision, side.data, seed))?;
     Ok(proof)
 }

@@ -171,6 +171,9 @@ fn a_side_that_is_wrong_has_no_ratio() {
         KernelFault::HalfGrid,
         KernelFault::WritesNan,
         KernelFault::RightOnce,
+        KernelFault::EveryOther,
+        KernelFault::OnlyLast,
+        KernelFault::Marks,
         KernelFault::AnswerThere,
     ] {
         let (trial, _) = tried(Script { kernel, ..Script::honest() }, ["naive", "register_tiled"]);

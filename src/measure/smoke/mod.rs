@@ -16,6 +16,7 @@ pub use relative::SHAPE;
 
 use super::doctor::Cpu;
 use super::record::{AdapterIdentity, Missing};
+use super::witness::prove_each;
 use super::{Executor, Step};
 use crate::error::Result;
 use crate::kernel::{DataClass, Family, Kernel, Operands, Precision, Settings, Shape, prove};
@@ -192,8 +193,11 @@ fn prove_on(executor: &mut dyn Executor, kernel: &Kernel, shapes: &[Shape], test
     right
 }
 
+/// Dispatches that are seen one by one.
+const SEEN: u32 = 4;
+
 /// What is wrong with a kernel's product, if anything: on exact operands and on normal ones, the output of
-/// the second of two dispatches on a poisoned buffer.
+/// the second of two dispatches on a poisoned buffer, then each of [`SEEN`] at its work.
 fn prove_one(executor: &mut dyn Executor, kernel: &Kernel, shape: Shape) -> Step<Option<String>> {
     let (precision, seed) = (kernel.precision, 5);
     executor.select(0);
@@ -204,7 +208,12 @@ fn prove_one(executor: &mut dyn Executor, kernel: &Kernel, shape: Shape) -> Step
         executor.load(&operands)?;
         executor.poison()?;
         executor.submit(2)?;
-        let proof = prove(&operands, &executor.read()?, precision, seed);
+        let mut proof = prove(&operands, &executor.read()?, precision, seed);
+        if data == "exact" {
+            executor.keep_decoy()?;
+        } else if proof.passed {
+            proof = prove_each(executor, &operands, precision, seed, SEEN, proof)?;
+        }
         if !proof.passed {
             let why = proof.failure.unwrap_or_else(|| "the output is no product".into());
             return Ok(Some(format!("on {data} operands: {why}")));

@@ -73,6 +73,9 @@ fn a_wrong_kernel_fails_and_is_not_timed() {
         KernelFault::WritesNan,
         KernelFault::ValidationError,
         KernelFault::RightOnce,
+        KernelFault::EveryOther,
+        KernelFault::OnlyLast,
+        KernelFault::Marks,
     ] {
         let smoke = smoked(Script { kernel, ..Script::honest() }, None);
         assert!(!smoke.passed(), "{kernel:?}");

@@ -32,10 +32,13 @@ pub fn run(
     let mut costs = Vec::new();
     let pairs = pairs(executor.class())?;
     let all = pairs.len() * shapes.len();
+    // What compiling and proving a pair took beyond its share, at most.
+    let mut beyond = 0.0f64;
     for pair in &pairs {
         for &shape in shapes {
             let left = budget.map(|budget| budget.saturating_sub(started.elapsed()).as_secs_f64());
             let share = left.map_or(PAIR_S, |left| left / (all - costs.len()) as f64);
+            let share = share - if left.is_some() { beyond } else { 0.0 };
             if share < LEAST_PAIR_S {
                 costs.push(left_out(pair, shape, format!("{:.2} s are left of the time budget", left.unwrap_or(0.0))));
                 continue;
@@ -43,7 +46,9 @@ pub fn run(
             if stop::asked() {
                 return Err(Error::new(Kind::Interrupted, format!("interrupted, with {} pairs done", costs.len())));
             }
+            let begun = Instant::now();
             costs.push(cost(executor, pair, shape, share.min(PAIR_S), seed));
+            beyond = beyond.max(begun.elapsed().as_secs_f64() - share.min(PAIR_S));
         }
     }
     if how.format == Format::Text {

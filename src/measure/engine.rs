@@ -51,6 +51,15 @@ impl Pace {
         near.map(|s| flop * s.seconds / s.flop).min_by(f64::total_cmp)
     }
 
+    /// The same where nothing of that kernel within reach was seen: by its largest shape, else by the slowest kernel
+    /// on the largest shape seen. Too long rather than too short: a small shape is slow for its work.
+    pub fn guess(&self, kernel: &str, shape: Shape) -> Option<f64> {
+        let rate = |s: &Seen| s.seconds / s.flop;
+        let own = self.seen.iter().filter(|s| s.kernel == kernel).max_by(|a, b| a.flop.total_cmp(&b.flop));
+        let slowest = || self.seen.iter().max_by(|a, b| rate(a).total_cmp(&rate(b)));
+        own.or_else(slowest).map(|seen| shape.flop() * rate(seen))
+    }
+
     /// Seconds that compiling, making operands and proving a case of this shape will take beside its
     /// timing.
     pub fn overhead(&self, shape: Shape) -> f64 {

@@ -185,6 +185,7 @@ fn mutants() -> Vec<Mutant> {
         ("does every other dispatch only", KernelFault::EveryOther),
         ("does only the last dispatch", KernelFault::OnlyLast),
         ("works every other time where it finds a result", KernelFault::Marks),
+        ("takes its time and writes nothing any more once it is timed", KernelFault::StopsWriting),
     ] {
         let script = Script { kernel, ..Script::honest() };
         all.push(Mutant { name: format!("kernel {name}"), script, expect: Expect::NoFigure });

@@ -27,6 +27,10 @@ pub fn sweep(
 /// shortest submissions.
 const LEAST_CASE_S: f64 = 0.05;
 
+/// What the first of too many cases get: twenty rounds of submissions of a millisecond and more, so that they are not
+/// doubted for their shortness.
+const SOUND_CASE_S: f64 = 0.2;
+
 /// [`sweep`] within so many seconds of the executor's clock, compiling and proving included.
 ///
 /// Each case gets an equal share of what is left, less what setting up and proving will take going by the
@@ -53,7 +57,8 @@ pub fn sweep_within(
             let cases = (requests.len() - index) as f64;
             // Two products before the first sample, the proof's and the one that the time is learned from, and
             // two at least that are looked at after the last.
-            let product = pace.predict(request.kernel.family.name(), request.shape).unwrap_or(0.0);
+            let name = request.kernel.family.name();
+            let product = pace.predict(name, request.shape).or_else(|| pace.guess(name, request.shape)).unwrap_or(0.0);
             let overhead = pace.overhead(request.shape) + 4.0 * product;
             let share = (left / cases).min(left - overhead);
             effort.case_s = effort.case_s.min(if cases > 1.0 { share - overhead } else { share });
@@ -61,7 +66,7 @@ pub fn sweep_within(
             // Where few of many fit, or a guess of what setting up takes is all there is, what comes first is
             // measured, for as long as its set-up takes: better than a whole budget without a figure.
             if effort.case_s < LEAST_CASE_S && left - overhead >= LEAST_CASE_S {
-                effort.case_s = wanted_s.min(left - overhead).min(overhead.max(LEAST_CASE_S));
+                effort.case_s = wanted_s.min(left - overhead).min(overhead.max(SOUND_CASE_S));
             }
             if effort.case_s < LEAST_CASE_S {
                 short = Some(format!(
@@ -172,6 +177,21 @@ mod tests {
                 .unwrap();
         assert_eq!(figures(&records), 8, "{records:#?}");
         assert!((executor.now_ns() - begin) as f64 * 1e-9 <= 0.66);
+    }
+
+    #[test]
+    fn a_large_shape_of_a_slow_kernel_of_which_only_tiny_ones_were_seen_does_not_break_the_budget() {
+        // 100,000 flop/s: a product of 96³ takes 18 s, and none of 4³ is within reach of it.
+        let naive = |kernel: &Kernel, _, _: &Operands| if kernel.family == Family::Naive { 1.0 } else { 1e-5 };
+        let mut executor = ScriptedExecutor::new(Script { flop_per_s: 1e5, cost: Box::new(naive), ..Script::honest() });
+        let requests = requests(&executor, &[4, 96], 3);
+        let begin = executor.now_ns();
+        let effort = Effort::quick();
+        let records =
+            sweep_within(&mut executor, &requests, &effort, Some(4.0), &mut |_, _| {}, &|| false, &mut |_| Ok(()))
+                .unwrap();
+        let took = (executor.now_ns() - begin) as f64 * 1e-9;
+        assert!(took <= 4.4 && figures(&records) > 2, "{took} s: {records:#?}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use super::*;
 use crate::kernel::{Family, Kernel, Precision};
 use crate::measure::record::Verdict;
-use crate::measure::scripted::{DeviceClock, Script, ScriptedExecutor};
+use crate::measure::scripted::{DeviceClock, KernelFault, Script, ScriptedExecutor};
 use crate::measure::timing::unwatched;
 
 fn request(shape: &str) -> Request {
@@ -31,6 +31,17 @@ fn twice_the_dispatches_and_twice_k_take_twice_the_time_by_either_clock() {
             assert!((each / seconds(&one) - 1.0).abs() < 0.02, "{submission:?}");
         }
     }
+}
+
+#[test]
+fn a_kernel_that_stops_writing_while_it_is_timed_is_caught_by_the_poison_and_the_proof_of_the_timed_output() {
+    // Its first output, its warm-up and what is seen dispatch by dispatch are right, and its time never changes.
+    let record = measured(Script { kernel: KernelFault::StopsWriting, ..Script::honest() }, "64x48x50");
+    assert!(record.samples.is_some() && record.figure.is_none(), "{:?}", record.verdict);
+    assert_eq!(record.reasons[0].code, "proof-failed");
+    // It is not idle from the first timed submission on: that would be seen without poison.
+    let proof = record.proof.unwrap();
+    assert!(!proof.passed && proof.dispatches.is_none());
 }
 
 #[test]

@@ -36,7 +36,7 @@ impl ScriptedExecutor {
 fn dispatch(job: &mut Job, fault: KernelFault, from_last: usize) {
     let there = job.c.values.iter().all(|v| v.is_finite());
     let works = match fault {
-        KernelFault::None | KernelFault::HalfK | KernelFault::TransposesB => true,
+        KernelFault::None | KernelFault::HalfK | KernelFault::TransposesB | KernelFault::StopsWriting => true,
         KernelFault::Nothing | KernelFault::AnswerThere | KernelFault::ValidationError => false,
         KernelFault::RightOnce => !job.worked,
         KernelFault::Remembers => job.c != job.answer,

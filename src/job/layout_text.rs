@@ -23,8 +23,10 @@ const NUMBERS: [Number; 10] = [
     ("ends-", |l| &mut l.lighter_ends),
 ];
 
-/// Words by themselves.
-const WORDS: [(&str, fn(&mut Layout)); 10] = [
+/// A word by itself.
+type Word = (&'static str, fn(&mut Layout));
+
+const WORDS: [Word; 10] = [
     ("zb1p", |l| l.schedule = Schedule::ZeroBubble),
     ("dualpipe", |l| l.schedule = Schedule::DualPipe),
     ("ulysses", |l| l.context_exchange = ContextExchange::AllToAll),

@@ -214,7 +214,7 @@ fn a_figure_above_a_roofline_is_invalid_with_the_bound_named_and_the_cache_is_as
             assert!(ended.stderr.contains("bounds: the roofline of this adapter of 2026-11-24"), "{ended:#?}");
             if selection.report.identity.software {
                 // Work beside it can have held that down: the figure stands, and the bound goes.
-                let (row, rows) = (&ended.json()[0], &ended.stdout);
+                let (row, rows) = (&ended.json()["rows"][0], &ended.stdout);
                 assert!(ended.code == Some(0) && row["gflop_per_s"].is_object(), "{ended:#?}");
                 let reasons = row["reasons"].as_array().unwrap();
                 assert!(reasons.iter().any(|r| r["code"] == "bound-doubted"), "{rows}");

@@ -35,7 +35,7 @@ pub enum KernelFault {
     AnswerThere,
     /// Right, but looks first whether the answer is there: only the first dispatch of a submission works.
     Remembers,
-    /// Right for the first 0.9 s of the device's clock and whenever each dispatch is looked at; after that it takes its
+    /// Right for the first 0.6 s of the device's clock and whenever each dispatch is looked at; after that it takes its
     /// time in timed submissions and writes nothing.
     StopsWriting,
     /// Right, but of the dispatches of a submission it does every other one alone, the last among them.
@@ -207,7 +207,7 @@ impl ScriptedExecutor {
 
     /// What the kernel leaves behind, and the dispatches of `repeats` that took time.
     fn work(&mut self, repeats: u32) -> Step<f64> {
-        let writes = self.now_ns < 1.9e9;
+        let writes = self.now_ns < 1.6e9;
         let job = self.jobs.get_mut()?;
         let all = f64::from(repeats);
         let done = match self.script.kernel {

@@ -3,7 +3,7 @@
 set -e
 flopcast=$1
 cd "$(dirname "$0")/.."
-for kind in cluster job scenario projection measurement calibration doctor ab; do
+for kind in $("$flopcast" schema); do
     "$flopcast" schema "$kind" > "data/schema/flopcast.$kind.schema.json"
 done
 {

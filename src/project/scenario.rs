@@ -146,7 +146,8 @@ impl<'a> Forecast<'a> {
             let taken = layout.accelerators() as f64;
             if taken > count || taken < (1.0 - MOST_IDLE) * count {
                 let error = format!("`{layout}` takes {taken} accelerators, not {count}");
-                let hint = format!("state `accelerators` where it is to run on {taken}; the ranks multiply: tp·pp·dp·cp");
+                let hint =
+                    format!("state `accelerators` where it is to run on {taken}; the ranks multiply: tp·pp·dp·cp");
                 return fail("layout", error).map_err(|e| e.hint(hint));
             }
         }

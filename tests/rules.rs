@@ -100,9 +100,12 @@ fn every_direct_dependency_has_a_line_that_says_why_and_no_line_is_left_over() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |name: &str| std::fs::read_to_string(root.join(name)).expect("a file of the package");
     let manifest: toml::Table = read("Cargo.toml").parse().expect("Cargo.toml");
-    let mut wanted: Vec<&str> = ["dependencies", "dev-dependencies"]
-        .iter()
-        .flat_map(|kind| manifest[*kind].as_table().expect("a table").keys().map(String::as_str))
+    // Those of all systems, and those of some.
+    let of_some = manifest["target"].as_table().expect("a table").values().filter_map(toml::Value::as_table);
+    let mut wanted: Vec<&str> = std::iter::once(&manifest)
+        .chain(of_some)
+        .flat_map(|table| ["dependencies", "dev-dependencies"].iter().filter_map(|kind| table.get(*kind)))
+        .flat_map(|all| all.as_table().expect("a table").keys().map(String::as_str))
         .collect();
     let contributing = read("CONTRIBUTING.md");
     let (_, rest) = contributing.split_once("\n## Dependencies\n").expect("the section");

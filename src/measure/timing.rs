@@ -4,6 +4,7 @@
 use super::clocks::{MIN_TICKS, gcd};
 use super::effort::Effort;
 use super::record::{Missing, Samples, Sentinel, SentinelLap, Submission};
+use super::steadiness::INDEPENDENT_SAMPLES;
 use super::steadiness::warmup::{MIN_SECONDS, WarmUp, WarmUpBudget, WarmUpState};
 use super::stopping::{Budget, First, StoppingRule};
 use super::{Lap, Step, Timed};
@@ -120,8 +121,8 @@ impl<'a> Timer<'a> {
             sentinel: None,
         };
         let each = self.warm_up(device, first, &mut samples, watch)?;
-        let lengths = lengths(each, self.submission_s(device));
         let left = (effort.case_s - (seconds(device) - self.begin_s)).max(0.0);
+        let lengths = lengths(each, self.submission_s(device), left);
         let most = effort.max_rounds as usize;
         // What was not seen to be steady gets all of its time: a short trace would hide what still moves.
         let mut rule: Box<dyn StoppingRule> = match samples.warm {
@@ -176,7 +177,7 @@ impl<'a> Timer<'a> {
         let mut each = first;
         loop {
             ask(watch, Stage::WarmUp)?;
-            let repeats = lengths(each, self.submission_s(device))[0];
+            let repeats = shortest(each, self.submission_s(device));
             let lap = self.lap(device, repeats)?;
             each = lap / f64::from(repeats);
             samples.warmup += 1;
@@ -220,12 +221,34 @@ fn round_slope(round: &[Submission], tick_ns: Option<f64>) -> f64 {
     line(&points).map_or(f64::NAN, |(slope, _)| slope)
 }
 
-/// Dispatches of a round's submissions, the shortest at least `submission_s` long: k, 2k, 3k, or 1
-/// and 2 where one alone is long.
-fn lengths(each: f64, submission_s: f64) -> Vec<u32> {
-    if each >= submission_s * 5.0 {
-        return vec![1, 2];
+/// Dispatches of a submission that is at least `submission_s` long.
+fn shortest(each: f64, submission_s: f64) -> u32 {
+    (submission_s / each).ceil().clamp(1.0, 4096.0) as u32
+}
+
+/// Share of a round that poison and sentinel add to its submissions.
+const BESIDE: f64 = 0.15;
+
+/// Dispatches of a round's submissions: k, 2k, 3k; k and 2k where one dispatch alone is long, or where
+/// as many rounds as tell whether neighbours hang together would not fit the `left` seconds otherwise.
+fn lengths(each: f64, submission_s: f64, left: f64) -> Vec<u32> {
+    let k = shortest(each, submission_s);
+    let rounds = 6.0 * f64::from(k) * each * (1.0 + BESIDE) * INDEPENDENT_SAMPLES as f64;
+    if each >= submission_s * 5.0 || rounds > left { vec![k, 2 * k] } else { vec![k, 2 * k, 3 * k] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_is_shorter_where_twenty_would_not_fit() {
+        assert_eq!(lengths(0.001, 0.004, 1.5), [4, 8, 12]);
+        // 20 rounds of 6 · 19 ms take 2.6 s with what lies between them, of 3 · 19 ms 1.3 s.
+        assert_eq!(lengths(0.019, 0.004, 1.5), [1, 2]);
+        assert_eq!(lengths(0.019, 0.004, 3.0), [1, 2, 3]);
+        // One that is long in any case.
+        assert_eq!(lengths(0.020, 0.004, 100.0), [1, 2]);
+        assert_eq!(lengths(0.001, 0.004, 0.1), [4, 8]);
     }
-    let k = (submission_s / each).ceil().clamp(1.0, 4096.0) as u32;
-    vec![k, 2 * k, 3 * k]
 }

@@ -39,7 +39,7 @@ pub fn parts(flop: f64, flop_per_s: f64, dispatch_s: f64) -> u32 {
 
 impl Effort {
     /// The same within so many seconds a case at most, with submissions as short as it takes for
-    /// [`INDEPENDENT_SAMPLES`] rounds of one, two and three of them, down to [`SHORTEST_S`].
+    /// [`INDEPENDENT_SAMPLES`] rounds of one, two and three of them, down to `SHORTEST_S`.
     #[must_use]
     pub fn within(self, seconds: f64) -> Effort {
         let case_s = self.case_s.min(seconds);

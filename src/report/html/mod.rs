@@ -1,6 +1,6 @@
 //! The report: one HTML file that needs no network and no script. Decides no number.
 //!
-//! [`Report`] is what goes in, [`page`] what comes out; a file per section. Pictures are data ([`plot`]) that plotters
+//! [`Report`] is what goes in, [`page`] what comes out; a file per section. Pictures are data (`plot`) that plotters
 //! draws; everything else is maud's, whose templates are checked when this is compiled and escape what is foreign.
 
 mod calibration;

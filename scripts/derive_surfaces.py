@@ -7,7 +7,8 @@ and number format, from a table of measured products (m, n, k, latency).
 Form: t = ((flop / rate)^3 + (bytes / (share * bandwidth))^3)^(1/3) + overhead, with the flop counted
 in whole waves of tiles: a product of T tiles on U units takes ceil(T/U) * U / T of them, softened by
 the share `waves`. Four numbers per surface, fitted on the logarithm of the latency with Huber weights;
-the error is the standard deviation of the logarithm on rows left out in five folds.
+the error is the standard deviation of the logarithm on rows left out in five folds. To stderr goes that of
+interpolation instead: the share of the bounds reached, by the nearest neighbours in log space, each left out.
 """
 import csv, math, random, sys
 from simplex import nelder_mead
@@ -50,6 +51,22 @@ def descend(f, start, steps):
     corners = [list(start)] + [[x + (steps[i] if i == j else 0) for j, x in enumerate(start)] for i in range(len(start))]
     return nelder_mead(f, corners, 260)
 
+def interpolated(data, args):
+    """Best error over numbers of neighbours and powers of the distance."""
+    peak, bw, width, _ = args
+    points = []
+    for m, n, k, t in data:
+        bound = ((2 * m * n * k / peak) ** 3 + (width * (m * k + k * n + m * n) / bw) ** 3) ** (1 / 3)
+        points.append(((math.log(m), math.log(n), math.log(k)), math.log(bound / t)))
+    def error(count, power):
+        squares = 0.0
+        for i, (at, reached) in enumerate(points):
+            near = sorted((math.dist(at, there), share) for j, (there, share) in enumerate(points) if j != i)[:count]
+            weights = [(d + 1e-9) ** -power for d, _ in near]
+            squares += (reached - sum(w * share for w, (_, share) in zip(weights, near)) / sum(weights)) ** 2
+        return math.sqrt(squares / len(points))
+    return min(error(count, power) for count in (2, 3, 4, 6, 8) for power in (1, 2, 3))
+
 print("# How the time of a matrix product depends on its extents: see scripts/derive_surfaces.py.")
 print('[provenance]\nsource = "aiconfigurator"\ndate = "2026-11-23"\ntier = "published"')
 random.seed(1)
@@ -68,6 +85,7 @@ for (device, dtype), data in sorted(rows.items()):
         q = fit([r for i, r in enumerate(order) if i % 5 != fold])
         errors += [math.log(latency(q, r, *args) / r[3]) for r in held]
     sd = math.sqrt(sum(e * e for e in errors) / len(errors))
+    print(f"{name}: the form {sd:.3f}, interpolated {interpolated(data, args):.3f}", file=sys.stderr)
     large = [math.log(latency(p, r, *args) / r[3]) for r in data if min(r[:3]) >= 2048]
     large_sd = math.sqrt(sum(e * e for e in large) / len(large)) if large else float("nan")
     print(f'\n[surface.{name}]\nunits = {UNITS[name]}')

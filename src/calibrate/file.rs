@@ -103,7 +103,8 @@ impl MeasuredPower {
 impl Calibration {
     /// Calibrates from measurement records; `name` is where they came from.
     ///
-    /// Only rows with verdict MEASURED or SOFTWARE go in. Errors: rows of several adapters, or no
+    /// Only rows with verdict MEASURED or SOFTWARE go in, and of these only shapes at which no SUSPECT row is
+    /// clearly quicker: what is known there is of a kernel that is not the best. Errors: rows of several adapters, or no
     /// usable row.
     pub fn from_records(records: &[Record], name: &str) -> Result<Self> {
         // The host beside an adapter is none, and calibrates nothing.
@@ -120,11 +121,16 @@ impl Calibration {
         }
         let mut rows_left_out = BTreeMap::new();
         let mut used: Vec<(&Record, &Figure)> = Vec::new();
+        let mut doubted: Vec<(&Record, &Figure)> = Vec::new();
         for record in adapters {
             match (record.verdict, &record.figure) {
                 // A curve is over the extents of one product.
                 (_, Some(_)) if record.case.shape.batch > 1 => *rows_left_out.entry("batched".into()).or_insert(0) += 1,
                 (Verdict::Measured | Verdict::Software, Some(figure)) => used.push((record, figure)),
+                (verdict @ Verdict::Suspect, Some(figure)) => {
+                    doubted.push((record, figure));
+                    *rows_left_out.entry(verdict.as_str().to_string()).or_insert(0) += 1;
+                }
                 (verdict, _) => *rows_left_out.entry(verdict.as_str().to_string()).or_insert(0) += 1,
             }
         }
@@ -136,7 +142,8 @@ impl Calibration {
         }
         let quickest = used.iter().max_by(|a, b| a.1.gflop_per_s.median.total_cmp(&b.1.gflop_per_s.median));
         let power = quickest.and_then(|(record, figure)| MeasuredPower::of(record, figure));
-        let precisions = Precision::ALL.into_iter().filter_map(|precision| precision_curve(precision, &used)).collect();
+        let precisions =
+            Precision::ALL.into_iter().filter_map(|precision| precision_curve(precision, &used, &doubted)).collect();
         Ok(Calibration {
             schema: SCHEMA.into(),
             tool: first.tool.clone(),
@@ -217,7 +224,11 @@ impl Calibration {
     }
 }
 
-fn precision_curve(precision: Precision, used: &[(&Record, &Figure)]) -> Option<PrecisionCurve> {
+fn precision_curve(
+    precision: Precision,
+    used: &[(&Record, &Figure)],
+    doubted: &[(&Record, &Figure)],
+) -> Option<PrecisionCurve> {
     let mut best_at: BTreeMap<Shape, (&Record, &Figure)> = BTreeMap::new();
     for &(record, figure) in used.iter().filter(|(r, _)| r.case.precision == precision) {
         let best = best_at.entry(record.case.shape).or_insert((record, figure));
@@ -228,8 +239,13 @@ fn precision_curve(precision: Precision, used: &[(&Record, &Figure)]) -> Option<
     let (record, figure) =
         *best_at.values().max_by(|a, b| a.1.gflop_per_s.median.total_cmp(&b.1.gflop_per_s.median))?;
     let ceiling = figure.gflop_per_s.median;
+    let overtaken = |shape: &Shape, best: &Figure| {
+        let mut there = doubted.iter().filter(|(r, _)| r.case.precision == precision && r.case.shape == *shape);
+        there.any(|(_, f)| f.gflop_per_s.lo > best.gflop_per_s.hi)
+    };
     let points = best_at
         .iter()
+        .filter(|(shape, (best, figure))| best.case.id() == record.case.id() || !overtaken(shape, figure))
         .map(|(shape, (_, f))| Point {
             m: f64::from(shape.m),
             n: f64::from(shape.n),
@@ -343,6 +359,25 @@ pub(crate) mod tests {
         assert_eq!(calibration.rows_left_out["SUSPECT"], 1);
         assert_eq!(calibration.rows_left_out["INVALID"], 1);
         assert!(!calibration.software);
+    }
+
+    #[test]
+    fn a_shape_at_which_a_suspect_row_is_quicker_is_no_point_of_the_curve() {
+        let row = |shape: &str, kernel: &str, gflops: f64, verdict| record(shape, kernel, gflops, verdict);
+        let records = [
+            row("64x64x64", "naive", 2.0, Verdict::Measured),
+            row("64x64x64", "register_tiled", 40.0, Verdict::Suspect),
+            row("128x128x128", "naive", 3.0, Verdict::Measured),
+            row("128x128x128", "register_tiled", 3.05, Verdict::Suspect),
+            row("512x512x512", "register_tiled", 50.0, Verdict::Measured),
+            row("512x512x512", "texture_fed", 90.0, Verdict::Suspect),
+        ];
+        let calibration = Calibration::from_records(&records, "m").unwrap();
+        let points: Vec<f64> = calibration.best().curve.points.iter().map(|p| p.m).collect();
+        // 2 of 40 would be no efficiency of this adapter; intervals that touch say nothing; the ceiling stays.
+        assert_eq!(points, [128.0, 512.0]);
+        assert_eq!(calibration.best().ceiling.gflop_per_s.median, 50.0);
+        assert_eq!(calibration.rows_left_out["SUSPECT"], 3);
     }
 
     #[test]

@@ -82,7 +82,7 @@ fn equivalents(report: &Report) -> Markup {
             div.card {
                 h3 { "Many of this adapter, " (e.precision) ", nothing lost between them" }
                 @for many in &e.ideal {
-                    p { strong { (rate(many.flop_per_s)) } " (" (rate(many.lo)) "–" (rate(many.hi)) ") are " (many.count) }
+                    p { (many.count) ": " strong { (rate(many.flop_per_s)) } " (" (rate(many.lo)) "–" (rate(many.hi)) ")" }
                 }
                 p { (e.provenance.tier.as_str()) (software(e.provenance.software)) }
             }

@@ -50,7 +50,7 @@ pub fn report() -> Result<String> {
         );
         text += &format!("{name}: {rate}, {}\n", record.verdict.as_str());
     }
-    for one in against(&records) {
+    for one in against(&own.sha256, &records) {
         let (ratio, shape) = (significant(one.ratio.median), one.shape.to_string().replace('x', "×"));
         text += &format!("at {shape} it reaches {ratio} (95 %: {}) of {}\n", range(one.ratio), one.best);
     }

@@ -2,7 +2,7 @@
 
 use super::curve::{Curve, Point};
 use crate::error::{Context, Error, Result};
-use crate::kernel::{Precision, Shape};
+use crate::kernel::{DataClass, Precision, Shape};
 use crate::measure::energy::Energy;
 use crate::measure::host::HOST;
 use crate::measure::record::{AdapterIdentity, Figure, Interval, Record, TimingMethod, Tool, Verdict};
@@ -103,9 +103,9 @@ impl MeasuredPower {
 impl Calibration {
     /// Calibrates from measurement records; `name` is where they came from.
     ///
-    /// Only rows with verdict MEASURED or SOFTWARE go in, and of these only shapes at which no SUSPECT row is
-    /// clearly quicker: what is known there is of a kernel that is not the best. Errors: rows of several adapters, or no
-    /// usable row.
+    /// Only rows with verdict MEASURED or SOFTWARE and with data that an adapter has to work on go in, and of these only
+    /// shapes at which no SUSPECT row is clearly quicker: what is known there is of a kernel that is not the best. The
+    /// ceiling's own shape stays, as the best that is known. Errors: rows of several adapters, or no usable row.
     pub fn from_records(records: &[Record], name: &str) -> Result<Self> {
         // The host beside an adapter is none, and calibrates nothing.
         let adapters: Vec<&Record> = records.iter().filter(|r| r.adapter.backend != HOST).collect();
@@ -126,6 +126,10 @@ impl Calibration {
             match (record.verdict, &record.figure) {
                 // A curve is over the extents of one product.
                 (_, Some(_)) if record.case.shape.batch > 1 => *rows_left_out.entry("batched".into()).or_insert(0) += 1,
+                // Where power limits the clock, an adapter is quicker on these than on anything that is of use.
+                (_, Some(_)) if matches!(record.case.data, DataClass::Zeros | DataClass::Constant) => {
+                    *rows_left_out.entry(format!("data {}", record.case.data.as_str())).or_insert(0) += 1;
+                }
                 (Verdict::Measured | Verdict::Software, Some(figure)) => used.push((record, figure)),
                 (verdict @ Verdict::Suspect, Some(figure)) => {
                     doubted.push((record, figure));
@@ -359,6 +363,20 @@ pub(crate) mod tests {
         assert_eq!(calibration.rows_left_out["SUSPECT"], 1);
         assert_eq!(calibration.rows_left_out["INVALID"], 1);
         assert!(!calibration.software);
+    }
+
+    #[test]
+    fn rows_of_zeros_or_of_a_constant_calibrate_nothing() {
+        let mut records = [
+            record("64x64x64", "naive", 2.0, Verdict::Measured),
+            record("512x512x512", "naive", 900.0, Verdict::Measured),
+            record("512x512x512", "register_tiled", 800.0, Verdict::Measured),
+        ];
+        (records[1].case.data, records[2].case.data) = (DataClass::Zeros, DataClass::Constant);
+        let calibration = Calibration::from_records(&records, "m").unwrap();
+        assert_eq!(calibration.best().ceiling.gflop_per_s.median, 2.0);
+        assert_eq!((calibration.rows_left_out["data zeros"], calibration.rows_left_out["data constant"]), (1, 1));
+        assert!(Calibration::from_records(&records[1..], "m").is_err());
     }
 
     #[test]

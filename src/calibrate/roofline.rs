@@ -68,7 +68,7 @@ pub struct Peak {
     /// Flop/s (bytes: operations), of the second measurement.
     pub flop_per_s: Trusted,
     /// The highest upper end of an interval over all widths and both measurements, SUSPECT ones left out:
-    /// what a figure may be held against.
+    /// what a figure may be held against. Absent where a width that was skipped, failed or is SUSPECT may be above it.
     pub most: Option<f64>,
 }
 
@@ -140,9 +140,7 @@ impl Roofline {
             adapter: last.adapter.clone(),
             at: last.at.clone(),
             arithmetic: lines.probes.iter().filter_map(|p| peak(p, &lines.probes)).collect(),
-            memory: of(|k| matches!(k, Kind::Read | Kind::Write | Kind::Copy | Kind::Triad))
-                .filter_map(bandwidth)
-                .collect(),
+            memory: of(is_memory).filter_map(bandwidth).collect(),
             last_cache: last_cache(&levels),
             levels,
             workgroup: of(|k| *k == Kind::Workgroup).find_map(trusted),
@@ -159,7 +157,9 @@ impl Roofline {
     /// The peak that bounds a product of this precision, flop/s: the better of vector and matrix units. Sums
     /// of f32 over operands of f16 run on vectors as f32.
     pub fn peak(&self, precision: Precision) -> Option<Trusted> {
-        let peaks = self.arithmetic.iter().filter(|p| bounds_precision(p, precision)).map(|peak| peak.flop_per_s);
+        let units = units(precision);
+        let runs = |peak: &&Peak| units.contains(&(peak.precision, peak.matrix));
+        let peaks = self.arithmetic.iter().filter(runs).map(|peak| peak.flop_per_s);
         peaks.max_by(|a, b| a.value.median.total_cmp(&b.value.median))
     }
 
@@ -174,20 +174,33 @@ impl Roofline {
         Some(self.peak(precision)?.value.median / self.memory_bandwidth()?.value.median)
     }
 
-    /// What no figure of this adapter should be above: arithmetic by precision, and memory for what is more
-    /// than twice as large as the last cache. SUSPECT figures bound nothing.
-    pub fn bounds(&self) -> Vec<Bound> {
+    /// What no figure of this adapter should be above, going by the lines that it was made of: arithmetic by precision,
+    /// and memory for what is more than twice as large as the last cache.
+    ///
+    /// SUSPECT figures bound nothing, and neither do sound ones beside a probe that may be above them: a precision with
+    /// a width that was skipped or failed, or whose SUSPECT figure is above the sound ones, has no bound.
+    pub fn bounds(&self, lines: &Lines) -> Vec<Bound> {
         let source = |what: &str| format!("{what} probed on this adapter, {}", self.at);
         let arithmetic = |precision| {
-            let counts = |peak: &&Peak| bounds_precision(peak, precision);
-            let rate = self.arithmetic.iter().filter(counts).filter_map(|peak| peak.most).max_by(f64::total_cmp)?;
+            let mut rate = None;
+            for (of, matrix) in units(precision) {
+                let group: Vec<&ProbeRecord> = lines.probes.iter().filter(|p| is_of(p, of, matrix)).collect();
+                if !group.iter().all(|p| lacking(p)) {
+                    let most = most(&group)?;
+                    rate = Some(rate.map_or(most, |rate: f64| rate.max(most)));
+                }
+            }
+            let rate = rate?;
             Some(Bound { limit: Limit::Arithmetic(precision), rate, source: source("arithmetic"), doubtful: false })
         };
         let mut bounds: Vec<Bound> = Precision::ALL.into_iter().filter_map(arithmetic).collect();
-        let sound = self.memory_bandwidth().filter(|m| m.verdict <= Verdict::Software);
-        if let (Some(memory), Some(cache)) = (sound, self.last_cache) {
+        let memory: Vec<&ProbeRecord> = lines.probes.iter().filter(|p| is_memory(&p.case.kind())).collect();
+        // Levels come out of the warm curve: with a part of it missing, the last cache may be larger.
+        let whole = memory.iter().all(|p| lacking(p) || p.headline().is_some());
+        let cold: Vec<&ProbeRecord> = memory.into_iter().filter(|p| p.case.sets > 1).collect();
+        if let (true, Some(rate), Some(cache)) = (whole, most(&cold), self.last_cache) {
             let limit = Limit::Memory { from_bytes: 2 * cache };
-            bounds.push(Bound { limit, rate: memory.value.hi, source: source("memory"), doubtful: false });
+            bounds.push(Bound { limit, rate, source: source("memory"), doubtful: false });
         }
         bounds
     }
@@ -206,8 +219,8 @@ impl Roofline {
     }
 }
 
-/// Why a roofline says nothing of later runs, if so: a width that was not tried may be the best one, a product above
-/// the probes of the same run shows that they were held down, and so does a precision without a steady probe.
+/// Why a roofline says nothing of later runs, if so: what was not tried may be the best, a product above the probes of
+/// the same run shows that they were held down, and so does it where most probes of arithmetic were not steady.
 pub fn does_not_bound(lines: &Lines) -> Option<String> {
     let skipped = lines.probes.iter().filter(|p| matches!(p.missing, Some(Missing::Skipped { .. }))).count();
     if skipped > 0 {
@@ -228,11 +241,35 @@ fn trusted(record: &ProbeRecord) -> Option<Trusted> {
     Some(Trusted { value: record.headline()?, verdict: record.verdict })
 }
 
-/// Whether products of a precision run on this arithmetic: those with operands of f16 and sums of f32 do on
-/// vectors of f32.
-fn bounds_precision(peak: &Peak, precision: Precision) -> bool {
-    peak.precision == precision
-        || (precision == Precision::F16AccF32 && !peak.matrix && peak.precision == Precision::F32)
+/// The arithmetic that products of a precision run on, with whether matrix units do it: products with operands of f16
+/// and sums of f32 run on vectors of f32 too.
+fn units(precision: Precision) -> Vec<(Precision, bool)> {
+    let mut units = vec![(precision, false), (precision, true)];
+    units.extend((precision == Precision::F16AccF32).then_some((Precision::F32, false)));
+    units
+}
+
+fn is_of(record: &ProbeRecord, precision: Precision, matrix: bool) -> bool {
+    let kind = record.case.kind();
+    kind.precision() == Some(precision) && matches!(kind, Kind::Matrix { .. }) == matrix
+}
+
+fn is_memory(kind: &Kind) -> bool {
+    matches!(kind, Kind::Read | Kind::Write | Kind::Copy | Kind::Triad)
+}
+
+/// Whether the adapter lacks what a probe needs, so that no product can use it either.
+fn lacking(record: &ProbeRecord) -> bool {
+    matches!(record.missing, Some(Missing::Unsupported { .. }))
+}
+
+/// The highest upper end of the sound figures of a group, unless one without a sound figure may be above it.
+fn most(group: &[&ProbeRecord]) -> Option<f64> {
+    let sound = |p: &&&ProbeRecord| p.verdict <= Verdict::Software;
+    let most = group.iter().filter(sound).filter_map(|p| Some(p.headline()?.hi)).max_by(f64::total_cmp)?;
+    let above = |p: &&ProbeRecord| p.headline().is_none_or(|figure| figure.median > most);
+    let doubted = group.iter().filter(|p| !lacking(p) && !sound(p)).any(above);
+    (!doubted).then_some(most)
 }
 
 fn peak(record: &ProbeRecord, all: &[ProbeRecord]) -> Option<Peak> {
@@ -242,12 +279,8 @@ fn peak(record: &ProbeRecord, all: &[ProbeRecord]) -> Option<Peak> {
         _ => return None,
     };
     let flop_per_s = trusted(record).filter(|_| record.again)?;
-    let same = |p: &&ProbeRecord| {
-        p.case.kind().precision() == Some(precision) && matches!(p.case.kind(), Kind::Matrix { .. }) == matrix
-    };
-    let sound = all.iter().filter(same).filter(|p| p.verdict <= Verdict::Software);
-    let most = sound.filter_map(|p| Some(p.headline()?.hi)).max_by(f64::total_cmp);
-    Some(Peak { precision, matrix, chains, flop_per_s, most })
+    let group: Vec<&ProbeRecord> = all.iter().filter(|p| is_of(p, precision, matrix)).collect();
+    Some(Peak { precision, matrix, chains, flop_per_s, most: most(&group) })
 }
 
 fn bandwidth(record: &ProbeRecord) -> Option<Bandwidth> {
@@ -293,5 +326,62 @@ mod tests {
         assert!(why(&unsteady).contains("were not steady"));
         // A few that were not leave the others.
         assert_eq!(why(&|lines| lines.probes[0].verdict = Verdict::Suspect), "");
+    }
+
+    #[test]
+    fn sound_widths_bound_nothing_beside_one_that_may_be_above_them() {
+        let mut watcher = Watcher { next: &mut |_| {}, stop: &|| false, done: &mut |_| Ok(()) };
+        let probes = suite::run(&mut ScriptedProber::honest(), &suite::effort(), None, &mut watcher).unwrap();
+        let good = Lines { probes, products: Vec::new() };
+        let limits = |lines: &Lines| -> Vec<String> {
+            // The scripted memory is all of one level.
+            let roofline = Roofline { last_cache: Some(1 << 20), ..Roofline::of(lines).unwrap() };
+            let bounds = roofline.bounds(lines);
+            bounds.iter().map(|bound| format!("{:?}", bound.limit)).collect()
+        };
+        let has = |lines: &Lines, what: &str| limits(lines).iter().any(|limit| limit.contains(what));
+        assert!(has(&good, "F32") && has(&good, "Memory"), "{:?}", limits(&good));
+        let best = |of: &dyn Fn(&ProbeRecord) -> bool| {
+            let rate = |p: &ProbeRecord| p.headline().map_or(0.0, |figure| figure.median);
+            let group = good.probes.iter().enumerate().filter(|(_, p)| of(p));
+            group.max_by(|a, b| rate(a.1).total_cmp(&rate(b.1))).unwrap().0
+        };
+        let vectors = |p: &ProbeRecord| is_of(p, Precision::F32, false);
+        let cold = |p: &ProbeRecord| is_memory(&p.case.kind()) && p.case.sets > 1;
+        for (of, bounded) in [(&vectors as &dyn Fn(&ProbeRecord) -> bool, "F32"), (&cold, "Memory")] {
+            let changed = |change: &dyn Fn(&mut ProbeRecord)| {
+                let mut lines = good.clone();
+                change(&mut lines.probes[best(of)]);
+                lines
+            };
+            // The best one: what is left is a lesser one, or none.
+            let doubted = changed(&|p| {
+                p.verdict = Verdict::Suspect;
+                let figure = p.figure.as_mut().unwrap();
+                for rate in [&mut figure.flop_per_s, &mut figure.bytes_per_s].into_iter().flatten() {
+                    *rate = Interval { median: 2.0 * rate.median, lo: 2.0 * rate.lo, hi: 2.0 * rate.hi };
+                }
+            });
+            let failed = changed(&|p| {
+                (p.verdict, p.figure) = (Verdict::Invalid, None);
+                p.missing = Some(Missing::Failed { error: "lost".into() });
+            });
+            for lines in [doubted, failed] {
+                assert!(!has(&lines, bounded), "{bounded}: {:?}", limits(&lines));
+            }
+            // One that the adapter has not says nothing against the others.
+            let lacking = changed(&|p| {
+                (p.verdict, p.figure) = (Verdict::Invalid, None);
+                p.missing = Some(Missing::Unsupported { needs: "f64".into() });
+            });
+            assert!(has(&lacking, bounded), "{bounded}: {:?}", limits(&lacking));
+        }
+        // Matrix units that failed may be above the vectors that products of f16 with sums of f32 can run on.
+        let mut matrices = good.clone();
+        matrices.probes.iter_mut().filter(|p| is_of(p, Precision::F16AccF32, true)).for_each(|p| {
+            (p.verdict, p.figure) = (Verdict::Invalid, None);
+            p.missing = Some(Missing::Failed { error: "lost".into() });
+        });
+        assert!(!has(&matrices, "F16AccF32") && has(&matrices, "F32"), "{:?}", limits(&matrices));
     }
 }

@@ -79,13 +79,14 @@ pub fn bounds(roofline: Option<&Path>, executor: &dyn Executor, cache: bool) -> 
 
 fn of_file(file: &Path, executor: &dyn Executor) -> Result<Vec<Bound>> {
     let (name, again) = (file.display(), "`flopcast measure --suite roofline --out FILE.jsonl` makes one");
-    let roofline = Roofline::of(&wire::read(file)?).map_err(|e| e.context(format!("`{name}`")))?;
+    let lines = wire::read(file)?;
+    let roofline = Roofline::of(&lines).map_err(|e| e.context(format!("`{name}`")))?;
     if roofline.adapter != *executor.adapter() {
         let (there, here) = (&roofline.adapter.name, &executor.adapter().name);
         let why = format!("`{name}`: the roofline is of another adapter or driver: `{there}` there, `{here}` here");
         return Err(Error::new(Kind::NotComparable, why).hint(format!("{again} of this adapter")));
     }
-    let bounds = roofline.bounds();
+    let bounds = roofline.bounds(&lines);
     if bounds.is_empty() {
         return Err(Error::usage(format!("`{name}`: no probe with a figure that can be trusted")).hint(again));
     }
@@ -109,7 +110,7 @@ pub fn keep_bounds(lines: &Lines, roofline: &Roofline, executor: &dyn Executor) 
         output::talk(&format!("the roofline is not kept for later runs: {why}"));
         return Ok(());
     }
-    let bounds = roofline.bounds();
+    let bounds = roofline.bounds(lines);
     if bounds.is_empty() {
         return Ok(());
     }

@@ -195,9 +195,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         seed: args.seed,
     };
     let mut requests = wanted.requests(executor.class())?;
-    if let Some(spec) = &args.wgsl {
-        let own = spec.kernel(executor.class(), args.precision)?;
-        requests = with_own(requests, &own, args.settings().unwrap_or(spec.settings));
+    let own = args.wgsl.as_ref().map(|spec| Ok((spec, spec.kernel(executor.class(), args.precision)?))).transpose()?;
+    if let Some((spec, kernel)) = &own {
+        requests = with_own(requests, kernel, args.settings().unwrap_or(spec.settings));
     }
     if args.suite == Suite::Roofline {
         drop(executor);
@@ -238,8 +238,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         output::talk("no case has a figure in two set-ups that is not SUSPECT");
     }
     let found = Measurements::of(&records, pooled);
-    let found = match &args.wgsl {
-        Some(spec) => found.with_own(&spec.label, against(&records)),
+    let found = match &own {
+        Some((spec, kernel)) => found.with_own(&spec.label, against(&kernel.sha256, &records)),
         None => found,
     };
     output::show(&found, how)?;

@@ -5,7 +5,7 @@ use super::stop;
 use crate::error::{Error, Kind, Result};
 use crate::kernel::Shape;
 use crate::measure::Executor;
-use crate::measure::portability::{Costs, SCHEMA, cost, left_out, pairs};
+use crate::measure::portability::{Costs, SCHEMA, Time, cost, left_out, pairs};
 use crate::report;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -38,6 +38,8 @@ pub fn run(
         for &shape in shapes {
             let left = budget.map(|budget| budget.saturating_sub(started.elapsed()).as_secs_f64());
             let share = left.map_or(PAIR_S, |left| left / (all - costs.len()) as f64);
+            // Half as much again for its fewest rounds, as a case may; the last one has no time but its own.
+            let most = left.map(|left| left.min(1.5 * share));
             let share = share - if left.is_some() { beyond } else { 0.0 };
             if share < LEAST_PAIR_S {
                 costs.push(left_out(pair, shape, format!("{:.2} s are left of the time budget", left.unwrap_or(0.0))));
@@ -47,7 +49,8 @@ pub fn run(
                 return Err(Error::new(Kind::Interrupted, format!("interrupted, with {} pairs done", costs.len())));
             }
             let begun = Instant::now();
-            costs.push(cost(executor, pair, shape, share.min(PAIR_S), seed));
+            let time = Time { seconds: share.min(PAIR_S), most, stop: &stop::asked };
+            costs.push(cost(executor, pair, shape, &time, seed));
             beyond = beyond.max(begun.elapsed().as_secs_f64() - share.min(PAIR_S));
         }
     }

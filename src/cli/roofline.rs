@@ -117,7 +117,7 @@ mod measured {
             let executor = executor.insert(super::super::kept::open(selection, wanted.keep)?);
             // What was just probed is what no product can be above.
             let doubtful = executor.adapter().software;
-            let bounds = Roofline::of(&lines).map(|roofline| roofline.bounds()).unwrap_or_default();
+            let bounds = Roofline::of(&lines).map(|roofline| roofline.bounds(&lines)).unwrap_or_default();
             let bounds: Vec<Bound> = bounds.into_iter().map(|bound| Bound { doubtful, ..bound }).collect();
             let bounded = |request: &Request| Request { bounds: bounds.clone(), ..request.clone() };
             let requests: Vec<Request> = wanted.products.iter().map(bounded).collect();

@@ -21,8 +21,8 @@ use std::path::Path;
 use std::time::Instant;
 
 /// A quiet NaN in halves, floats and doubles alike, and as a whole number beyond any sum of bytes: no
-/// product of finite operands.
-const POISON: u32 = 0x7ffd_7ffd;
+/// product of finite operands, and no sum or copy of the probes' data comes to it all over.
+pub(super) const POISON: u32 = 0x7ffd_7ffd;
 
 /// Measures on a wgpu device.
 pub struct GpuExecutor {
@@ -201,6 +201,10 @@ impl Executor for GpuExecutor {
 
     fn holds(&self) -> bool {
         self.jobs.get().is_ok()
+    }
+
+    fn vacate(&mut self) {
+        self.jobs.clear();
     }
 
     fn prepare(&mut self, kernel: &Kernel, shape: Shape, settings: Settings) -> Step<()> {

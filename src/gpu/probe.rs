@@ -3,6 +3,7 @@
 use super::adapter::{AdapterReport, Selection};
 use super::clock::{self, Timestamps};
 use super::device::Device;
+use super::executor::POISON;
 use super::pipeline;
 use crate::error::Result;
 use crate::kernel::Cooperative;
@@ -13,9 +14,6 @@ use crate::measure::{Lap, Step, Timed};
 use bytemuck::{Pod, Zeroable};
 use std::time::Instant;
 use wgpu::BufferUsages as U;
-
-/// A quiet NaN in halves, floats and doubles alike; no sum or copy of the probes' data comes to it all over.
-const POISON: u32 = 0x7ffd_7ffd;
 
 /// What the shaders see at binding 0.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]

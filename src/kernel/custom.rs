@@ -90,7 +90,7 @@ impl Kernel {
         let custom = Custom {
             feed,
             features: features(&module, text),
-            workgroup: entry.workgroup_size.iter().product(),
+            workgroup: entry.workgroup_size.iter().fold(1, |all: u32, &n| all.saturating_mul(n)),
             workgroup_bytes: sizes.fold(0, u32::saturating_add),
         };
         let (wgsl, sha256) = (text.to_string(), hex_sha256(text));

@@ -18,14 +18,19 @@ pub struct Against {
     pub sound: bool,
 }
 
-/// Compares the records of [`Family::Custom`] with the others of the same shape. A shape where either side has no figure is
-/// left out: its row says why.
-pub fn against(records: &[Record]) -> Vec<Against> {
-    let custom = |record: &Record| record.case.kernel == Family::Custom.name();
+/// Compares the records of the kernel whose text has this SHA-256 with those of built-in kernels on the same shape,
+/// precision, data and seed. A shape where either side has no figure is left out: its row says why.
+pub fn against(wgsl_sha256: &str, records: &[Record]) -> Vec<Against> {
+    let custom =
+        |record: &Record| record.case.kernel == Family::Custom.name() && record.case.wgsl_sha256 == wgsl_sha256;
     let built_in = |record: &&Record| Family::by_name(&record.case.kernel).is_ok();
+    let what = |record: &Record| {
+        let case = &record.case;
+        (case.shape, case.precision, case.data, case.seed)
+    };
     let found = records.iter().filter(|record| custom(record)).filter_map(|own| {
         let figure = own.figure.as_ref()?;
-        let others = records.iter().filter(built_in).filter(|other| other.case.shape == own.case.shape);
+        let others = records.iter().filter(built_in).filter(|other| what(other) == what(own));
         let figures = others.filter_map(|other| Some((other, other.figure.as_ref()?.gflop_per_s)));
         let (best, rate) = figures.max_by(|(_, a), (_, b)| a.median.total_cmp(&b.median))?;
         let own_rate = figure.gflop_per_s;
@@ -46,7 +51,7 @@ pub fn against(records: &[Record]) -> Vec<Against> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::{Kernel, Operands, Precision};
+    use crate::kernel::{DataClass, Kernel, Operands, Precision};
     use crate::measure::effort::Effort;
     use crate::measure::scripted::{Script, ScriptedExecutor};
     use crate::measure::suite::Request;
@@ -73,8 +78,16 @@ mod tests {
         requests.push(Request::plain(requests[0].kernel.clone(), Shape::square(48)));
         let records =
             sweep(&mut executor, &requests, &Effort::smoke(), &mut |_, _| {}, &|| false, &mut |_| Ok(())).unwrap();
-        let found = against(&records);
+        let found = against(&requests[0].kernel.sha256, &records);
         assert_eq!(found.len(), 1, "{found:?}");
+        // Rows of another text, as a resumed record can hold, and built-in ones of other data are not of this trial.
+        assert_eq!(against("another", &records), []);
+        let mut zeros = records.clone();
+        zeros
+            .iter_mut()
+            .filter(|r| r.case.kernel != Family::Custom.name())
+            .for_each(|r| r.case.data = DataClass::Zeros);
+        assert_eq!(against(&requests[0].kernel.sha256, &zeros), []);
         assert!(found[0].best.starts_with("register_tiled["), "{found:?}");
         let ratio = found[0].ratio;
         assert!((ratio.median - 0.5).abs() < 0.02 && ratio.lo <= ratio.median && ratio.median <= ratio.hi, "{ratio:?}");

@@ -31,6 +31,17 @@ const SHORTEST_S: f64 = 1e-3;
 /// Rate that is taken for a device of which nothing was seen yet, flop/s.
 pub const FIRST_RATE: f64 = 4e10;
 
+/// Most dispatches in one submission, of a case or of a sentinel.
+pub const MOST_DISPATCHES: u32 = 4096;
+
+/// Part of a round that poison and sentinel add to its submissions.
+const BESIDE: f64 = 0.15;
+
+/// Seconds of a round with so many seconds of submissions in it.
+pub fn round(submissions_s: f64) -> f64 {
+    submissions_s * (1.0 + BESIDE)
+}
+
 /// Dispatches that a product of `flop` is cut into so that none takes longer than `dispatch_s` at a rate
 /// that was measured, flop/s.
 pub fn parts(flop: f64, flop_per_s: f64, dispatch_s: f64) -> u32 {
@@ -43,10 +54,19 @@ impl Effort {
     #[must_use]
     pub fn within(self, seconds: f64) -> Effort {
         let case_s = self.case_s.min(seconds);
-        // A tenth for the sentinel and what lies between submissions.
-        let round_s = 0.9 * (1.0 - self.warmup_share) * case_s / INDEPENDENT_SAMPLES as f64;
-        let submission_s = self.submission_s.min((round_s / 6.0).max(SHORTEST_S));
+        let round_s = (1.0 - self.warmup_share) * case_s / INDEPENDENT_SAMPLES as f64;
+        let submission_s = self.submission_s.min((round_s / round(6.0)).max(SHORTEST_S));
         Effort { case_s, submission_s, ..self }
+    }
+
+    /// Whether a case whose dispatch takes `each` seconds gets through its fewest rounds in its time: a warm-up
+    /// submission, and one and two dispatches a round.
+    ///
+    /// # Errors
+    /// Seconds that it takes at least, where it does not.
+    pub fn fits(&self, each: f64) -> Result<(), f64> {
+        let least = each * f64::from(1 + 3 * self.min_rounds);
+        if least <= self.overrun * self.case_s { Ok(()) } else { Err(least) }
     }
 
     /// Proof above all: a figure good enough for ratios.

@@ -51,8 +51,8 @@ impl Pace {
         near.map(|s| flop * s.seconds / s.flop).min_by(f64::total_cmp)
     }
 
-    /// The same where nothing of that kernel within reach was seen: by its largest shape, else by the slowest kernel
-    /// on the largest shape seen. Too long rather than too short: a small shape is slow for its work.
+    /// The same where nothing of that kernel within reach was seen: by its largest shape, else by the slowest rate that
+    /// any kernel had on any shape. Far too long rather than too short: a small shape is slow for its work.
     pub fn guess(&self, kernel: &str, shape: Shape) -> Option<f64> {
         let rate = |s: &Seen| s.seconds / s.flop;
         let own = self.seen.iter().filter(|s| s.kernel == kernel).max_by(|a, b| a.flop.total_cmp(&b.flop));
@@ -151,12 +151,10 @@ impl Run<'_, '_> {
         self.executor.select(CASE_SLOT);
         self.executor.prepare(&self.request.kernel, shape, self.request.settings)?;
         self.spent.setup_s = self.seconds() - begin;
-        let least = f64::from(self.effort.min_rounds * 3 + 2);
         if let Some(each) = self.pace.predict(self.request.kernel.family.name(), shape)
-            && each * least > self.effort.case_s
+            && let Err(least) = self.effort.fits(each)
         {
-            let reason =
-                format!("about {:.1} s at the rate seen; the case has {:.1} s", each * least, self.effort.case_s);
+            let reason = format!("about {least:.1} s at the rate seen; the case has {:.1} s", self.effort.case_s);
             return Err(Missing::Skipped { reason }.into());
         }
         // What the sentinel lacks is told only after the case's own proof, which says more.

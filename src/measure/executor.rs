@@ -74,6 +74,9 @@ pub trait Executor: Timed {
     /// Whether the selected slot holds a prepared case.
     fn holds(&self) -> bool;
 
+    /// Frees what the selected slot holds.
+    fn vacate(&mut self);
+
     /// Compiles a kernel and allocates A, B and C for a shape. What the slot held is freed first.
     /// Refuses as `unsupported`, before anything is allocated, what the adapter's limits or features do
     /// not allow.

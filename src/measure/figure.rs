@@ -9,6 +9,9 @@ use crate::stats::interval::{median_95, median_95_to_method_2};
 use crate::stats::segments::Segment;
 use physics::Broken;
 
+/// The method from which on it is said where time was seen to grow between two lengths alone.
+const TWO_LENGTHS: u32 = 5;
+
 /// The method from which on single submissions are looked at too.
 const SINGLE_SUBMISSIONS: u32 = 3;
 
@@ -113,6 +116,10 @@ pub fn timing_by(samples: &Samples, method: u32, clock: Option<TimingMethod>) ->
     {
         let list = if moved.in_step { &mut suspect } else { &mut notes };
         list.push(moved.reason);
+    }
+    if method >= TWO_LENGTHS && clock.nonlinearity.is_none() {
+        let detail = "submissions of two lengths: that time grows in a straight line with the work was not seen";
+        notes.push(Reason::new("two-lengths", detail));
     }
     if !samples.warm {
         notes.push(Reason::new("warm-up-cut", "the warm-up ended with its time, not with a steady state"));

@@ -130,12 +130,15 @@ impl Executor for HostExecutor {
         self.jobs.get().is_ok()
     }
 
+    fn vacate(&mut self) {
+        self.jobs.clear();
+    }
+
     fn prepare(&mut self, kernel: &Kernel, shape: Shape, _settings: Settings) -> Step<()> {
         self.jobs.clear();
-        let sizes = shape.elements().map(|e| e as usize);
         let buffers = match kernel.precision {
-            Precision::F32 => Buffers::F32(sizes.map(|size| vec![0.0; size])),
-            Precision::F64 => Buffers::F64(sizes.map(|size| vec![0.0; size])),
+            Precision::F32 => Buffers::F32(zeroed(shape)?),
+            Precision::F64 => Buffers::F64(zeroed(shape)?),
             other => return Err(Missing::Unsupported { needs: format!("f32 or f64; {LIBRARY} has no {other}") }),
         };
         self.jobs.fill(Job { shape, buffers, decoy: None });
@@ -190,7 +193,7 @@ impl Executor for HostExecutor {
     fn read(&mut self) -> Step<Matrix> {
         let job = self.jobs.get()?;
         let Shape { m, n, batch, .. } = job.shape;
-        let mut c = Matrix::zeros((m * batch) as usize, n as usize);
+        let mut c = Matrix::zeros(m as usize * batch as usize, n as usize);
         let values: Vec<f64> = match &job.buffers {
             Buffers::F32([_, _, c]) => c.iter().map(|&v| f64::from(v)).collect(),
             Buffers::F64([_, _, c]) => c.clone(),
@@ -200,6 +203,20 @@ impl Executor for HostExecutor {
         }
         Ok(c)
     }
+}
+
+/// A, B and C, or what the memory lacks.
+fn zeroed<T: Clone + Default>(shape: Shape) -> Step<[Vec<T>; 3]> {
+    let [a, b, c] = shape.elements();
+    let bytes = [a, b, c].iter().map(|&n| n as f64).sum::<f64>() * size_of::<T>() as f64;
+    let lacking = || Missing::Unsupported { needs: format!("{:.1} GiB of memory", bytes / 2f64.powi(30)) };
+    let mut buffers = [Vec::new(), Vec::new(), Vec::new()];
+    for (buffer, elements) in buffers.iter_mut().zip([a, b, c]) {
+        let elements = usize::try_from(elements).map_err(|_| lacking())?;
+        buffer.try_reserve_exact(elements).map_err(|_| lacking())?;
+        buffer.resize(elements, T::default());
+    }
+    Ok(buffers)
 }
 
 impl Job {

@@ -2,13 +2,10 @@
 //! does in the meantime touches all of them alike.
 
 use super::clocks::{self, MIN_TICKS};
-use super::effort::{FIRST_RATE, parts};
+use super::effort::{FIRST_RATE, MOST_DISPATCHES, parts};
 use super::record::{Reason, Samples, Submission, TimingMethod};
 use super::{Executor, Step};
 use crate::kernel::Shape;
-
-/// Most dispatches in a submission.
-const MOST: u32 = 4096;
 
 /// Of the runs before the first sample at least this many: the first one compiles.
 const LEAST_WARMUP: u32 = 3;
@@ -44,15 +41,15 @@ impl Contestant {
             if warmup == 1 && !software && took > dispatch_s * f64::from(cut) {
                 cut = executor.split(parts(took, 1.0, dispatch_s))?;
             }
-            if took < least_s && k < MOST {
-                k = (2 * k).min(MOST);
+            if took < least_s && k < MOST_DISPATCHES {
+                k = (2 * k).min(MOST_DISPATCHES);
             } else if warmup >= LEAST_WARMUP {
                 break took / f64::from(k);
             }
         };
         // Submissions of all contestants are equally long, so that what a submission costs is the same share
         // of each and does not come out as a difference.
-        let k = (least_s / each).round().clamp(1.0, f64::from(MOST)) as u32;
+        let k = (least_s / each).round().clamp(1.0, f64::from(MOST_DISPATCHES)) as u32;
         let samples = Samples {
             tick_ns: executor.tick_ns(),
             host_tick_ns: executor.host_tick_ns(),

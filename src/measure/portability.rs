@@ -135,10 +135,20 @@ fn blank(pair: &Pair, shape: Shape) -> Cost {
     }
 }
 
-/// Proves both kernels of a pair, then times them turn by turn for about `seconds`.
-pub fn cost(executor: &mut dyn Executor, pair: &Pair, shape: Shape, seconds: f64, seed: u64) -> Cost {
+/// Time of a pair.
+pub struct Time<'a> {
+    /// Seconds of its turns, about; never fewer than eight rounds.
+    pub seconds: f64,
+    /// Seconds that it may take with its fewest rounds, where a budget bounds it.
+    pub most: Option<f64>,
+    /// Whether to leave it before it is done.
+    pub stop: &'a dyn Fn() -> bool,
+}
+
+/// Proves both kernels of a pair, then times them turn by turn.
+pub fn cost(executor: &mut dyn Executor, pair: &Pair, shape: Shape, time: &Time, seed: u64) -> Cost {
     let mut cost = blank(pair, shape);
-    if let Err(missing) = attempt(executor, pair, shape, seconds, seed, &mut cost) {
+    if let Err(missing) = attempt(executor, pair, shape, time, seed, &mut cost) {
         cost.missing = Some(missing.status());
         cost.why = Some(missing.reason().detail);
     }
@@ -150,7 +160,7 @@ fn attempt(
     executor: &mut dyn Executor,
     pair: &Pair,
     shape: Shape,
-    seconds: f64,
+    time: &Time,
     seed: u64,
     cost: &mut Cost,
 ) -> Step<()> {
@@ -167,20 +177,29 @@ fn attempt(
         executor.select(slot);
         executor.load(&exact)?;
         executor.poison()?;
-        executor.submit(1)?;
+        let each = executor.submit(1)?.host_ns as f64 * 1e-9;
         passed(&prove(&exact, &executor.read()?, precision, seed))?;
+        // Of both sides: what comes before the rounds, one and two dispatches in each, and what is seen after them.
+        let least = 2.0 * each * f64::from(3 + 3 * LEAST_ROUNDS + 2);
+        if let Some(most) = time.most.filter(|&most| least > most) {
+            let reason = format!("it takes about {least:.1} s, the time budget leaves it {most:.1} s");
+            return Err(Missing::Skipped { reason });
+        }
         executor.keep_decoy()?;
         executor.load(&Operands::of_class(shape, precision, DataClass::Normal, seed))?;
         contestants.push(Contestant::start(executor, slot, shape, SUBMISSION_S)?);
     }
     for round in 0..ROUNDS {
+        if (time.stop)() {
+            return Err(Missing::Skipped { reason: "interrupted".into() });
+        }
         // Who comes first alternates, and so does the length of the first submission.
         let order = if round % 2 == 0 { [0, 1] } else { [1, 0] };
         for side in order {
             contestants[side].turn(executor, round, round % 4 >= 2)?;
         }
         let spent = (executor.now_ns() - begin) as f64 * 1e-9;
-        if round + 1 >= LEAST_ROUNDS && spent >= seconds {
+        if round + 1 >= LEAST_ROUNDS && spent >= time.seconds {
             break;
         }
     }
@@ -216,6 +235,7 @@ fn passed(proof: &Proof) -> Step<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::Timed;
     use crate::measure::scripted::{KernelFault, Script, ScriptedExecutor};
 
     #[test]
@@ -232,15 +252,37 @@ mod tests {
         }
     }
 
+    fn plenty() -> Time<'static> {
+        Time { seconds: 1.0, most: None, stop: &|| false }
+    }
+
+    #[test]
+    fn a_pair_that_does_not_fit_a_budget_is_left_out_and_one_that_is_stopped_ends() {
+        // A product takes 0.1 s: eight rounds of both sides 5 s.
+        let slow = || ScriptedExecutor::new(Script { flop_per_s: 10.0 * Shape::square(64).flop(), ..Script::honest() });
+        let pair = pairs(Class::default()).unwrap().remove(0);
+        for time in [
+            Time { seconds: 0.5, most: Some(0.75), stop: &|| false },
+            Time { seconds: 10.0, most: None, stop: &|| true },
+        ] {
+            let mut executor = slow();
+            let begin = executor.now_ns();
+            let cost = cost(&mut executor, &pair, Shape::square(64), &time, 1);
+            assert_eq!((cost.ratio, cost.missing), (None, Some("skipped")), "{cost:?}");
+            assert!((executor.now_ns() - begin) as f64 * 1e-9 < 1.0);
+        }
+        assert!(cost(&mut slow(), &pair, Shape::square(64), &plenty(), 1).ratio.is_some());
+    }
+
     #[test]
     fn equal_kernels_cost_nothing_and_a_wrong_one_has_no_ratio() {
         let pair = pairs(Class::default()).unwrap().remove(0);
-        let honest = cost(&mut ScriptedExecutor::new(Script::honest()), &pair, Shape::square(64), 1.0, 1);
+        let honest = cost(&mut ScriptedExecutor::new(Script::honest()), &pair, Shape::square(64), &plenty(), 1);
         assert!((honest.ratio.unwrap() - 1.0).abs() < 1e-3, "{honest:?}");
         assert!(honest.lo <= honest.ratio && honest.ratio <= honest.hi && honest.rounds as u32 >= LEAST_ROUNDS);
         for kernel in [KernelFault::HalfK, KernelFault::RightOnce, KernelFault::EveryOther, KernelFault::OnlyLast] {
             let script = Script { kernel, ..Script::honest() };
-            let wrong = cost(&mut ScriptedExecutor::new(script), &pair, Shape::square(64), 1.0, 1);
+            let wrong = cost(&mut ScriptedExecutor::new(script), &pair, Shape::square(64), &plenty(), 1);
             assert_eq!((wrong.ratio, wrong.missing), (None, Some("failed")), "{kernel:?}");
         }
     }

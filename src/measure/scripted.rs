@@ -110,6 +110,8 @@ pub struct Script {
     pub course: Course,
     /// A factor on the seconds of what is prepared and loaded.
     pub cost: Cost,
+    /// Whether it is a CPU-type adapter.
+    pub software: bool,
     /// A driver's watchdog: a dispatch that takes longer loses the device.
     pub watchdog_s: Option<f64>,
     /// The longest single dispatch that it is to be asked for, seconds.
@@ -129,6 +131,7 @@ impl Script {
             pace: Box::new(|_, _| 1.0),
             course: Box::new(|_| 1.0),
             cost: Box::new(|_, _, _| 1.0),
+            software: false,
             watchdog_s: None,
             dispatch_s: WATCHDOG_S,
         }
@@ -168,7 +171,7 @@ impl ScriptedExecutor {
             driver_info: String::new(),
             vendor: 0,
             device: 0,
-            software: false,
+            software: script.software,
             capabilities: Capabilities::default(),
         };
         // A device clock that starts at zero would look like a broken one.
@@ -345,6 +348,10 @@ impl Executor for ScriptedExecutor {
 
     fn holds(&self) -> bool {
         self.jobs.get().is_ok()
+    }
+
+    fn vacate(&mut self) {
+        self.jobs.clear();
     }
 
     fn prepare(&mut self, kernel: &Kernel, shape: Shape, settings: Settings) -> Step<()> {

@@ -6,8 +6,9 @@
 //! for memory or barriers does not see a machine that lost half of its arithmetic: METHODOLOGY.md, Sentinel.
 //!
 //! It has a slot of its own, is proved like any kernel, and takes about a quarter of the shortest
-//! submission: 4 % of a round.
+//! submission: 4 % of a round of three lengths, 8 % of one of two.
 
+use super::effort::MOST_DISPATCHES;
 use super::executor::{Executor, Lap, Step, Timed};
 use super::record::{Missing, Reason, Sentinel, SentinelLap, TimingMethod};
 use super::steadiness::{Code, assess_by};
@@ -30,11 +31,8 @@ pub const SHAPE: Shape = Shape { m: 128, n: 128, k: 64, batch: 1 };
 /// How much slower than the sentinel the slowest kernel is: `naive` on lavapipe, 1.6 against 25 GFLOP/s.
 const SLOWEST: f64 = 16.0;
 
-/// Part of the shortest submission that a lap takes; a round is six of those and more.
+/// Part of the shortest submission that a lap takes; a round is three or six of those.
 const SHARE: f64 = 0.25;
-
-/// Most products of a lap.
-const MOST: u32 = 4096;
 
 /// Probability under independence below which sentinel and headline count as moving in step.
 const IN_STEP: f64 = 0.01;
@@ -74,6 +72,11 @@ fn prepared(executor: &mut dyn Executor) -> Step<()> {
     if executor.holds() {
         return Ok(());
     }
+    // What stays in its slot was proved: the next case takes it as it is.
+    proved(executor).inspect_err(|_| executor.vacate())
+}
+
+fn proved(executor: &mut dyn Executor) -> Step<()> {
     let precision = Precision::F32;
     let kernel = Kernel::compose(FAMILY, FAMILY.tilings()[0], precision)
         .map_err(|e| Missing::Failed { error: e.message().into() })?;
@@ -102,7 +105,7 @@ fn size(executor: &mut dyn Executor, submission_s: f64) -> Step<Ready> {
     let many = executor.submit(MANY)?.host_ns as f64;
     let each = if many > one { (many - one) / f64::from(MANY - 1) } else { many / f64::from(MANY) };
     let each_s = each.max(1.0) * 1e-9;
-    let dispatches = (wanted / each_s).round().clamp(1.0, f64::from(MOST)) as u32;
+    let dispatches = (wanted / each_s).round().clamp(1.0, f64::from(MOST_DISPATCHES)) as u32;
     Ok(Ready { dispatches, each_s })
 }
 
@@ -199,11 +202,26 @@ fn trace(sentinel: &Sentinel, tick_ns: Option<f64>, method: TimingMethod) -> Vec
 mod tests {
     use super::*;
     use crate::measure::record::METHOD;
+    use crate::measure::scripted::{KernelFault, Script, ScriptedExecutor};
     use crate::stats::synthetic::Noise;
 
     fn sentinel(times: &[f64]) -> Sentinel {
         let lap = |t: &f64| SentinelLap { host_ns: (t * 1e6) as u64, device_ticks: None };
         Sentinel { dispatches: 10, laps: times.iter().map(lap).collect() }
+    }
+
+    #[test]
+    fn a_sentinel_that_failed_is_tried_again_and_not_taken_for_proved() {
+        for fault in [KernelFault::HalfK, KernelFault::WritesNan, KernelFault::ValidationError] {
+            let mut executor = ScriptedExecutor::new(Script { kernel: fault, ..Script::honest() });
+            for case in 0..3 {
+                assert!(Ready::on(&mut executor, 4e-3).is_err(), "{fault:?}, case {case}");
+            }
+        }
+        let mut honest = ScriptedExecutor::new(Script::honest());
+        assert!(Ready::on(&mut honest, 4e-3).is_ok());
+        honest.select(SLOT);
+        assert!(honest.holds(), "compiled and proved once for all cases");
     }
 
     fn seen(times: &[f64], headline: &[f64]) -> Option<(bool, String)> {

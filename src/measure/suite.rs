@@ -105,12 +105,14 @@ pub struct Request {
 }
 
 impl Request {
-    /// A kernel on a shape, with normal data, the usual settings and seed, and no bound.
+    /// A kernel on a shape, with normal data, the usual settings and seed, and no bound. A kernel of one's own keeps
+    /// bounds checks and zero fill, as WGSL promises: nothing is known of its indices.
     pub fn plain(kernel: Kernel, shape: Shape) -> Self {
+        let own = kernel.custom.is_some();
         Request {
             kernel,
             shape,
-            settings: Settings::default(),
+            settings: Settings { bounds_checks: own, zero_fill: own },
             data: DataClass::Normal,
             seed: DEFAULT_SEED,
             tuned: None,

@@ -27,7 +27,7 @@ pub fn sweep(
 /// shortest submissions.
 const LEAST_CASE_S: f64 = 0.05;
 
-/// What the first of too many cases get: twenty rounds of submissions of a millisecond and more, so that they are not
+/// What a case gets that comes first where few of many fit and their set-up is known: twenty rounds of submissions of a millisecond and more, so that they are not
 /// doubted for their shortness.
 const SOUND_CASE_S: f64 = 0.2;
 
@@ -58,7 +58,11 @@ pub fn sweep_within(
             // Two products before the first sample, the proof's and the one that the time is learned from, and
             // two at least that are looked at after the last.
             let name = request.kernel.family.name();
-            let product = pace.predict(name, request.shape).or_else(|| pace.guess(name, request.shape)).unwrap_or(0.0);
+            let predicted = pace.predict(name, request.shape);
+            // By tiny shapes alone a large one of a CPU-type adapter could take the whole budget many times over. On
+            // hardware those are all launch and no work, and would only refuse what takes milliseconds.
+            let guessed = || pace.guess(name, request.shape).filter(|_| executor.adapter().software);
+            let product = predicted.or_else(guessed).unwrap_or(0.0);
             let overhead = pace.overhead(request.shape) + 4.0 * product;
             let share = (left / cases).min(left - overhead);
             effort.case_s = effort.case_s.min(if cases > 1.0 { share - overhead } else { share });
@@ -100,7 +104,7 @@ pub fn sweep_within(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::{DataClass, Family, Kernel, Operands, Precision, Shape};
+    use crate::kernel::{DataClass, Family, Kernel, Operands, Precision, Settings, Shape};
     use crate::measure::Timed;
     use crate::measure::record::{Missing, Verdict};
     use crate::measure::scripted::{Script, ScriptedExecutor};
@@ -183,9 +187,10 @@ mod tests {
 
     #[test]
     fn a_large_shape_of_a_slow_kernel_of_which_only_tiny_ones_were_seen_does_not_break_the_budget() {
-        // 100,000 flop/s: a product of 96³ takes 18 s, and none of 4³ is within reach of it.
+        // A CPU-type adapter of 100,000 flop/s: a product of 96³ takes 18 s, and none of 4³ is within reach of it.
         let naive = |kernel: &Kernel, _, _: &Operands| if kernel.family == Family::Naive { 1.0 } else { 1e-5 };
-        let mut executor = ScriptedExecutor::new(Script { flop_per_s: 1e5, cost: Box::new(naive), ..Script::honest() });
+        let script = Script { flop_per_s: 1e5, cost: Box::new(naive), software: true, ..Script::honest() };
+        let mut executor = ScriptedExecutor::new(script);
         let requests = requests(&executor, &[4, 96], 3);
         let begin = executor.now_ns();
         let effort = Effort::quick();
@@ -194,6 +199,22 @@ mod tests {
                 .unwrap();
         let took = (executor.now_ns() - begin) as f64 * 1e-9;
         assert!(took <= 4.4 && figures(&records) > 2, "{took} s: {records:#?}");
+    }
+
+    #[test]
+    fn tiny_shapes_that_are_all_launch_do_not_refuse_a_large_one_on_hardware() {
+        // 4 µs for whatever is small: by its rate a product of 96³ would take minutes.
+        let launch = |_: &Kernel, _: Settings, operands: &Operands| {
+            let flop = 2.0 * (operands.a.rows * operands.a.cols * operands.b.cols) as f64;
+            1.0 + 4e-6 * 1e12 / flop
+        };
+        let mut executor = ScriptedExecutor::new(Script { cost: Box::new(launch), ..Script::honest() });
+        let requests = requests(&executor, &[1, 96], 3);
+        let effort = Effort::smoke();
+        let records =
+            sweep_within(&mut executor, &requests, &effort, Some(4.0), &mut |_, _| {}, &|| false, &mut |_| Ok(()))
+                .unwrap();
+        assert_eq!(figures(&records), 6, "{records:#?}");
     }
 
     #[test]

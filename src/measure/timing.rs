@@ -2,7 +2,7 @@
 //! dispatch, so that all figures are of one kind.
 
 use super::clocks::{MIN_TICKS, gcd};
-use super::effort::Effort;
+use super::effort::{Effort, MOST_DISPATCHES, round};
 use super::record::{Missing, Samples, Sentinel, SentinelLap, Submission};
 use super::steadiness::INDEPENDENT_SAMPLES;
 use super::steadiness::warmup::{MIN_SECONDS, WarmUp, WarmUpBudget, WarmUpState};
@@ -93,13 +93,9 @@ impl<'a> Timer<'a> {
 
     /// Skips what would not fit its time with its fewest rounds, going by the time of one dispatch.
     pub fn fits(&self, each: f64) -> Step<()> {
-        // A warm-up submission, and one and two dispatches a round.
-        let least = each * f64::from(1 + 3 * self.effort.min_rounds);
-        if least <= self.effort.overrun * self.effort.case_s {
-            return Ok(());
-        }
-        let reason = format!("it takes about {least:.1} s, the case has {:.1} s", self.effort.case_s);
-        Err(Missing::Skipped { reason })
+        self.effort.fits(each).map_err(|least| Missing::Skipped {
+            reason: format!("it takes about {least:.1} s, the case has {:.1} s", self.effort.case_s),
+        })
     }
 
     /// Warm-up and rounds. `first` is the time of one dispatch of the whole work, just seen; `parts` the
@@ -223,17 +219,14 @@ fn round_slope(round: &[Submission], tick_ns: Option<f64>) -> f64 {
 
 /// Dispatches of a submission that is at least `submission_s` long.
 fn shortest(each: f64, submission_s: f64) -> u32 {
-    (submission_s / each).ceil().clamp(1.0, 4096.0) as u32
+    (submission_s / each).ceil().clamp(1.0, f64::from(MOST_DISPATCHES)) as u32
 }
-
-/// Share of a round that poison and sentinel add to its submissions.
-const BESIDE: f64 = 0.15;
 
 /// Dispatches of a round's submissions: k, 2k, 3k; k and 2k where one dispatch alone is long, or where
 /// as many rounds as tell whether neighbours hang together would not fit the `left` seconds otherwise.
 fn lengths(each: f64, submission_s: f64, left: f64) -> Vec<u32> {
     let k = shortest(each, submission_s);
-    let rounds = 6.0 * f64::from(k) * each * (1.0 + BESIDE) * INDEPENDENT_SAMPLES as f64;
+    let rounds = round(6.0 * f64::from(k) * each) * INDEPENDENT_SAMPLES as f64;
     if each >= submission_s * 5.0 || rounds > left { vec![k, 2 * k] } else { vec![k, 2 * k, 3 * k] }
 }
 

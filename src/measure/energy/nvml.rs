@@ -42,9 +42,14 @@ impl Counter {
         let (index, bus) = match (&same[..], same.iter().find(|(_, bus)| here(bus))) {
             (_, Some(one)) => one,
             ([], _) => return Err("the vendor's management library (NVML) does not know this card".into()),
-            ([one], _) => one,
+            ([one], _) if card.bus.is_empty() => one,
             (all, _) => {
-                return Err(format!("{} cards of this kind, and nothing says which of them it is", all.len()));
+                let why = match (all.len(), card.bus.is_empty()) {
+                    (1, _) => "the only card of this kind that can be read is another one".into(),
+                    (n, true) => format!("{n} cards of this kind, and nothing says which of them it is"),
+                    (n, false) => format!("{n} cards of this kind, and it is none of them"),
+                };
+                return Err(why);
             }
         };
         let counter = Counter { name: format!("nvml:{bus}"), index: *index, nvml: Arc::new(nvml) };
@@ -122,6 +127,9 @@ mod tests {
         assert!(find(&card(0x2330, "")).unwrap_err().contains("2 cards of this kind"));
         assert!(find(&card(0x9999, "")).unwrap_err().contains("does not know this card"));
         assert!(find(&card(0x1db4, "")).unwrap_err().contains("`nvml:00000000:03:00.0`"));
+        // One that could not be asked is not the one that could.
+        assert!(find(&card(0x1db4, "0000:09:00.0")).unwrap_err().contains("is another one"));
+        assert!(find(&card(0x2330, "0000:09:00.0")).unwrap_err().contains("2 cards of this kind, and it is none"));
         let nowhere = Path::new("/nonexistent/libnvidia-ml.so.1").as_os_str();
         let missing = Counter::find(Some(nowhere), &card(0x2330, "")).map(|_| ()).unwrap_err();
         assert!(missing.contains("is not installed"), "{missing}");

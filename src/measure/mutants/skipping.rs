@@ -87,6 +87,10 @@ impl Executor for Skipping<'_> {
         self.inner.holds()
     }
 
+    fn vacate(&mut self) {
+        self.inner.vacate();
+    }
+
     fn prepare(&mut self, kernel: &Kernel, shape: Shape, settings: Settings) -> Step<()> {
         self.inner.prepare(kernel, shape, settings)
     }

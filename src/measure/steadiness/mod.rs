@@ -43,6 +43,9 @@ const DOUBTED_CORRELATION: f64 = 0.06;
 /// The method from which on a short trace that may be correlated is flagged.
 const SHORT_AND_CORRELATED: u32 = 4;
 
+/// The method from which on a short trace is excused by its whole range, and not by the spread of most of it.
+const WHOLE_RANGE: u32 = 5;
+
 /// The method from which on a course is told relative to the level that it comes from.
 const FROM_THE_LEVEL_BEFORE: u32 = 4;
 
@@ -208,7 +211,12 @@ fn short(trace: &[f64], method: u32) -> Option<Flag> {
     if have < need {
         return Some(Flag::new(Code::ShortTrace, format!("{have} samples, {need} give a 95 % interval")));
     }
-    if method < SHORT_AND_CORRELATED || have >= INDEPENDENT_SAMPLES || immaterial(trace) {
+    if method < SHORT_AND_CORRELATED || have >= INDEPENDENT_SAMPLES {
+        return None;
+    }
+    // Of six samples two that are slow are no outliers, and the spread of the others does not see them.
+    let excused = if method >= WHOLE_RANGE { range(trace) < MATERIAL } else { immaterial(trace) };
+    if excused {
         return None;
     }
     if have < TELLING_SAMPLES {
@@ -220,6 +228,12 @@ fn short(trace: &[f64], method: u32) -> Option<Flag> {
         let detail = format!("{have} samples, and a correlation of neighbours of {rho:.2}: too few to be known apart");
         Flag::new(Code::ShortTrace, detail)
     })
+}
+
+/// Largest less smallest sample, over the median.
+fn range(trace: &[f64]) -> f64 {
+    let (least, most) = trace.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), &x| (lo.min(x), hi.max(x)));
+    median(trace).map_or(f64::INFINITY, |centre| (most - least) / centre.abs())
 }
 
 /// Where twice the spread is immaterial, so is what a correlation does to the interval.

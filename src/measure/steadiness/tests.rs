@@ -174,6 +174,20 @@ fn a_short_trace_is_doubted_where_neighbours_resemble_each_other_and_not_by_meth
 }
 
 #[test]
+fn a_short_trace_of_which_a_third_is_slow_is_doubted() {
+    let codes = |trace: &[f64], method| assess_by(trace, method).iter().map(|f| f.code).collect::<Vec<_>>();
+    let throttled = [1.000, 1.001, 1.001, 1.002, 1.4, 1.4];
+    assert_eq!(codes(&throttled, METHOD), [Code::ShortTrace]);
+    // As it was before: the spread of most of them excused it.
+    assert_eq!(codes(&throttled, 4), []);
+    for n in 6..10 {
+        let mut trace = vec![1.0; n];
+        trace[2..4].fill(1.1);
+        assert_eq!(codes(&trace, METHOD)[0], Code::ShortTrace, "{n}");
+    }
+}
+
+#[test]
 fn a_course_is_told_by_the_level_that_it_comes_from_and_never_falls_by_more_than_all_of_it() {
     let detail = |trace: &[f64], method| assess_by(trace, method).remove(0).detail;
     let noise = Noise::Normal(0.01).trace(1, 40);

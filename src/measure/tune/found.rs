@@ -31,7 +31,7 @@ pub struct Kernel {
     pub tried: usize,
     /// Candidates for which there was no time.
     pub untried: usize,
-    /// Candidates that fell out before they had a rate.
+    /// Candidates that fell out, and why.
     pub dropped: Vec<Dropped>,
     /// Seconds, all in all.
     pub spent_s: f64,

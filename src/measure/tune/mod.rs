@@ -139,7 +139,7 @@ pub fn tune(executor: &mut dyn Executor, wish: &Wish, observe: &mut Observe) -> 
 
     // Rungs: one per shape, the first for every candidate.
     let mut left: Vec<Trial> = candidates.into_iter().map(Trial::new).collect();
-    let mut tried = 0;
+    let (mut tried, mut fell) = (0, 0);
     let rungs = shapes.len() as f64 + 1.0;
     for (rung, shape) in shapes.clone().into_iter().enumerate() {
         let end_s = wish.budget_s * SEARCH * (rung as f64 + 1.0) / rungs;
@@ -151,7 +151,7 @@ pub fn tune(executor: &mut dyn Executor, wish: &Wish, observe: &mut Observe) -> 
         let mut ran = search.rung(left, shape, end_s)?;
         ran.sort_by(|a, b| b.rate.total_cmp(&a.rate));
         if rung == 0 {
-            tried = ran.len();
+            (tried, fell) = (ran.len(), search.dropped.len());
         }
         for trial in &ran {
             note(&mut families, trial);
@@ -176,7 +176,8 @@ pub fn tune(executor: &mut dyn Executor, wish: &Wish, observe: &mut Observe) -> 
     let regret = record.figure.as_ref().map(|f| search_gflop_per_s / f.gflop_per_s.median - 1.0);
     note(&mut families, &Trial { candidate: winner.clone(), rate: search_gflop_per_s * 1e9, proved: true });
     let dropped = std::mem::take(&mut search.dropped);
-    let untried = all.saturating_sub(tried + dropped.len());
+    // Of those that fell out later the first rung had seen a rate.
+    let untried = all - tried - fell;
     let spent_s = search.spent();
     Ok(Tuning { winner, search_gflop_per_s, record, regret, families, tried, untried, dropped, spent_s })
 }

@@ -46,6 +46,10 @@ impl Executor for Uneven {
         self.inner.holds()
     }
 
+    fn vacate(&mut self) {
+        self.inner.vacate();
+    }
+
     fn adapter(&self) -> &AdapterIdentity {
         self.inner.adapter()
     }

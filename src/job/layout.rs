@@ -248,11 +248,7 @@ impl Layout {
             return fail("shard", format!("{} of {replicas} replicas at zero {}", self.shard, self.zero));
         }
         if self.lighter_ends > 0 {
-            let (parts, light) = (self.pipeline, self.lighter_ends);
-            let whole = (job.layers + 2 * light.min(job.layers)).div_ceil(parts.max(1));
-            if parts < 2 || light >= whole {
-                return fail("lighter_ends", format!("{light} fewer of {whole} layers on {parts} stages"));
-            }
+            self.ends(job.layers).or_else(|why| fail("lighter_ends", why))?;
         }
         let experts = job.experts.as_ref().map_or(1, |e| e.count);
         if !experts.is_multiple_of(self.expert) {
@@ -284,6 +280,24 @@ impl Layout {
         }
         if run.sequence < f64::from(self.context) {
             return fail("context", format!("{} ranks for {} tokens", self.context, run.sequence));
+        }
+        Ok(())
+    }
+
+    /// Whether `layers` can be dealt out so that both ends have so many fewer than the others, or why not.
+    fn ends(&self, layers: u32) -> std::result::Result<(), String> {
+        let [parts, fewer, own, all] = [self.pipeline, self.lighter_ends, self.virtual_stages, layers].map(u64::from);
+        if parts < 3 {
+            return Err(format!("{parts} stages have none between the ends"));
+        }
+        if 2 * fewer >= all {
+            return Err(format!("2 · {fewer} fewer of {all} layers"));
+        }
+        // The others have as many as are left, whole layers for each part of a stage.
+        let others = (all + 2 * fewer).div_ceil(parts * own) * own;
+        // One such stage, and a layer on each of the rest.
+        if fewer >= others || others + (parts - 1) > all {
+            return Err(format!("{fewer} fewer than {others} on {parts} stages do not make {all} layers"));
         }
         Ok(())
     }
@@ -336,12 +350,24 @@ pub(crate) mod tests {
             (Layout { context_exchange: ContextExchange::AllToAll, context: 4, ..LAYOUT }, "`context_exchange`"),
             (Layout { shard: 7, ..LAYOUT }, "`shard`: 7 of 64 replicas"),
             (Layout { shard: 8, zero: 0, ..LAYOUT }, "`shard`"),
-            (Layout { lighter_ends: 70, ..LAYOUT }, "`lighter_ends`"),
-            (Layout { lighter_ends: 1, pipeline: 1, ..LAYOUT }, "`lighter_ends`"),
+            (Layout { lighter_ends: 70, ..LAYOUT }, "`lighter_ends`: 2 · 70 fewer of 64"),
+            (Layout { lighter_ends: u32::MAX, ..LAYOUT }, "`lighter_ends`: 2 · 4294967295"),
+            (Layout { lighter_ends: 32, ..LAYOUT }, "`lighter_ends`: 2 · 32 fewer of 64"),
+            (Layout { lighter_ends: 1, pipeline: 1, ..LAYOUT }, "`lighter_ends`: 1 stages have none between"),
+            (Layout { lighter_ends: 8, pipeline: 2, ..LAYOUT }, "`lighter_ends`: 2 stages have none between"),
+            (Layout { lighter_ends: 12, pipeline: 8, ..LAYOUT }, "`lighter_ends`: 12 fewer than 11 on 8 stages"),
+            (Layout { lighter_ends: 1, pipeline: 64, ..LAYOUT }, "`lighter_ends`: 1 fewer than 2 on 64 stages"),
         ] {
             let error = layout.check(&grok(), &RUN).unwrap_err();
             assert!(error.message().contains(part), "{part}: {error}");
             assert_eq!(error.exit_code(), 2);
+        }
+    }
+
+    #[test]
+    fn ends_may_be_lighter_by_what_leaves_them_a_layer() {
+        for (pipeline, lighter_ends, virtual_stages) in [(3, 1, 1), (4, 1, 1), (8, 9, 1), (16, 2, 1), (4, 2, 4)] {
+            Layout { pipeline, lighter_ends, virtual_stages, ..LAYOUT }.check(&grok(), &RUN).unwrap();
         }
     }
 

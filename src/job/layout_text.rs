@@ -23,21 +23,27 @@ const NUMBERS: [Number; 10] = [
     ("ends-", |l| &mut l.lighter_ends),
 ];
 
-/// A word by itself.
-type Word = (&'static str, fn(&mut Layout));
+/// A word by itself, and what it says something about: no two words say the same.
+type Word = (&'static str, &'static [&'static str], fn(&mut Layout));
 
 const WORDS: [Word; 10] = [
-    ("zb1p", |l| l.schedule = Schedule::ZeroBubble),
-    ("dualpipe", |l| l.schedule = Schedule::DualPipe),
-    ("ulysses", |l| l.context_exchange = ContextExchange::AllToAll),
-    ("offload-optimizer", |l| l.offload = Offload::Optimizer),
-    ("offload-activations", |l| l.offload = Offload::Activations),
-    ("offload", |l| l.offload = Offload::Both),
-    ("selective", |l| l.recompute = Recompute::Selective),
-    ("half-recompute", |l| l.recompute = Recompute::Half),
-    ("full-recompute", |l| l.recompute = Recompute::Full),
-    ("no-sp", |l| l.sequence_parallel = false),
+    ("zb1p", &["the schedule"], |l| l.schedule = Schedule::ZeroBubble),
+    ("dualpipe", &["the schedule"], |l| l.schedule = Schedule::DualPipe),
+    ("ulysses", &["the exchange over a sequence"], |l| l.context_exchange = ContextExchange::AllToAll),
+    ("offload-optimizer", &[OPTIMIZER], |l| {
+        l.offload = if l.offload == Offload::Activations { Offload::Both } else { Offload::Optimizer }
+    }),
+    ("offload-activations", &[ACTIVATIONS], |l| {
+        l.offload = if l.offload == Offload::Optimizer { Offload::Both } else { Offload::Activations }
+    }),
+    ("offload", &[OPTIMIZER, ACTIVATIONS], |l| l.offload = Offload::Both),
+    ("selective", &["what is recomputed"], |l| l.recompute = Recompute::Selective),
+    ("half-recompute", &["what is recomputed"], |l| l.recompute = Recompute::Half),
+    ("full-recompute", &["what is recomputed"], |l| l.recompute = Recompute::Full),
+    ("no-sp", &["sequence parallelism"], |l| l.sequence_parallel = false),
 ];
+const OPTIMIZER: &str = "where the optimizer's state is";
+const ACTIVATIONS: &str = "where the activations are";
 
 impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -53,7 +59,7 @@ impl fmt::Display for Layout {
                 text += &format!("zero{} ", self.zero);
             }
         }
-        for (word, set) in WORDS {
+        for (word, _, set) in WORDS {
             // No word sets what is usual.
             let mut with = *self;
             set(&mut with);
@@ -69,34 +75,40 @@ impl fmt::Display for Layout {
 impl FromStr for Layout {
     type Err = Error;
 
-    /// Words in any order, each once; what is not said is as in [`Layout::default`]. Errors name the word.
+    /// Words in any order, each once and no two about the same; what is not said is as in [`Layout::default`]. Errors
+    /// name the word.
     fn from_str(text: &str) -> Result<Self> {
         let fail = |why: String| Error::usage(format!("layout `{text}`: {why}"));
         let mut layout = Layout::default();
-        let mut seen = Vec::new();
+        // What was said something about, and by which word.
+        let mut said: Vec<(&str, &str)> = Vec::new();
         for word in text.split_whitespace() {
             let (name, digits) = word.split_at(word.find(|c: char| c.is_ascii_digit()).unwrap_or(word.len()));
-            if let Some((_, set)) = WORDS.iter().find(|(w, _)| *w == word) {
+            let (mut by, mut about) = (name, std::slice::from_ref(&name));
+            let number = || digits.parse::<u32>().map_err(|_| fail(format!("`{word}`: no whole number below 2^32")));
+            if let Some((_, says, set)) = WORDS.iter().find(|(w, ..)| *w == word) {
                 set(&mut layout);
-                seen.push(word);
-                continue;
-            }
-            let number = || digits.parse().map_err(|_| fail(format!("`{word}`: no whole number below 2^32")));
-            if name == "zero" {
-                layout.zero = u8::try_from(number()?).unwrap_or(u8::MAX);
+                (by, about) = (word, says);
+            } else if name == "zero" {
+                let stage = number()?;
+                let known = u8::try_from(stage).ok().filter(|stage| *stage <= 3);
+                layout.zero = known.ok_or_else(|| fail(format!("`{word}`: {stage} is not from 0 to 3")))?;
             } else if let Some((_, field)) = NUMBERS.iter().find(|(n, _)| *n == name) {
                 *field(&mut layout) = number()?;
             } else {
                 let words = NUMBERS.iter().map(|(n, _)| format!("{n}N")).chain(["zeroN".into()]);
-                let known: Vec<String> = words.chain(WORDS.iter().map(|(w, _)| (*w).into())).collect();
+                let known: Vec<String> = words.chain(WORDS.iter().map(|(w, ..)| (*w).into())).collect();
                 return Err(fail(format!("`{word}` is no word of it")).hint(format!("words: {}", known.join(" "))));
             }
-            if seen.contains(&name) {
-                return Err(fail(format!("`{name}` stands twice")));
+            for &what in about {
+                match said.iter().find(|(known, _)| *known == what) {
+                    Some((_, before)) if *before == by => return Err(fail(format!("`{by}` stands twice"))),
+                    Some((_, before)) => return Err(fail(format!("`{before}` and `{by}` both say {what}"))),
+                    None => said.push((what, by)),
+                }
             }
-            seen.push(name);
         }
-        if seen.is_empty() {
+        if said.is_empty() {
             return Err(fail("it says nothing".into()).hint("for example `tp8 pp8 dp64 mb1 zero1`"));
         }
         Ok(layout)
@@ -158,6 +170,15 @@ mod tests {
     }
 
     #[test]
+    fn what_the_host_keeps_may_be_said_in_one_word_or_in_two() {
+        let both = Layout { offload: Offload::Both, ..Layout::default() };
+        for text in ["offload", "offload-optimizer offload-activations", "offload-activations offload-optimizer"] {
+            assert_eq!(text.parse::<Layout>().unwrap(), both, "{text}");
+        }
+        assert!(both.to_string().ends_with(" offload"), "{both}");
+    }
+
+    #[test]
     fn a_word_that_is_none_is_refused_by_name() {
         for (text, part) in [
             ("tp8 xx3", "`xx3` is no word"),
@@ -165,6 +186,14 @@ mod tests {
             ("tp8 tp4", "`tp` stands twice"),
             ("tp99999999999", "`tp99999999999`: no whole number"),
             ("tp-8", "`tp-8` is no word"),
+            ("zb1p zb1p", "`zb1p` stands twice"),
+            ("pp4 zb1p dualpipe", "`zb1p` and `dualpipe` both say the schedule"),
+            ("selective tp8 full-recompute", "`selective` and `full-recompute` both say what is recomputed"),
+            ("offload-optimizer offload", "`offload-optimizer` and `offload` both say where the optimizer's state is"),
+            ("offload offload-activations", "`offload` and `offload-activations` both say where the activations are"),
+            ("zero300", "`zero300`: 300 is not from 0 to 3"),
+            ("zero4", "`zero4`: 4 is not from 0 to 3"),
+            ("zero1 zero1", "`zero` stands twice"),
             ("  ", "says nothing"),
         ] {
             let error = text.parse::<Layout>().unwrap_err();

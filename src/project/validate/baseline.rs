@@ -64,10 +64,10 @@ fn judge(place: &str, committed: &Summary, now: Option<&Summary>) -> Vec<Regress
     let Some(now) = now else { return worse };
     note("refused", count(committed, |s| s.refused), count(now, |s| s.refused), now.refused > committed.refused);
     for (name, of, badness) in figures {
-        // Where nothing was compared there is nothing to hold to; the count says if that is worse.
-        if let (Some(before), Some(after)) = (of(committed), of(now)) {
-            note(name, Some(before), Some(after), badness(after) > badness(before) + SAME);
-        }
+        // Where nothing had been compared there is nothing to hold to; a figure that is gone, or none, is worse.
+        let Some(before) = of(committed) else { continue };
+        let after = of(now).filter(|x| x.is_finite());
+        note(name, Some(before), after, after.is_none_or(|after| badness(after) > badness(before) + SAME));
     }
     worse
 }
@@ -113,6 +113,9 @@ mod tests {
             ("within20", Summary { within20: Some(0.89), ..GOOD }),
             ("coverage90", Summary { coverage90: Some(0.84), ..GOOD }),
             ("coverage90", Summary { coverage90: Some(0.97), ..GOOD }),
+            ("mape", Summary { mape: None, ..GOOD }),
+            ("bias_log", Summary { bias_log: Some(f64::NEG_INFINITY), ..GOOD }),
+            ("within20", Summary { within20: Some(f64::NAN), ..GOOD }),
         ] {
             let found: Vec<_> = regressions(&figures(GOOD), &figures(now)).into_iter().map(|r| r.figure).collect();
             assert_eq!(found, [format!("summary.{name}"), format!("by.arch.moe.{name}")]);

@@ -256,6 +256,32 @@ mod tests {
     }
 
     #[test]
+    fn a_measurement_that_is_none_is_refused_and_takes_no_figure_with_it() {
+        let catalog = Catalog::built_in().unwrap();
+        for (head, cells, part) in [
+            ("tokens_per_s_per_accel", "0", "`tokens_per_s_per_accel`: 0"),
+            ("step_time_ms", "0", "`step_time_ms`: 0"),
+            ("step_time_s", "0", "`step_time_s`: 0"),
+            ("tokens_per_s_per_accel", "1e-320", "comes to inf s a step"),
+        ] {
+            let head_of_all = "accelerator,n_accel,seq_len,global_batch,layers,hidden,heads,tp,pp,dp,micro_batch";
+            let good = "H100,64,4096,256,32,4096,32,2,1,32,1";
+            // A second column of seconds, so that one row of the table is good.
+            let text = if head == "step_time_s" {
+                format!("{head_of_all},step_time_s\n{good},2\n{good},0\n")
+            } else {
+                format!("{head_of_all},step_time_s,{head}\n{good},2,\n{good},,{cells}\n")
+            };
+            let lines = read_table_text(&text, "t.csv").unwrap();
+            let (rows, figures) = all(&catalog, &lines);
+            assert!(rows[0].refused.is_none(), "{rows:?}");
+            assert!(rows[1].refused.as_deref().is_some_and(|why| why.contains(part)), "{part}: {rows:?}");
+            assert_eq!((figures.summary.n, figures.summary.refused), (1, 1));
+            assert!(figures.summary.mape.is_some_and(f64::is_finite), "{figures:?}");
+        }
+    }
+
+    #[test]
     fn extents_beyond_all_reason_are_refused_and_never_a_panic() {
         for row in [
             "a,H100,100000000,4096,100000000,32,4096,32,100000000,100000000,100000000,100000000,2",

@@ -79,17 +79,28 @@ pub struct Measured;
 
 impl Measured {
     /// Seconds per step: stated, else from tokens per second, else from flop/s with the convention
-    /// that the row states.
+    /// that the row states. Errors: what is lacking, and a measurement that is none.
     pub fn of(line: &Line) -> Result<f64, String> {
-        if let Some(ms) = line.number("step_time_ms")? {
+        let seconds = Self::stated(line)?;
+        // An infinite or zero one has no logarithm, and one such row would take the figures of all with it.
+        let is_one = seconds.is_finite() && seconds > 0.0;
+        if is_one { Ok(seconds) } else { Err(format!("what was measured comes to {seconds} s a step")) }
+    }
+
+    fn stated(line: &Line) -> Result<f64, String> {
+        let positive = |column: &str| match line.number(column)? {
+            Some(x) if x <= 0.0 => Err(format!("`{column}`: {x}")),
+            x => Ok(x),
+        };
+        if let Some(ms) = positive("step_time_ms")? {
             return Ok(ms / 1000.0);
         }
-        if let Some(seconds) = line.number("step_time_s")? {
-            return if seconds > 0.0 { Ok(seconds) } else { Err("`step_time_s`: 0".into()) };
+        if let Some(seconds) = positive("step_time_s")? {
+            return Ok(seconds);
         }
         let need = |column: &str| line.number(column)?.ok_or(format!("`{column}` is blank"));
         let (batch, sequence, count) = (need("global_batch")?, need("seq_len")?, need("n_accel")?);
-        if let Some(rate) = line.number("tokens_per_s_per_accel")? {
+        if let Some(rate) = positive("tokens_per_s_per_accel")? {
             return Ok(batch * sequence / (rate * count));
         }
         let definition = line.text("flop_definition").unwrap_or_default().to_lowercase();

@@ -1,7 +1,7 @@
 //! The axes of a search: what one layer costs depends on few of them, the rest is put together from it.
 
 use super::rules::{Objective, Rules, Space};
-use crate::job::{BATCH_ROUNDING, ContextExchange, Layout, Offload, Recompute, Run, Schedule, Transformer};
+use crate::job::{BATCH_ROUNDING, ContextExchange, Layout, Offload, Recompute, Run, Schedule, Stack, Transformer};
 use crate::project::machine::Machine;
 
 /// The axes of a layer: everything else is put together from them.
@@ -112,17 +112,38 @@ pub(super) fn shares(rules: &Rules) -> &'static [f64] {
 pub(super) fn replicas(batch: f64, layout: &Layout, most: u64) -> Option<u32> {
     let micro = f64::from(layout.micro_batch);
     let per_replica = u64::from(layout.tensor) * u64::from(layout.context);
+    // The expert ranks divide all ranks of a stage only where the replicas are a multiple of this.
     let expert = u64::from(layout.expert) * u64::from(layout.expert_tensor);
+    let whole = expert / common_divisor(expert, per_replica);
     let most = most.min((batch * (1.0 + BATCH_ROUNDING) / micro) as u64);
     // For each number of microbatches the most replicas that leave the batch within its rounding: they
     // waste least, and fewer of them with as many microbatches would only be slower.
     let least = (batch * (1.0 - BATCH_ROUNDING) / micro / most.max(1) as f64).ceil().max(1.0) as u64;
-    (least..least + 8).find_map(|microbatches| {
+    let several = (least..least + 8).find_map(|microbatches| {
         let each = micro * microbatches as f64;
         let high = ((batch * (1.0 + BATCH_ROUNDING) / each) as u64).min(most);
         let low = (batch * (1.0 - BATCH_ROUNDING) / each).ceil().max(1.0) as u64;
-        (low..=high).rev().take(4_096).find(|data| (data * per_replica).is_multiple_of(expert)).map(|data| data as u32)
-    })
+        let data = high / whole * whole;
+        (data >= low).then_some(data)
+    });
+    // Of a batch with few divisors none of these may come out. Then there are few replicas to try: from a fiftieth of
+    // the batch down every number has a multiple within the rounding.
+    let data = several.or_else(|| {
+        let near = |data: &u64| {
+            let run = Run { batch, sequence: 1.0, stack: Stack::Fused, causal: 0.5 };
+            let rounded = Layout { data: *data as u32, ..*layout }.rounded_batch(&run);
+            (rounded / batch - 1.0).abs() <= BATCH_ROUNDING * (1.0 + 1e-9)
+        };
+        (1..=most / whole).rev().map(|several| several * whole).find(near)
+    });
+    data.map(|data| data as u32)
+}
+
+fn common_divisor(mut a: u64, mut b: u64) -> u64 {
+    while b > 0 {
+        (a, b) = (b, a % b);
+    }
+    a
 }
 
 fn divisors(of: u32, up_to: u32) -> impl Iterator<Item = u32> + Clone {

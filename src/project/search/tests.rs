@@ -86,6 +86,31 @@ fn replicas_are_as_many_as_a_rounded_batch_lets_be() {
 }
 
 #[test]
+fn a_batch_with_few_divisors_loses_no_layout_that_could_run() {
+    let catalog = Catalog::built_in().unwrap();
+    let f = Forecast::new(&catalog, "xai-12k-h100-redirected").unwrap();
+    let (any, _, _) = best_layout(f.job, &f.run, &f.machine, &catalog.constants.medians(), None).unwrap();
+    for (expert, micro_batch) in [(1, 1), (1, 3), (8, 1), (6, 2)] {
+        let layout = Layout { tensor: 2, context: 1, expert, expert_tensor: 1, micro_batch, ..any };
+        for batch in 1..=211u32 {
+            let run = Run { batch: f64::from(batch), ..f.run };
+            let runs = |data: u32| {
+                let rounded = Layout { data, ..layout }.rounded_batch(&run);
+                (rounded / run.batch - 1.0).abs() <= BATCH_ROUNDING * (1.0 + 1e-9) && (2 * data).is_multiple_of(expert)
+            };
+            for most in 1..=40 {
+                let found = replicas(run.batch, &layout, u64::from(most));
+                assert_eq!(found.is_some(), (1..=most).any(runs), "{batch} on {most}, {layout}: {found:?}");
+                assert!(found.is_none_or(|data| data <= most && runs(data)), "{batch} on {most}, {layout}: {found:?}");
+            }
+        }
+    }
+    // 97 is prime, and neither of its neighbours is within 1 %.
+    let one = Layout { tensor: 1, context: 1, expert: 1, expert_tensor: 1, micro_batch: 1, ..any };
+    assert_eq!(replicas(97.0, &one, 8), Some(1));
+}
+
+#[test]
 fn rules_are_kept() {
     let catalog = Catalog::built_in().unwrap();
     let f = Forecast::new(&catalog, "xai-12k-h100-redirected").unwrap();

@@ -69,6 +69,19 @@ impl Spread {
         self.about(median).at(u)
     }
 
+    /// What 5 % and 95 % of its weight are below, for a median of `median`.
+    pub fn band(self, median: f64) -> [f64; 2] {
+        [0.05, 0.95].map(|u| self.at(median, u))
+    }
+
+    /// The range about a median with this [`Spread::band`], even in the logarithm; none where the two are the same.
+    /// The band has to hold the median, all above zero.
+    pub fn through(median: f64, [low, high]: [f64; 2]) -> Spread {
+        // A tenth of the way from the lowest to the median is 5 %, nine tenths from it to the highest 95 %.
+        let end = |at: f64| median * (at / median).powf(1.0 / 0.9);
+        if low < high { Spread::Range { low: end(low), high: end(high) } } else { Spread::None }
+    }
+
     /// This spread about a median, made ready for many quantiles.
     pub fn about(self, median: f64) -> Quantiles {
         match self {
@@ -489,6 +502,20 @@ mod tests {
         let log = Spread::Log(0.1);
         assert!((log.at(3.0, 0.5) - 3.0).abs() < 1e-9);
         assert!((log.at(1.0, 0.95).ln() / 0.1 - 1.645).abs() < 0.001);
+    }
+
+    #[test]
+    fn a_range_through_a_band_has_that_band_and_is_its_own_where_it_was_one() {
+        for spread in [Spread::Log(0.3), Spread::Range { low: 1.0, high: 8.0 }, Spread::Range { low: 0.0, high: 4.0 }] {
+            let band = spread.band(2.0);
+            let [p5, p95] = Spread::through(2.0, band).band(2.0);
+            assert!((p5 / band[0] - 1.0).abs() < 1e-12 && (p95 / band[1] - 1.0).abs() < 1e-12, "{spread:?}");
+        }
+        let Spread::Range { low, high } = Spread::through(2.0, Spread::Range { low: 1.0, high: 8.0 }.band(2.0)) else {
+            panic!("a band is no single value")
+        };
+        assert!((low - 1.0).abs() < 1e-12 && (high - 8.0).abs() < 1e-12, "{low} {high}");
+        assert_eq!(Spread::through(2.0, Spread::None.band(2.0)), Spread::None);
     }
 
     #[test]

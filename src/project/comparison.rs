@@ -10,7 +10,7 @@ use super::scaling::grow;
 use super::scenario::Forecast;
 use super::transfer::Options;
 use crate::error::{Error, Result};
-use crate::sourced::{Spread, Value};
+use crate::sourced::Value;
 use crate::units::Money;
 use serde::Serialize;
 
@@ -119,10 +119,7 @@ type Count = std::result::Result<Ranged, String>;
 fn bought(catalog: &Catalog, scenario: &str, money: f64) -> Count {
     let forecast = Forecast::new(catalog, scenario).map_err(|e| e.message().to_string())?;
     let price = capex(&forecast)?;
-    let (low, high) = match price.spread {
-        Spread::Range { low, high } => (low, high),
-        _ => (price.value, price.value),
-    };
+    let [low, high] = price.spread.band(price.value);
     let boxes = |price: f64| whole(money / price, &forecast);
     Ok(Ranged { value: boxes(price.value), p5: boxes(high), p95: boxes(low) })
 }
@@ -195,6 +192,7 @@ fn ratio(before: &Projection, was: &Samples, now: &Projection, is: &Samples) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sourced::Spread;
 
     #[test]
     fn every_built_in_comparison_has_a_row_per_scenario_and_block_or_says_why_not() {
@@ -210,6 +208,28 @@ mod tests {
                     assert!(count.value * price <= money.value && (count.value + 8.0) * price > money.value);
                     assert!(count.p5 < count.value && count.value < count.p95);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn what_money_buys_has_the_band_of_the_price_whatever_form_its_range_has() {
+        let mut catalog = Catalog::built_in().unwrap();
+        let name = "xai-12k-h100-redirected";
+        let mut price = Forecast::new(&catalog, name).unwrap().price;
+        for (spread, [p5, p95]) in [
+            (Spread::Log(0.1), [(0.1f64 * 1.644_854).exp().recip(), (0.1f64 * 1.644_854).exp()]),
+            (Spread::Range { low: 24_000.0, high: 96_000.0 }, [0.5f64.powf(0.9), 2f64.powf(0.9)]),
+        ] {
+            let capex = price.capex.as_mut().unwrap();
+            (capex.value, capex.spread) = (48_000.0, spread);
+            catalog.scenarios.get_mut(name).unwrap().price = Some(price.clone());
+            let count = bought(&catalog, name, 4.8e9).unwrap();
+            assert_eq!(count.value, 100_000.0);
+            // Whole boxes of eight.
+            for (count, factor) in [(count.p5, p95), (count.p95, p5)] {
+                let all = 100_000.0 / factor;
+                assert!(count <= all + 0.01 && all < count + 8.01, "{count} for {all}, {spread:?}");
             }
         }
     }

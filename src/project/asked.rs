@@ -3,7 +3,7 @@
 use super::catalog::Catalog;
 use super::machine::Machine;
 use super::parts::{OnParts, Usual, mean_rated, parts, usual_price};
-use super::scenario::{medians, switched_on};
+use super::scenario::{medians, possible, switched_on};
 use super::search::{Found, Losses, Objective, Power, Rules, Watch, search_watched};
 use crate::cluster::failures::Running;
 use crate::cluster::power::{Basis, Supply};
@@ -69,7 +69,7 @@ impl<'a> Asked<'a> {
         let job = catalog.job(&target.job)?;
         job.check(&target.job)?;
         let mut named = None;
-        let (accelerator, node, fabric, count) = match &target.place {
+        let (accelerator, node_name, fabric, count) = match &target.place {
             Place::Cluster(name) => {
                 let c = catalog.cluster(name)?;
                 named = Some(c);
@@ -86,14 +86,23 @@ impl<'a> Asked<'a> {
             }
         };
         if !(1.0..=1e7).contains(&count) {
-            return Err(Error::usage(format!("`--count` {count} is not from 1 to 10000000")));
+            let what = match &target.place {
+                Place::Cluster(name) => format!("cluster `{name}`: `accelerators`:"),
+                Place::Count(..) => "`--count`".into(),
+            };
+            return Err(Error::usage(format!("{what} {count} is not from 1 to 10000000")));
         }
         let chip = catalog.accelerator(accelerator)?;
-        let (node, fabric) = (catalog.node(node)?, catalog.fabric(fabric)?);
+        let (node, fabric) = (catalog.node(node_name)?, catalog.fabric(fabric)?);
         let usual = |kind: &str| Error::usage(format!("no `[{kind}.usual]` in the catalogue"));
         let mut site = catalog.sites.get("usual").ok_or_else(|| usual("site"))?.clone();
         site.power_cap = named.and_then(|c| c.power.clone());
-        let halves = named.map(|c| parts(catalog, c)).transpose()?.unwrap_or_default();
+        let in_place = |e: Error| match &target.place {
+            Place::Cluster(name) => e.context(format!("cluster `{name}`")),
+            Place::Count(..) => e,
+        };
+        let halves = named.map(|c| parts(catalog, c)).transpose().map_err(in_place)?.unwrap_or_default();
+        possible(count, (node_name, node), fabric, &halves).map_err(in_place)?;
         let rated = mean_rated(chip, node, &halves).map(|(fact, basis, _)| (fact, basis));
         let asked = count;
         // What the site cannot feed is not there.
@@ -148,8 +157,7 @@ impl<'a> Asked<'a> {
             .hint("`--objective step` or `--objective days` need none"));
         }
         let rules = Rules { power, losses: Some(losses), rent, ..target.rules };
-        let parts_note = (on_parts.relative.iter().any(|r| *r > 1.0)).then(|| {
-            let slowest = &halves[on_parts.slowest];
+        let parts_note = on_parts.held_by(&halves).map(|slowest| {
             format!("a synchronous job over all parts keeps to the rate of `{}` (`{}`)", slowest.name, slowest.kind)
         });
         Ok(Asked { job, run, machine, peak: on_parts.peak, parts_note, rules, power_known: each.is_some(), asked })

@@ -41,7 +41,7 @@ pub struct OnParts {
     pub each: Vec<Machine>,
     /// Rate of each part's accelerator over that of the slowest, at least 1.
     pub relative: Vec<f64>,
-    /// Which part has the slowest accelerator.
+    /// Which part has the slowest accelerator as listed; what it sustains is in [`OnParts::held_by`].
     pub slowest: usize,
     /// Mean peak of all parts over that of the slowest one's accelerator.
     pub peak: f64,
@@ -90,8 +90,22 @@ impl OnParts {
     /// Rate that the slowest of the parts sustains over that of the slowest accelerator as listed, as
     /// they are stated: a synchronous job's. 1 where all of the cluster is alike.
     pub fn pace(&self, parts: &[Part]) -> f64 {
+        self.sustained(parts).reduce(f64::min).unwrap_or(1.0)
+    }
+
+    /// The part that a synchronous job waits for, by accelerator and stated pace together; none where all sustain the
+    /// same on the same accelerator.
+    pub fn held_by<'p>(&self, parts: &'p [Part<'p>]) -> Option<&'p Part<'p>> {
+        let all: Vec<f64> = self.sustained(parts).collect();
+        let differ = self.relative.iter().any(|r| *r > 1.0) || all.windows(2).any(|two| two[0] != two[1]);
+        let slowest = (0..all.len()).min_by(|a, b| all[*a].total_cmp(&all[*b]))?;
+        differ.then(|| &parts[slowest])
+    }
+
+    /// Rate that each part sustains over that of the slowest accelerator as listed.
+    fn sustained<'p>(&'p self, parts: &'p [Part]) -> impl Iterator<Item = f64> + 'p {
         let stated = |p: &Part| p.half.pace.as_ref().map_or(1.0, |v| v.value);
-        self.relative.iter().zip(parts).map(|(relative, p)| relative * stated(p)).reduce(f64::min).unwrap_or(1.0)
+        self.relative.iter().zip(parts).map(move |(relative, p)| relative * stated(p))
     }
 
     /// Puts what was measured on the fabric in the place of the prior, for all and for each part.
@@ -123,6 +137,10 @@ pub fn parts<'a>(catalog: &'a Catalog, cluster: &'a Cluster) -> Result<Vec<Part<
         return Err(Error::usage(format!("`half`: {} parts; at most {MAX_PARTS}", parts.len())));
     }
     for p in &parts {
+        if p.half.accelerators.value.fract() != 0.0 {
+            let why = format!("{} is no whole number", p.half.accelerators.value);
+            return Err(Error::usage(format!("`half.{}.accelerators`: {why}", p.name)));
+        }
         if p.half.pace.as_ref().is_some_and(|v| v.value <= 0.0 || v.value > 10.0) {
             return Err(Error::usage(format!("`half.{}.pace`: not above 0 and at most 10", p.name)));
         }
@@ -149,9 +167,8 @@ pub fn mean_rated(accelerator: &Accelerator, node: &Node, parts: &[Part]) -> Opt
     };
     let provenance = facts.iter().map(|f| f.stamp.provenance()).reduce(|a, b| a.join(&b))?;
     let sum = |of: &dyn Fn(&Fact) -> f64| parts.iter().zip(&facts).map(|(p, f)| p.share * of(f)).sum::<f64>();
-    let (low, high) = (sum(&|f| ends(f.value, f.spread)[0]), sum(&|f| ends(f.value, f.spread)[1]));
-    let spread = if low < high { Spread::Range { low, high } } else { Spread::None };
     let value = sum(&|f| f.value);
+    let spread = Spread::through(value, [0, 1].map(|end| sum(&|f| f.spread.band(f.value)[end])));
     Some((Fact { value, spread, ..facts.into_iter().next()? }, basis, provenance))
 }
 
@@ -168,23 +185,43 @@ pub fn usual_price(catalog: &Catalog, cluster: &Cluster, parts: &[Part]) -> Pric
     Price { rent: rent.map(|r| mean(&r)), capex: capex.map(|c| mean(&c)), provenance: None }
 }
 
-/// Low and high end of a spread: 5 and 95 % of one that has none.
-fn ends(value: f64, spread: Spread) -> [f64; 2] {
-    match spread {
-        Spread::None => [value; 2],
-        Spread::Log(sd) => [-1.645, 1.645].map(|z| value * (z * sd).exp()),
-        Spread::Range { low, high } => [low, high],
-    }
-}
-
-/// The mean of prices by share, low ends with low ends; it rests on the least certain of them.
+/// The mean of prices by share, low ends with low ends: 5 % of it is the mean of what is 5 % of each. It rests on the
+/// least certain of them.
 fn mean<D: Dimension>(values: &[(f64, &Value<D>)]) -> Value<D> {
     let sum = |of: &dyn Fn(&Value<D>) -> f64| values.iter().map(|(share, v)| share * of(v)).sum::<f64>();
     let worst = values.iter().map(|(_, v)| *v).reduce(|a, b| if b.stamp.tier > a.stamp.tier { b } else { a });
     let mut all = worst.unwrap_or(values[0].1).clone();
     all.value = sum(&|v| v.value);
-    let (low, high) = (sum(&|v| ends(v.value, v.spread)[0]), sum(&|v| ends(v.value, v.spread)[1]));
-    all.spread = if low < high { Spread::Range { low, high } } else { Spread::None };
+    all.spread = Spread::through(all.value, [0, 1].map(|end| sum(&|v| v.spread.band(v.value)[end])));
     all.note = Some("the mean over the parts of the cluster".into());
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::{HourPrice, Money};
+
+    fn price<D: Dimension>(value: f64, unit: &str, spread: &str) -> Value<D> {
+        let text = format!("value={value}\nunit='{unit}'\n{spread}\nsource='s'\ndate='2026'\ntier='assumed'");
+        toml::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn five_percent_of_a_mean_is_the_mean_of_five_percent_of_each_whatever_form_their_ranges_have() {
+        let a: Value<HourPrice> = price(2.0, "USD/h", "sd_log=0.3");
+        let b: Value<HourPrice> = price(4.0, "USD/h", "low=1\nhigh=8");
+        let both = mean(&[(0.25, &a), (0.75, &b)]);
+        assert!((both.value - 3.5).abs() < 1e-12);
+        for (u, z) in [(0.05, -1.644_854), (0.95, 1.644_854)] {
+            let each =
+                0.25 * 2.0 * f64::exp(0.3 * z) + 0.75 * if z < 0.0 { 4f64.powf(0.1) } else { 4.0 * 2f64.powf(0.9) };
+            let at = both.spread.at(both.value, u);
+            assert!((at / each - 1.0).abs() < 1e-6, "{at} for {each}");
+        }
+        // Parts that are priced alike are as one.
+        let c: Value<Money> = price(30_000.0, "USD", "low=20000\nhigh=50000");
+        let Spread::Range { low, high } = mean(&[(0.5, &c), (0.5, &c)]).spread else { panic!("a range") };
+        assert!((low / 20_000.0 - 1.0).abs() < 1e-12 && (high / 50_000.0 - 1.0).abs() < 1e-12, "{low} {high}");
+    }
 }

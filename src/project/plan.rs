@@ -286,6 +286,7 @@ fn draws(catalog: &Catalog) -> Vec<Constants> {
 #[cfg(test)]
 mod tests {
     use super::super::asked::{Place, USUAL_LOSSES};
+    use super::super::scenario::Forecast;
     use super::super::search::{Rules, Space};
     use super::*;
     use crate::cluster::Format;
@@ -337,7 +338,10 @@ mod tests {
         };
         let slow = "pace={value=0.5,unit='1'}";
         let a100 = "accelerator='a100'\nnode='hgx-a100'";
-        let text = [half("alike", "", ""), half("slowed", "", slow), half("mixed", "", a100)].concat();
+        let slower = "pace={value=0.2,unit='1'}";
+        let text =
+            [half("alike", "", ""), half("slowed", "", slow), half("mixed", "", a100), half("paced", slower, a100)];
+        let text = text.concat();
         let text = format!("[provenance]\nsource='flopcast'\ndate='2026-11-24'\ntier='assumed'\n{text}");
         catalog.add_text(&text, "parts").unwrap();
         let of = |name: &str| {
@@ -355,6 +359,10 @@ mod tests {
         assert!((mixed.1 / (mfu * peaks) - time / mixed.0).abs() < 0.05, "{mixed:?} {mfu}");
         assert!(mixed.2.contains("`b` (`a100`)"), "{mixed:?}");
         assert!(!alike.2.contains("parts"), "{alike:?}");
+        // By what each sustains: the same accelerator at half the pace, and a quicker one at a fifth of it.
+        assert!(slowed.2.contains("`b` (`h100`)"), "{slowed:?}");
+        let paced = of("paced");
+        assert!(paced.2.contains("`a` (`h100`)") && paced.0 > mixed.0, "{paced:?} {mixed:?}");
     }
 
     #[test]
@@ -426,6 +434,57 @@ mod tests {
         );
         let none = asked.search(&catalog, &Watch { done: &|_| {}, go_on: &|| false });
         assert_eq!(asked.plan(&catalog, &none).unwrap_err().exit_code(), 130);
+    }
+
+    #[test]
+    fn hardware_that_no_forecast_takes_is_refused_by_a_search_too_and_says_where_it_stands() {
+        let good = "[provenance]\nsource='flopcast'\ndate='2026-11-24'\ntier='assumed'\n[cluster.mine]\ntitle='c'\n\
+            status='made up'\naccelerator='h100'\nnode='box'\nfabric='net'\naccelerators={value=16,unit='accelerator'}\n\
+            [node.box]\ntitle='n'\naccelerators={value=8,unit='accelerator'}\nscale_up_domain={value=8,unit='accelerator'}\n\
+            scale_out={value=400,unit='Gbit/s'}\n[fabric.net]\ntitle='f'\nefficiency={value=0.9,unit='1'}\n\
+            latency={value=5,unit='us'}\noversubscription={value=1,unit='1'}\n";
+        let parts = |count: f64, node: &str| {
+            format!(
+                "{good}[cluster.mine.half.a]\ntitle='a'\naccelerators={{value={count},unit='accelerator'}}\n\
+                 [cluster.mine.half.b]\ntitle='b'\naccelerators={{value={},unit='accelerator'}}\nnode='{node}'\n\
+                 [node.half-box]\ntitle='n'\naccelerators={{value=8,unit='accelerator'}}\n\
+                 scale_up_domain={{value=0.5,unit='accelerator'}}\nscale_out={{value=400,unit='Gbit/s'}}\n",
+                16.0 - count
+            )
+        };
+        let scenario = "[scenario.mine]\ntitle='s'\ncluster='mine'\njob='llama-3-8b'\nformat='bf16'\n\
+            tokens={value=1,unit='Ttoken'}\nsequence={value=8192,unit='token'}\nbatch={value=524288,unit='token'}\n\
+            checkpoint={value=30,unit='s'}\nrestart={value=300,unit='s'}\n";
+        for (text, part) in [
+            (good.to_string(), ""),
+            (parts(8.0, "box"), ""),
+            (good.replace("value=16,", "value=1024.5,"), "`accelerators`: 1024.5 is no whole number"),
+            (good.replace("value=8,", "value=0.5,"), "`accelerators`: node `box`: 0.5 is no whole number"),
+            (good.replace("domain={value=8,", "domain={value=0.5,"), "`scale_up_domain`: node `box`: 0.5 is no whole"),
+            (good.replace("subscription={value=1,", "subscription={value=0.5,"), "`oversubscription`: 0.5 is below 1"),
+            (parts(8.0, "half-box"), "`scale_up_domain`: node `half-box`: 0.5 is no whole"),
+            (parts(8.5, "box"), "`half.a.accelerators`: 8.5 is no whole number"),
+        ] {
+            let mut catalog = Catalog::built_in().unwrap();
+            catalog.add_text(&format!("{text}{scenario}"), "mine.toml").unwrap();
+            let place = Place::Cluster("mine".into());
+            let searched = plan(&catalog, &Target { place, ..target("llama-3-8b", 0) }).map(|_| ());
+            let forecast = Forecast::new(&catalog, "mine").map(|_| ());
+            for (done, said) in [(searched, "cluster `mine`: "), (forecast, "scenario `mine`: ")] {
+                match done {
+                    Ok(()) => assert_eq!(part, "", "{said}{text}"),
+                    Err(error) => {
+                        assert!(part != "" && error.message().contains(&format!("{said}{part}")), "{part}: {error}");
+                        assert_eq!(error.exit_code(), 2);
+                    }
+                }
+            }
+        }
+        let mut catalog = Catalog::built_in().unwrap();
+        catalog.add_text(&good.replace("value=16,", "value=2e7,"), "mine.toml").unwrap();
+        let place = Place::Cluster("mine".into());
+        let error = plan(&catalog, &Target { place, ..target("llama-3-8b", 0) }).unwrap_err();
+        assert!(error.message().starts_with("cluster `mine`: `accelerators`: 20000000 is not from 1"), "{error}");
     }
 
     #[test]

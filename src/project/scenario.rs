@@ -93,18 +93,11 @@ impl<'a> Forecast<'a> {
         let job = catalog.job(&scenario.job)?;
         job.check(&scenario.job)?;
         let fail = |field: &str, why: String| Err(Error::usage(format!("`{field}`: {why}")));
-        let whole = |value: f64| value >= 1.0 && value.fract() == 0.0;
         let asked = scenario.accelerators.as_ref().unwrap_or(&cluster.accelerators).value;
-        if !whole(asked) {
-            return fail("accelerators", format!("{asked} is no whole number"));
-        }
+        let halves = parts(catalog, cluster)?;
+        possible(asked, (&cluster.node, node), fabric, &halves)?;
         if asked > cluster.accelerators.value {
             return fail("accelerators", format!("{asked} of a cluster of {}", cluster.accelerators.value));
-        }
-        for (field, value) in [("accelerators", &node.accelerators), ("scale_up_domain", &node.scale_up_domain)] {
-            if !whole(value.value) {
-                return fail(field, format!("node `{}`: {} is no whole number", cluster.node, value.value));
-            }
         }
         let usual = |kind: &str| Error::usage(format!("no `[{kind}.usual]` in the catalogue"));
         let operations = catalog.operations.get("usual").ok_or_else(|| usual("operations"))?;
@@ -114,7 +107,6 @@ impl<'a> Forecast<'a> {
         if site.power_cap.is_none() {
             site.power_cap.clone_from(&cluster.power);
         }
-        let halves = parts(catalog, cluster)?;
         let price = usual_price(catalog, cluster, &halves);
         let price = scenario.price.as_ref().map_or_else(|| price.clone(), |p| p.over(&price));
         let rated = mean_rated(accelerator, node, &halves);
@@ -135,9 +127,6 @@ impl<'a> Forecast<'a> {
         }
         if scenario.tokens.value < scenario.batch.value {
             return fail("tokens", "fewer than one batch".into());
-        }
-        if fabric.oversubscription.value < 1.0 {
-            return fail("oversubscription", format!("{} is below 1", fabric.oversubscription.value));
         }
         let run = Run { sequence, batch, stack: Stack::Fused, causal: 0.5 };
         if let Some(layout) = &scenario.layout {
@@ -179,6 +168,31 @@ impl<'a> Forecast<'a> {
             on,
         })
     }
+}
+
+fn whole(value: f64) -> bool {
+    value >= 1.0 && value.fract() == 0.0
+}
+
+/// Refuses hardware that cannot be: fractions of accelerators, boxes or domains, those of parts too, and a network with
+/// more bandwidth above than below. What forecasts and searches both ask.
+pub(super) fn possible(asked: f64, usual: (&str, &Node), fabric: &FabricKind, parts: &[Part]) -> Result<()> {
+    let fail = |field: &str, why: String| Err(Error::usage(format!("`{field}`: {why}")));
+    if !whole(asked) {
+        return fail("accelerators", format!("{asked} is no whole number"));
+    }
+    let own = parts.iter().map(|p| (p.half.node.as_deref().unwrap_or(usual.0), p.node));
+    for (name, node) in std::iter::once(usual).chain(own) {
+        for (field, value) in [("accelerators", &node.accelerators), ("scale_up_domain", &node.scale_up_domain)] {
+            if !whole(value.value) {
+                return fail(field, format!("node `{name}`: {} is no whole number", value.value));
+            }
+        }
+    }
+    if fabric.oversubscription.value < 1.0 {
+        return fail("oversubscription", format!("{} is below 1", fabric.oversubscription.value));
+    }
+    Ok(())
 }
 
 /// Share of the accelerators that a stated layout may leave idle.

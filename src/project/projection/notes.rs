@@ -148,11 +148,18 @@ pub(super) fn warnings(p: &Projection, study: &Study, calibration: Option<&Calib
         ));
     }
     if central(Output::Goodput) < 0.05 {
-        all.push(format!(
-            "hardly any progress: a failure every {:.0} s against a restart of {:.0} s",
-            3600.0 * central(Output::Mttf),
-            forecast.scenario.restart.value
-        ));
+        all.push(match study.at_medians(Output::Mttf) {
+            Some(hours) => format!(
+                "hardly any progress: a failure every {:.0} s against a restart of {:.0} s",
+                3600.0 * hours,
+                forecast.scenario.restart.value
+            ),
+            None => format!(
+                "hardly any progress, though nothing fails: {:.0} s of checkpoint after {:.0} s of work",
+                central(Output::Checkpoint),
+                central(Output::Interval)
+            ),
+        });
     }
     if forecast.on < forecast.asked {
         all.push(format!(
@@ -166,13 +173,15 @@ pub(super) fn warnings(p: &Projection, study: &Study, calibration: Option<&Calib
         let costs = p.quantities.get(Output::PartsCost.name());
         let names: Vec<_> =
             forecast.halves.iter().map(|h| format!("{} ({:.0})", h.half.title, h.share * forecast.asked)).collect();
-        let slowest = forecast.halves[forecast.on_parts.slowest].half;
-        if forecast.on_parts.relative.iter().any(|r| *r > 1.0) {
-            all.push(format!(
-                "parts with different accelerators keep step: each takes as much of the work, so that all run as fast as \
-                 {}, and hold as much as the smallest memory; MFU is over the peak of all",
-                slowest.title
-            ));
+        if let Some(slowest) = forecast.on_parts.held_by(&forecast.halves).map(|part| &part.half.title) {
+            all.push(if forecast.on_parts.relative.iter().any(|r| *r > 1.0) {
+                format!(
+                    "parts with different accelerators keep step: each takes as much of the work, so that all run as fast \
+                     as {slowest}, and hold as much as the smallest memory; MFU is over the peak of all"
+                )
+            } else {
+                format!("parts of different pace keep step: each takes as much of the work, so that all run as fast as {slowest}")
+            });
         }
         all.push(format!(
             "a synchronous job over {} runs at the slowest one's pace: {:.1} % of the step at the median, {:.1} % at the \

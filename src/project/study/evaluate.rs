@@ -158,7 +158,8 @@ impl Study<'_> {
         put(Output::Mfu, shape.flop / (step.total * peak));
         put(Output::TokensPerS, shape.tokens / step.total);
         put(Output::FlopPerS, shape.flop / step.total);
-        put(Output::Mttf, lost.mttf / 3600.0);
+        // Where nothing fails there is no such time; JSON has no infinity either.
+        put(Output::Mttf, if lost.mttf.is_finite() { lost.mttf / 3600.0 } else { f64::NAN });
         put(Output::Checkpoint, lost.checkpoint);
         put(Output::Interval, lost.interval);
         put(Output::Goodput, lost.goodput);

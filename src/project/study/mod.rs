@@ -194,7 +194,8 @@ impl<'a> Study<'a> {
 
     /// Refuses what makes no progress, with the arithmetic.
     fn progresses(&self) -> Result<()> {
-        let (mttf, c) = (self.central[Output::Mttf as usize] * 3600.0, self.central[Output::Checkpoint as usize]);
+        let mttf = self.at_medians(Output::Mttf).map_or(f64::INFINITY, |hours| 3600.0 * hours);
+        let c = self.central[Output::Checkpoint as usize];
         let rate = self.inputs.iter().find(|i| i.name == "failure_rate").map_or(f64::NAN, |i| 86_400_000.0 * i.median);
         let arithmetic = format!(
             "{} accelerators in boxes of 8 at {rate:.2} failures per 1,000 box-days, and what else fails, stop the job \

@@ -61,7 +61,7 @@ outputs! {
     TokensPerS: "tokens_per_s", "token/s", "batch / step_time", [StepTime];
     /// Achieved rate.
     FlopPerS: "cluster_flop_per_s", "flop/s", "model flop / step_time", [StepTime];
-    /// Mean time to failure.
+    /// Mean time to failure; no such thing where nothing fails.
     Mttf: "mean_time_to_failure", "h", "1 / Σ rate × count of what fails", [];
     /// Checkpoint cost.
     Checkpoint: "checkpoint_cost", "s", "stated, or bytes of the state / bandwidth", [];

@@ -3,6 +3,8 @@
 use super::*;
 use crate::calibrate::software_for_tests;
 use crate::project::Projection;
+use crate::project::scaling::{Mode, Range, Scaling, scaling};
+use crate::project::what_if::{WhatIfs, what_if};
 
 const MINE: &str = "[provenance]\nsource='flopcast'\ndate='2026'\ntier='assumed'\n[scenario.x]\ntitle='x'\n\
     cluster='xai-12k-h100'\njob='grok-1'\nformat='bf16'\ntokens={value=1,unit='Ttoken'}\n\
@@ -165,6 +167,12 @@ fn two_halves_run_at_the_slower_ones_pace_and_their_power_adds() {
     // Boxes of 10.2 and of 12.2 kW draw what boxes of 11.2 kW would.
     let ratio = median(&even, Output::NodePower) / median(&mine(""), Output::NodePower);
     assert!((ratio - 11.2 / 10.2).abs() < 1e-9, "{ratio}");
+    let told = |catalog: &Catalog| {
+        let study = Study::new(catalog, "x", None, &Options::default()).unwrap();
+        Projection::new(catalog, &study, None).warnings.join("\n")
+    };
+    assert!(told(&slow).contains("parts of different pace keep step") && told(&slow).contains("as fast as b"));
+    assert!(!told(&even).contains("keep step"), "{}", told(&even));
     let mut uneven = of(1.0);
     uneven.clusters.get_mut("two").unwrap().half.remove("b");
     let error = Study::new(&uneven, "x", None, &Options::default()).map(|_| ()).unwrap_err();
@@ -214,9 +222,35 @@ fn halves_of_different_accelerators_run_at_the_slower_ones_pace_and_say_what_tha
     for id in sources("h100").iter().chain(&sources("b200")) {
         assert!(p.sources.iter().any(|s| s.id == *id), "{id}");
     }
+    // Whose pace it is goes by what each sustains, not by its accelerator alone.
+    let slow = mixed(0.3);
+    let p = Projection::new(&slow, &Study::new(&slow, "x", None, &Options::default()).unwrap(), None);
+    assert!(p.warnings.iter().any(|w| w.contains("as fast as a") && w.contains("peak of all")), "{:?}", p.warnings);
     let error = of(&half("a", "b200", "hgx-b200", 1.0).replace("node='hgx-b200'\n", ""));
     let error = Study::new(&error, "x", None, &Options::default()).map(|_| ()).unwrap_err();
     assert!(error.message().contains("`half.a.node`: missing"), "{error}");
+}
+
+#[test]
+fn a_job_that_nothing_stops_has_no_time_to_failure_and_reads_back_as_it_was_written() {
+    let safe = mine(
+        "failure_rate={value=0,unit='1/(1000 node day)'}\n[scenario.x.operations]\n\
+         rack_failures={value=0,unit='1/year'}\nsite_failures={value=0,unit='1/year'}\n",
+    );
+    let study = Study::new(&safe, "x", None, &Options::default()).unwrap();
+    let p = Projection::new(&safe, &study, None);
+    assert!(!p.quantities.contains_key("mean_time_to_failure") && p.quantities["goodput"].value > 0.9);
+    assert!(study.explain(&safe, Output::RunDays).is_some());
+    let text = serde_json::to_string(&p).unwrap();
+    assert_eq!(serde_json::from_str::<Projection>(&text).unwrap(), p);
+    let range = Range { mode: Mode::Strong, from: 12_000, to: 12_000, critical_batch: None };
+    let curve = scaling(&safe, "x", range).unwrap();
+    let text = serde_json::to_string(&curve).unwrap();
+    assert_eq!(serde_json::from_str::<Scaling>(&text).unwrap(), curve);
+    let changes = ["restart=2x".parse().unwrap()];
+    let changed = what_if(&safe, "x", None, &Options::default(), &changes).unwrap();
+    let text = serde_json::to_string(&changed).unwrap();
+    assert_eq!(serde_json::from_str::<WhatIfs>(&text).unwrap(), changed);
 }
 
 #[test]

@@ -70,8 +70,8 @@ fn document(s: &Scaling) -> Document {
     if let Some(count) = s.fits_from {
         out += &format!("  memory          below {count} the job does not fit\n");
     }
-    if let Some(first) = s.points.first() {
-        out += &format!("  {:<16}from {} on\n", first.bound.as_str(), s.fits_from.unwrap_or(first.count));
+    if let (Some(first), Some(bound)) = (s.points.first(), s.first_bound()) {
+        out += &format!("  {:<16}from {} on\n", bound.as_str(), s.fits_from.unwrap_or(first.count));
     }
     for t in &s.takeovers {
         out += &format!("  {:<16}from {} on (at {}: {})\n", t.bound.as_str(), t.from, t.from - 1, t.after);

@@ -10,12 +10,12 @@ use super::LARGEST_VALIDATED;
 use super::catalog::Catalog;
 use super::plan::Ranged;
 use super::projection::{listed, run, spread};
+use super::sample::quantile;
 use super::scenario::Forecast;
 use super::study::{Output, Study};
 use super::transfer::Options;
 use crate::error::Result;
 use crate::job::Layout;
-use crate::provenance::Tier;
 use scaled::bisect;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -100,6 +100,20 @@ pub struct Within {
     pub run_days: f64,
 }
 
+impl Scaling {
+    /// The bound with the largest share from the first count on that holds the job, until one takes over.
+    pub fn first_bound(&self) -> Option<Bound> {
+        self.takeovers.first().map(|t| t.after).or_else(|| self.points.first().map(|p| p.bound))
+    }
+}
+
+/// Whether a quantity is of the whole run, and grows with the tokens that it takes. Rates, what one step is, and
+/// energy per flop, which are done all the same, do not.
+fn of_the_run(output: Output) -> bool {
+    use Output::{Carbon, Energy, EnergyToken, Own, Rent, RunDays, Steps};
+    matches!(output, Steps | RunDays | Energy | EnergyToken | Carbon | Rent | Own)
+}
+
 impl Scaled {
     /// The whole range: powers of two, its ends and the scenario's own count, and between them the exact
     /// counts at which another bound takes over.
@@ -116,29 +130,35 @@ impl Scaled {
         let mut points: Vec<Point> = Vec::new();
         let mut takeovers = Vec::new();
         let (mut fits_from, mut stuck) = (None, None);
-        let mut before: Option<(u64, Option<Bound>)> = None;
+        // The last count before any that holds the job, and the last that holds it with its bound.
+        let (mut too_few, mut before): (Option<u64>, Option<(u64, Bound)>) = (None, None);
         for count in grid {
             next();
-            let here = self.at(count)?;
-            let bound = here.as_ref().map(|seen| seen.shares.largest());
-            if let (Some((last, None)), Some(_)) = (before, bound) {
-                fits_from = Some(bisect(last, count, |n| Ok(self.largest(n)?.is_some()))?);
+            let Some(seen) = self.at(count)? else {
+                if before.is_none() {
+                    too_few = Some(count);
+                }
+                continue;
+            };
+            let bound = seen.shares.largest();
+            if let (Some(last), None) = (too_few, before) {
+                let from = bisect(last, count, |n| Ok(self.largest(n)?.is_some()))?;
+                fits_from = Some(from);
+                before = self.largest(from)?.map(|bound| (from, bound));
             }
-            if let (Some((last, Some(after))), Some(now)) = (before, bound) {
-                self.between(last, after, count, now, &mut takeovers)?;
+            if let Some((last, after)) = before {
+                self.between(last, after, count, bound, &mut takeovers)?;
             }
             before = Some((count, bound));
-            if let Some(seen) = here {
-                // Looking for a takeover has left it at another count.
-                self.resize(count)?;
-                match Study::with_draws_alone(&self.catalog, &self.name, None, &Options::default()) {
-                    Ok(study) => {
-                        let first = points.first().map(|p: &Point| (p.count, p.quantities["useful_flop_per_s"].value));
-                        points.push(self.point(count, &study, &seen.shares, first));
-                    }
-                    Err(e) if e.message().contains("no progress") => stuck = stuck.or(Some(count)),
-                    Err(e) => return Err(e),
+            // Looking for a takeover has left it at another count.
+            self.resize(count)?;
+            match Study::with_draws_alone(&self.catalog, &self.name, None, &Options::default()) {
+                Ok(study) => {
+                    let first = points.first().map(|p: &Point| (p.count, p.quantities["useful_flop_per_s"].value));
+                    points.push(self.point(count, &study, &seen.shares, first));
                 }
+                Err(e) if e.message().contains("no progress") => stuck = stuck.or(Some(count)),
+                Err(e) => return Err(e),
             }
         }
         if points.is_empty() {
@@ -183,14 +203,18 @@ impl Scaled {
         let penalty = self.penalty(count);
         let mut quantities: BTreeMap<String, Ranged> = listed(study)
             .map(|output| {
-                let times = if output == Output::RunDays { penalty } else { 1.0 };
+                let times = if of_the_run(output) { penalty } else { 1.0 };
                 let [value, p5, _, p95] = spread(study, output).map(|x| x * times);
                 (output.name().to_string(), Ranged { value, p5, p95 })
             })
             .collect();
         let layout = *study.layout().0;
-        let (flop, share) = (quantities["cluster_flop_per_s"], quantities["goodput"]);
-        let useful = Ranged { value: flop.value * share.value, p5: flop.p5 * share.p5, p95: flop.p95 * share.p95 };
+        // Draw by draw: ends of two ranges are not met in one draw.
+        let (flop, goodput) = (study.draws(Output::FlopPerS), study.draws(Output::Goodput));
+        let mut drawn: Vec<f64> = flop.iter().zip(&goodput).map(|(flop, share)| flop * share).collect();
+        drawn.sort_unstable_by(f64::total_cmp);
+        let value = quantities["cluster_flop_per_s"].value * quantities["goodput"].value;
+        let useful = Ranged { value, p5: quantile(&drawn, 0.05), p95: quantile(&drawn, 0.95) };
         quantities.insert("useful_flop_per_s".into(), useful);
         let used = layout.accelerators();
         let sequence = self.catalog.scenarios.get(&self.name).map_or(0.0, |s| s.sequence.value);
@@ -211,18 +235,15 @@ impl Scaled {
 
     fn warnings(&self, points: &[Point]) -> Vec<String> {
         let mut all = Vec::new();
-        let published = self
-            .catalog
-            .scenarios
-            .values()
-            .filter(|s| s.batch.stamp.tier < Tier::Assumed)
-            .map(|s| s.batch.value)
-            .fold(0.0, f64::max);
+        let published = self.published;
         let first = |of: &dyn Fn(&Point) -> bool| points.iter().find(|p| of(p)).map(|p| p.count);
         if let (Some(count), true) = (first(&|p| p.batch_tokens > published), published > 0.0) {
             let known = match self.range.critical_batch {
                 Some(critical) => {
-                    format!("days count each token 1 + batch/{:.3e} times, as McCandlish et al. have it", critical)
+                    format!(
+                        "steps, days, energy, carbon and cost count each token 1 + batch/{critical:.3e} times, as McCandlish et \
+                         al. have it"
+                    )
                 }
                 None => "beyond the critical batch, which is not known of this job, more of it saves fewer steps; \
                          `--critical-batch` counts that"

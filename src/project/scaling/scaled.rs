@@ -9,6 +9,7 @@ use crate::project::machine::Machine;
 use crate::project::scenario::Forecast;
 use crate::project::study::{Output, Study};
 use crate::project::transfer::Options;
+use crate::provenance::Tier;
 use serde::{Deserialize, Serialize};
 
 /// Largest count that is looked at.
@@ -33,7 +34,8 @@ pub struct Range {
     pub from: u64,
     /// Largest count.
     pub to: u64,
-    /// Batch, tokens, above which more of it saves no step: each token is then worth 1/(1 + batch/this).
+    /// Batch, tokens, above which more of it saves no step: each token is then worth 1/(1 + batch/this), and the run
+    /// takes as many times the steps, days, energy, carbon and cost.
     pub critical_batch: Option<f64>,
 }
 
@@ -48,7 +50,7 @@ pub struct Seen {
     pub useful_flop_per_s: f64,
     /// Days that the run takes.
     pub days: f64,
-    /// Hours between failures that stop the job.
+    /// Hours between failures that stop the job; infinite where nothing fails.
     pub failure_h: f64,
     /// Where the time goes.
     pub shares: Shares,
@@ -62,6 +64,8 @@ pub struct Scaled {
     /// Sequences per accelerator as the scenario has them.
     pub(super) density: f64,
     pub(super) sequences: f64,
+    /// Largest published batch of the catalogue as it was given, tokens; 0 where there is none.
+    pub(super) published: f64,
     /// Every so many powers of two is a point.
     stride: usize,
 }
@@ -78,11 +82,13 @@ impl Scaled {
             let forecast = Forecast::new(&catalog, name)?;
             (forecast.asked, forecast.run.batch)
         };
+        let known = catalog.scenarios.values().filter(|s| s.batch.stamp.tier < Tier::Assumed);
+        let published = known.map(|s| s.batch.value).fold(0.0, f64::max);
         if let Some(scenario) = catalog.scenarios.get_mut(name) {
             // A stated layout holds at one count alone.
             scenario.layout = None;
         }
-        Ok(Scaled { catalog, name: name.into(), range, density: sequences / count, sequences, stride: 1 })
+        Ok(Scaled { catalog, name: name.into(), range, density: sequences / count, sequences, published, stride: 1 })
     }
 
     /// The same with every second power of two alone: half of the points, and the same takeovers but for a bound that
@@ -138,7 +144,7 @@ impl Scaled {
             step_s: value(Output::StepTime),
             useful_flop_per_s: value(Output::FlopPerS) * goodput,
             days: value(Output::RunDays) * self.penalty(count),
-            failure_h: value(Output::Mttf),
+            failure_h: study.at_medians(Output::Mttf).unwrap_or(f64::INFINITY),
             shares: Shares::new(model, &machine, &constants, bubble, goodput, asked),
         }))
     }

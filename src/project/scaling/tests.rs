@@ -82,6 +82,73 @@ fn a_batch_beyond_the_critical_one_costs_tokens() {
 }
 
 #[test]
+fn all_that_is_of_the_run_grows_with_the_tokens_that_a_large_batch_wastes_and_nothing_else_does() {
+    let catalog = Catalog::built_in().unwrap();
+    let at = |critical_batch| {
+        let range = Range { critical_batch, ..range(Mode::Strong, 12_000, 12_000) };
+        scaling(&catalog, NAME, range).unwrap().points.remove(0).quantities
+    };
+    let (plain, wasted) = (at(None), at(Some(24.576e6)));
+    let of_the_run = ["steps", "run_days", "energy", "energy_per_token", "carbon", "cost_rent", "cost_own"];
+    for (name, q) in &plain {
+        let times = if of_the_run.contains(&name.as_str()) { 2.0 } else { 1.0 };
+        let w = wasted[name];
+        for (w, q) in [(w.value, q.value), (w.p5, q.p5), (w.p95, q.p95)] {
+            assert!((w - times * q).abs() <= 1e-12 * w.abs(), "{name}: {w} for {q}");
+        }
+    }
+    assert!(of_the_run.iter().all(|name| plain.contains_key(*name)));
+    // Each is still made of the others.
+    let value = |name: &str| wasted[name].value;
+    let days = value("steps") * value("step_time") / value("goodput") / 86_400.0;
+    assert!((days / value("run_days") - 1.0).abs() < 1e-9);
+    let energy = value("facility_power") * value("run_days") * 24.0 / 1e3;
+    assert!((energy / value("energy") - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn the_bound_at_the_smallest_count_that_holds_the_job_is_the_one_that_is_told() {
+    let catalog = Catalog::built_in().unwrap();
+    for name in ["xai-300k-b200", NAME] {
+        let all = scaling(&catalog, name, range(Mode::Strong, 1, 256)).unwrap();
+        let fits = all.fits_from.unwrap();
+        let mut scaled = Scaled::new(&catalog, name, range(Mode::Strong, 1, 256)).unwrap();
+        assert_eq!(scaled.largest(fits).unwrap(), all.first_bound(), "{name}: {:?}", all.takeovers);
+        for t in &all.takeovers {
+            assert!(t.from > fits, "{name}: {t:?}");
+            assert_eq!(scaled.largest(t.from).unwrap(), Some(t.bound), "{name}: {t:?}");
+            assert_eq!(scaled.largest(t.from - 1).unwrap(), Some(t.after), "{name}: {t:?}");
+        }
+        let last = all.takeovers.last().map_or(all.first_bound(), |t| Some(t.bound));
+        assert_eq!(last, all.points.last().map(|p| p.bound), "{name}");
+    }
+}
+
+#[test]
+fn a_batch_beyond_all_published_ones_is_told_though_it_grew_out_of_one() {
+    let catalog = Catalog::built_in().unwrap();
+    let name = "llama-3-405b-16k-h100";
+    assert!(catalog.scenario(name).unwrap().batch.stamp.tier < crate::provenance::Tier::Assumed);
+    let warned = |count| {
+        let all = scaling(&catalog, name, range(Mode::Weak, count, count)).unwrap();
+        all.warnings.iter().any(|w| w.contains("larger than the largest published one"))
+    };
+    assert!(!warned(16_384) && warned(131_072));
+}
+
+#[test]
+fn the_band_of_the_useful_rate_is_that_of_its_draws() {
+    let catalog = Catalog::built_in().unwrap();
+    let all = scaling(&catalog, "xai-300k-b200", range(Mode::Strong, 300_000, 300_000)).unwrap();
+    let (useful, days) = (all.points[0].quantities["useful_flop_per_s"], all.points[0].quantities["run_days"]);
+    // The flop of a run are certain, so that each draw's rate times its days is the same.
+    for (rate, days_then) in [(useful.p5, days.p95), (useful.p95, days.p5)] {
+        let ratio = rate * days_then / (useful.value * days.value);
+        assert!((ratio - 1.0).abs() < 0.005, "{ratio}");
+    }
+}
+
+#[test]
 fn a_range_that_is_none_and_a_job_that_fits_nowhere_are_refused() {
     let catalog = Catalog::built_in().unwrap();
     for (from, to, part) in

@@ -120,7 +120,7 @@ fn together(s: &Scaling) -> Vec<Vec<&Takeover>> {
 /// Which bound takes over where, in words, with the numbers that stand in the picture.
 fn crossings(s: &Scaling) -> String {
     let begin =
-        s.points.first().map_or(String::new(), |p| format!("At first {} has most of the accelerators' time", p.bound));
+        s.first_bound().map_or(String::new(), |bound| format!("At first {bound} has most of the accelerators' time"));
     let mut told = begin;
     for (number, group) in (1..).zip(together(s)) {
         let each: Vec<String> = group.iter().map(|t| format!("{} from {} on", t.bound, t.from)).collect();

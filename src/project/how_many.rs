@@ -136,6 +136,13 @@ pub fn how_many(catalog: &Catalog, name: &str, calibration: &Calibration, around
             forecast.node.scale_out.value / 1.25e8
         ));
     }
+    if let Some(cap) = &forecast.site.power_cap {
+        assumptions.push(format!(
+            "power bounds nothing: what one draws with its box is not known, and the cap of {} {} is the cluster's",
+            cap.written(),
+            cap.unit()
+        ));
+    }
     Ok(HowMany {
         schema: SCHEMA.into(),
         scenario: name.into(),
@@ -177,6 +184,8 @@ impl Many<'_> {
         };
         chip.title = self.calibration.adapter.name.clone();
         (chip.surface, chip.derate, chip.scale_up) = (None, None, None);
+        // The watts known are of the cluster's boxes: one adapter would count as a whole one of them.
+        (chip.power, node.power, cluster.power) = (None, None, None);
         chip.peak.retain(|f, _| *f == format);
         if let Some(peak) = chip.peak.get_mut(&format) {
             put(peak, rate, &stamp);
@@ -202,7 +211,11 @@ impl Many<'_> {
         let mut scenario = forecast.scenario.clone();
         scenario.cluster = NAME.into();
         scenario.layout = None;
+        if let Some(site) = &mut scenario.site {
+            site.power_cap = None;
+        }
         let mut catalog = self.catalog.clone();
+        catalog.sites.values_mut().for_each(|site| site.power_cap = None);
         catalog.accelerators.insert(NAME.into(), chip);
         catalog.nodes.insert(NAME.into(), node);
         catalog.clusters.insert(NAME.into(), cluster);
@@ -286,12 +299,26 @@ mod tests {
     const SCENARIO: &str = "xai-12k-h100-redirected";
 
     fn asked(gflops: f64, around: &Around) -> HowMany {
+        of(SCENARIO, gflops, around)
+    }
+
+    fn of(scenario: &str, gflops: f64, around: &Around) -> HowMany {
         let mut calibration = software_for_tests();
         for p in &mut calibration.precisions {
             let i = &mut p.ceiling.gflop_per_s;
             (i.median, i.lo, i.hi) = (gflops, 0.9 * gflops, 1.1 * gflops);
         }
-        how_many(&Catalog::built_in().unwrap(), SCENARIO, &calibration, around).unwrap()
+        how_many(&Catalog::built_in().unwrap(), scenario, &calibration, around).unwrap()
+    }
+
+    #[test]
+    fn a_cap_on_the_power_of_the_clusters_boxes_bounds_no_adapter_and_that_is_said() {
+        let h = of("colossus-100k-h100", 400_000.0, &Around::default());
+        let (Connected::Count { ref shares, .. } | Connected::Never { ref shares, .. }) = h.connected;
+        assert_eq!(shares[&Bound::Power], 0.0, "{h:?}");
+        assert!(h.assumptions.iter().any(|a| a.contains("the cap of 150 MW")), "{:?}", h.assumptions);
+        let uncapped = asked(2e6, &Around::default());
+        assert!(!uncapped.assumptions.iter().any(|a| a.contains("cap")), "{:?}", uncapped.assumptions);
     }
 
     #[test]

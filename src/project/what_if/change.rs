@@ -170,11 +170,6 @@ impl WhatIf {
         }
         Ok(catalog)
     }
-
-    /// Whether the count of accelerators or of sequences changes, so that no layout stays as it is.
-    pub fn resizes(&self) -> bool {
-        self.changes.iter().any(|c| matches!(c.key, Key::Accelerators | Key::Batch))
-    }
 }
 
 impl Change {

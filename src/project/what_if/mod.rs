@@ -113,7 +113,7 @@ pub fn what_if_watched(
                 let outcome = outcome(&base, &samples, &projection, &draws);
                 Ok((projection, outcome))
             };
-            let kept = kept(change, &changed, name, &base.layout).and_then(|layout| {
+            let kept = kept(study.forecast(), &changed, &base.layout).and_then(|layout| {
                 let (projection, kept) = outcome(Some(layout)).map_err(|e| e.message().to_string())?;
                 match projection.warnings.iter().find(|w| w.ends_with("it does not fit")) {
                     Some(warning) => Err(warning.clone()),
@@ -140,11 +140,13 @@ pub fn what_if_watched(
 }
 
 /// The layout of the unchanged scenario, or why it cannot run in the changed one.
-fn kept(change: &WhatIf, changed: &Catalog, name: &str, layout: &Layout) -> std::result::Result<Layout, String> {
-    if !change.resizes() {
+fn kept(base: &Forecast, changed: &Catalog, layout: &Layout) -> std::result::Result<Layout, String> {
+    let forecast = Forecast::new(changed, &base.name).map_err(|e| e.message().to_string())?;
+    // Not by what was asked for: a power cap, what cools it or a bigger box change the accelerators that work too.
+    let alike = forecast.machine.accelerators == base.machine.accelerators;
+    if alike && forecast.scenario.batch.value == base.scenario.batch.value {
         return Ok(*layout);
     }
-    let forecast = Forecast::new(changed, name).map_err(|e| e.message().to_string())?;
     let one = layout.accelerators() / u64::from(layout.data);
     let most = forecast.machine.accelerators as u64 / one;
     let batches = forecast.run.batch / f64::from(layout.micro_batch);
@@ -252,6 +254,15 @@ mod tests {
         assert!(all[0].best.layout != all[1].best.layout);
         let used = |c: &Counterfactual| c.kept.as_ref().unwrap().accelerators;
         assert!(used(&all[1]) > used(&all[2]));
+    }
+
+    #[test]
+    fn a_power_cap_takes_replicas_from_the_layout_that_is_kept_and_a_better_pue_gives_them_back() {
+        let all = asked(&["cap=10MW", "cap=10MW,pue=1.05", "pue=1.05"]);
+        let used = |c: &Counterfactual| c.kept.as_ref().unwrap_or_else(|| panic!("{:?}", c.not_kept)).accelerators;
+        assert!(used(&all[0]) < used(&all[1]) && used(&all[1]) < used(&all[2]), "{all:?}");
+        let shape = |c: &Counterfactual| Layout { data: 0, ..c.kept.as_ref().unwrap().layout };
+        assert!(shape(&all[0]) == shape(&all[2]) && shape(&all[1]) == shape(&all[2]));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod support;
 
 use flopcast::kernel::{Class, Family, Kernel, Precision};
 use flopcast::measure::record::Verdict;
+use flopcast::project::scaling::{Mode, Range, scaling};
 use flopcast::project::schema::{Kind, schema};
 use flopcast::project::{Catalog, Transfer};
 use flopcast::provenance::Tier;
@@ -147,6 +148,16 @@ fn validation() -> String {
     table(&["published runs", "rows", "median factor off", "90th percentile", "in the 90 % band"], rows)
 }
 
+/// Which bound has most of the time from which count on, of the scenario that METHODOLOGY.md takes as its example.
+fn takeovers() -> String {
+    let range = Range { mode: Mode::Strong, from: 1, to: 1_000_000, critical_batch: None };
+    let found = Catalog::built_in().and_then(|c| scaling(&c, "xai-12k-h100-redirected", range)).expect("a curve");
+    let first = found.first_bound().zip(found.fits_from).expect("a count that holds the job");
+    let first = vec![first.0.to_string(), first.1.to_string(), "does not fit the memory".into()];
+    let rows = found.takeovers.iter().map(|t| vec![t.bound.to_string(), t.from.to_string(), t.after.to_string()]);
+    table(&["most of the time", "from this count on", "at one less"], std::iter::once(first).chain(rows))
+}
+
 /// Help as a verb's author wrote it, without the terminal's line breaks.
 fn long(command: &clap::Command) -> String {
     command.get_long_about().or(command.get_about()).map_or(String::new(), ToString::to_string)
@@ -235,6 +246,7 @@ fn made(command: &str) -> String {
             "validation" => validation(),
             "verdicts" => table(&["verdict", "meaning"], described::<Verdict>()),
             "tiers" => table(&["tier", "meaning"], described::<Tier>()),
+            "takeovers" => takeovers(),
             "transfer" => table(&["carried over", "meaning"], described::<Transfer>()),
             "exit codes" => exit_codes(),
             "verbs" => reference(),
@@ -283,6 +295,36 @@ fn what_documents_show_of_the_program_is_what_it_says_today() {
     }
     assert!(stale.is_empty(), "out of date, `make docs` makes them anew: {stale:#?}");
     assert!(blocks >= 10, "{blocks} blocks are found");
+}
+
+/// `scripts/dependencies.sh` with a `cargo` that prints this and ends so.
+#[cfg(unix)]
+fn counted(name: &str, prints: &str, ends: i32) -> support::Ended {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = folder(name);
+    let cargo = folder.join("cargo");
+    std::fs::write(folder.join("tree"), prints).unwrap();
+    std::fs::write(&cargo, format!("#!/bin/sh\ncat '{}/tree'\nexit {ends}\n", folder.display())).unwrap();
+    std::fs::set_permissions(&cargo, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    run(std::process::Command::new(format!("{ROOT}/scripts/dependencies.sh")).env("PATH", path))
+}
+
+#[cfg(unix)]
+#[test]
+fn the_count_of_crates_fails_above_its_ceiling_and_where_there_is_nothing_to_count() {
+    let crates = |n: usize| (0..n).map(|i| format!("crate{i} v1.0.0\ncrate{i} v1.0.0 (*)\n")).collect::<String>();
+    let good = counted("crates-good", &crates(200), 0);
+    assert_eq!(good.code, Some(0), "{good:#?}");
+    assert!(good.stdout.starts_with("200 crates"), "{good:#?}");
+    for (name, prints, ends, part) in [
+        ("crates-many", crates(201), 0, "more crates than the ceiling"),
+        ("crates-failed", String::new(), 101, "does not list the crates"),
+        ("crates-cut", crates(3), 101, "does not list the crates"),
+        ("crates-none", String::new(), 0, "does not list the crates"),
+    ] {
+        counted(name, &prints, ends).refused(1, part);
+    }
 }
 
 #[test]

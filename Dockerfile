@@ -2,16 +2,20 @@
 #
 #   docker build -t flopcast .
 #   docker run --rm flopcast                                    # the main job
-#   docker run --rm -v "$PWD/out:/out" flopcast smoke --junit /out/smoke.xml
+#   mkdir -p out                                                # as you, so that the container may write into it
+#   docker run --rm -u "$(id -u):$(id -g)" -v "$PWD/out:/out" flopcast smoke --junit /out/smoke.xml
+#   docker run --rm --entrypoint flopcast-gate flopcast --no-smoke   # the gate of ci/
 #
 # A host's GPU is seen only with its driver in the container (NVIDIA: --gpus all and NVIDIA_DRIVER_CAPABILITIES=graphics).
 
 FROM rust:1.95.0-slim-bookworm AS build
 WORKDIR /src
-# Dependencies first, against an empty crate: they are built again only when the manifest or the lock file changes.
+# Dependencies first, against an empty crate: they are built again only when the manifest or the lock file changes. Every
+# target that the manifest names has to be there, or cargo does not read it.
 COPY Cargo.toml Cargo.lock build.rs ./
-RUN mkdir -p src benches && touch src/lib.rs && echo 'fn main() {}' > src/main.rs \
-    && for bench in search host probes matmul; do echo 'fn main() {}' > "benches/$bench.rs"; done \
+RUN mkdir -p src benches examples && touch src/lib.rs && echo 'fn main() {}' > src/main.rs \
+    && for target in benches/search benches/host benches/probes benches/matmul examples/custom_kernel examples/measure_one; \
+    do echo 'fn main() {}' > "$target.rs"; done \
     && cargo build --release --locked --bin flopcast
 COPY . .
 # Older than what was built just now, to cargo; so their time is set.
@@ -30,5 +34,6 @@ COPY --from=build /src/target/release/flopcast /usr/local/bin/flopcast
 COPY ci/gate.sh /usr/local/bin/flopcast-gate
 USER 1000:1000
 WORKDIR /out
-ENV XDG_RUNTIME_DIR=/tmp
+# Of whoever runs it: another user than the image's has no folder of its own.
+ENV XDG_RUNTIME_DIR=/tmp XDG_CACHE_HOME=/tmp
 ENTRYPOINT ["flopcast"]

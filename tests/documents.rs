@@ -371,3 +371,21 @@ fn every_command_of_the_guide_runs_in_its_order_and_ends_as_it_says() {
         }
     });
 }
+
+#[test]
+fn the_image_begins_with_a_file_for_every_target_that_the_manifest_names() {
+    let read = |name: &str| std::fs::read_to_string(Path::new(ROOT).join(name)).unwrap();
+    let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
+    let image = read("Dockerfile");
+    // Before the sources are there: cargo does not read a manifest that names a file which is not.
+    let first = image.split("COPY . .").next().unwrap();
+    let mut targets = 0;
+    for (kind, folder) in [("bench", "benches"), ("example", "examples")] {
+        for target in manifest[kind].as_array().unwrap() {
+            let file = format!("{folder}/{}", target["name"].as_str().unwrap());
+            assert!(first.split([' ', ';']).any(|word| word == file), "`{file}` is not in the Dockerfile");
+            targets += 1;
+        }
+    }
+    assert!(targets >= 6, "{targets} targets");
+}

@@ -5,18 +5,10 @@
 
 use std::fmt::Write;
 
-/// What a family holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Type {
-    Gauge,
-    Info,
-}
-
 /// Samples of one name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Family {
     name: String,
-    kind: Type,
     unit: &'static str,
     help: &'static str,
     samples: Vec<(Vec<(&'static str, String)>, f64)>,
@@ -26,12 +18,13 @@ impl Family {
     /// Gauges `flopcast_NAME_UNIT`; the unit is one of the base units (`seconds`, `bytes`, `ratio`) or `""`.
     pub fn gauge(name: &str, unit: &'static str, help: &'static str) -> Family {
         let name = if unit.is_empty() { format!("flopcast_{name}") } else { format!("flopcast_{name}_{unit}") };
-        Family { name, kind: Type::Gauge, unit, help, samples: Vec::new() }
+        Family { name, unit, help, samples: Vec::new() }
     }
 
-    /// Labels alone: `flopcast_NAME_info`, always 1.
+    /// Labels alone: `flopcast_NAME_info`, always 1. A gauge: the textfile collector reads Prometheus' older text format,
+    /// which has no type `info` and refuses the whole file for one.
     pub fn info(name: &str, help: &'static str) -> Family {
-        Family { name: format!("flopcast_{name}"), kind: Type::Info, unit: "", help, samples: Vec::new() }
+        Family { name: format!("flopcast_{name}_info"), unit: "", help, samples: Vec::new() }
     }
 
     /// Adds a sample. What is missing is left out, never a zero; so is a second one with the same labels, which the
@@ -46,20 +39,16 @@ impl Family {
     }
 
     fn write(&self, out: &mut String) {
-        let (kind, suffix) = match self.kind {
-            Type::Gauge => ("gauge", ""),
-            Type::Info => ("info", "_info"),
-        };
         // Writing to a String cannot fail.
         let _ = writeln!(out, "# HELP {} {}", self.name, escaped(self.help));
-        let _ = writeln!(out, "# TYPE {} {kind}", self.name);
+        let _ = writeln!(out, "# TYPE {} gauge", self.name);
         if !self.unit.is_empty() {
             let _ = writeln!(out, "# UNIT {} {}", self.name, self.unit);
         }
         for (labels, value) in &self.samples {
             let all: Vec<String> = labels.iter().map(|(name, text)| format!("{name}=\"{}\"", escaped(text))).collect();
             let labels = if all.is_empty() { String::new() } else { format!("{{{}}}", all.join(",")) };
-            let _ = writeln!(out, "{}{suffix}{labels} {value:e}", self.name);
+            let _ = writeln!(out, "{}{labels} {value:e}", self.name);
         }
     }
 }
@@ -80,7 +69,7 @@ fn escaped(text: &str) -> String {
 pub(super) mod tests {
     use super::*;
 
-    /// Holds a text against the grammar of the specification, as far as gauges and infos go.
+    /// Holds a text against the grammar of the specification, as far as gauges go, whose types both formats know.
     pub fn check(text: &str) -> Result<usize, String> {
         let mut seen: Vec<String> = Vec::new();
         let mut samples: Vec<String> = Vec::new();
@@ -102,7 +91,7 @@ pub(super) mod tests {
                 }
                 match word {
                     Some("HELP") if !said.is_empty() => {}
-                    Some("TYPE") if ["gauge", "info"].contains(&said) => kind = said.to_string(),
+                    Some("TYPE") if said == "gauge" => kind = said.to_string(),
                     Some("UNIT") if family.ends_with(&format!("_{said}")) => unit = said.to_string(),
                     _ => return bad("no metadata"),
                 }
@@ -112,8 +101,7 @@ pub(super) mod tests {
                 Some(at) => line.split_at(at),
                 None => return bad("no value"),
             };
-            let wanted = if kind == "info" { format!("{family}_info") } else { family.clone() };
-            if name != wanted || kind.is_empty() || (kind == "info" && !unit.is_empty()) {
+            if name != family || kind.is_empty() || !unit.is_empty() && !name.ends_with(&unit) {
                 return bad("a sample outside of its family");
             }
             if !name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
@@ -168,7 +156,7 @@ pub(super) mod tests {
         let text = text(&[build, rate, Family::gauge("empty", "bytes", "Nothing.")]);
         assert_eq!(
             text,
-            "# HELP flopcast_build What made this.\n# TYPE flopcast_build info\n\
+            "# HELP flopcast_build_info What made this.\n# TYPE flopcast_build_info gauge\n\
              flopcast_build_info{version=\"0.1.0\"} 1e0\n\
              # HELP flopcast_matmul_seconds Time.\n# TYPE flopcast_matmul_seconds gauge\n\
              # UNIT flopcast_matmul_seconds seconds\n\
@@ -186,6 +174,7 @@ pub(super) mod tests {
             ("# EOF\n", ""),
             ("# UNIT a_seconds seconds", "# UNIT a_seconds bytes"),
             ("gauge", "number"),
+            ("gauge", "info"),
             ("k=\"1\"", "k=\"1"),
             ("} 1e0", "} one"),
             ("\na_seconds{", "\nb_seconds{"),

@@ -20,7 +20,7 @@ fn search(c: &mut Criterion) {
     };
     let asked = Asked::new(&catalog, &target).expect("a target that can be");
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("one thread");
-    let watch = Watch { done: &|_| {}, go_on: &|| true };
+    let watch = Watch { done: &|_, _| {}, go_on: &|| true };
     let strategies = asked.search(&catalog, &watch).strategies;
     let mut group = c.benchmark_group("search");
     group.sample_size(10).throughput(Throughput::Elements(strategies));

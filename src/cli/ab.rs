@@ -1,7 +1,7 @@
 //! `flopcast ab A B`: is B slower than A?
 
 use super::output::{self, Format, How, Printing};
-use super::{kept, progress, stop};
+use super::{counting, kept, stop};
 use crate::error::{Context, Error, Kind, Result};
 use crate::gpu;
 use crate::kernel::{Precision, Shape};
@@ -59,7 +59,7 @@ pub struct Args {
     #[arg(long, default_value = "f32")]
     precision: Precision,
     /// Smallest difference that matters, above 0% and up to 100%.
-    #[arg(long, default_value = "2%", allow_hyphen_values = true)]
+    #[arg(long, default_value = ab::USUAL_THRESHOLD, allow_hyphen_values = true)]
     threshold: Threshold,
     /// Time for all of it, like 10s or 2m; it ends before where it is decided.
     #[arg(long, default_value = "10s", value_parser = budget)]
@@ -107,7 +107,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if how.format == Format::Text {
         output::talk(&report::measurement::headline(executor.adapter()));
     }
-    let bar = progress::bar();
+    let bar = counting::bar();
     let trial = ab::run(
         &mut executor,
         &sides,

@@ -1,7 +1,18 @@
-//! A count on stderr of work without a known end, where that is a terminal.
+//! Progress over work that is counted, or known in parts, on stderr where that is a terminal.
 
 use super::output;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
+use std::time::Duration;
+
+/// How often the time is shown anew while nothing else changes.
+const TICK: Duration = Duration::from_millis(200);
+
+/// A bar over work that says which part of it is done, in thousandths, with the time that is left.
+pub fn bar() -> ProgressBar {
+    let bar = output::bar(Some(1000), "{bar:20} {elapsed}, {eta} left · {wide_msg}");
+    bar.enable_steady_tick(TICK);
+    bar
+}
 
 /// How many are done, shown ten times a second at most.
 pub struct Counting {
@@ -12,17 +23,12 @@ impl Counting {
     /// A count of `what`; with a known `end` the time that is left beside it. Hidden where stderr is no terminal or
     /// no progress is wanted.
     pub fn new(what: &'static str, end: Option<u64>) -> Counting {
-        let target =
-            if output::progress() { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(end, target);
         let template = match end {
             Some(_) => "{bar:20} {human_pos}/{human_len} {msg} · {elapsed}, {eta} left",
             None => "{spinner} {human_pos} {msg} · {per_sec} · {elapsed}",
         };
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
-        }
-        bar.enable_steady_tick(std::time::Duration::from_millis(200));
+        let bar = output::bar(end, template);
+        bar.enable_steady_tick(TICK);
         Counting { bar: bar.with_message(what) }
     }
 
@@ -46,5 +52,12 @@ impl Counting {
     /// All is done: leaves the terminal as it was.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+impl Drop for Counting {
+    /// Also where an error ended it: its own line is not what the message stands behind.
+    fn drop(&mut self) {
+        self.finish();
     }
 }

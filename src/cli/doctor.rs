@@ -1,7 +1,7 @@
 //! `flopcast doctor`: is this adapter fit to measure with?
 
-use super::kept;
 use super::output::{self, Format, Metered, MetricsFile, Printing};
+use super::{counting, kept, stop};
 use crate::error::{Error, Result};
 use crate::gpu::{self, GpuExecutor};
 use crate::measure::Executor;
@@ -42,7 +42,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let selection = gpu::choose(args.adapter.as_deref())?;
     let mut executor = GpuExecutor::open(&selection)?;
     let plan = Plan::of(executor.adapter());
-    let found = examine(&mut executor, &mut Machine, &plan, &mut |_| {});
+    stop::at_once()?;
+    let bar = counting::bar();
+    let mut observe = |what: &'static str, part: f64| {
+        bar.set_position((1000.0 * part) as u64);
+        bar.set_message(what);
+    };
+    let found = examine(&mut executor, &mut Machine, &plan, &mut observe);
+    bar.finish_and_clear();
     if how.format == Format::Text {
         output::talk(&report::measurement::headline(executor.adapter()));
     }

@@ -1,5 +1,6 @@
 //! `flopcast measure`: prove and time kernels.
 
+use super::counting::Counting;
 use super::output::{self, Format, Metered, MetricsFile, Printing};
 use super::progress::Progress;
 use super::{kept, portability, roofline, stop, tuned};
@@ -302,7 +303,9 @@ pub fn host(wanted: &Selection, effort: &Effort, seconds: Option<f64>, log: &mut
     let started = Instant::now();
     let mut executor = HostExecutor::default();
     let mut records = Vec::new();
+    let bar = Counting::new("products of the host", Some(wanted.shapes.len() as u64));
     for (index, &shape) in wanted.shapes.iter().enumerate() {
+        bar.at(index as u64, wanted.shapes.len() as u64);
         let mut watch = |_| if stop::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
         let (what, data) = ((shape, wanted.precision), (wanted.data, wanted.seed));
         let mut effort = *effort;

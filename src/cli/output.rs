@@ -3,9 +3,11 @@
 use crate::error::{Context, Error, Result};
 use crate::report::{Document, Look, Printed, clean, openmetrics};
 use clap::ValueEnum;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How data is printed.
@@ -268,6 +270,32 @@ pub fn color_of(arguments: impl Iterator<Item = std::ffi::OsString>) {
     }
 }
 
+/// Every line of progress there is: what else goes to stderr is written above them.
+static LINES: OnceLock<MultiProgress> = OnceLock::new();
+
+/// A line of progress below those that there are: hidden where stderr is no terminal or none is wanted.
+pub fn bar(length: Option<u64>, template: &str) -> ProgressBar {
+    let lines = LINES.get_or_init(|| {
+        let shown = progress() && std::io::stderr().is_terminal();
+        // Drawn ten times a second at most: what is measured has the machine for itself.
+        let target = if shown { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
+        MultiProgress::with_draw_target(target)
+    });
+    let bar = lines.add(length.map_or_else(ProgressBar::no_length, ProgressBar::new));
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// Takes all progress off the terminal, where the process is about to end.
+pub fn clear() {
+    if let Some(lines) = LINES.get() {
+        // A terminal that went away is none to be cleared.
+        let _ = lines.clear();
+    }
+}
+
 /// Whether progress is shown, if stderr is a terminal.
 pub fn progress() -> bool {
     PROGRESS.load(Ordering::Relaxed)
@@ -392,5 +420,9 @@ fn stderr(line: &str, words: &[&str], code: &str) {
         Some((word, rest)) => format!("{code}{word}\u{1b}[0m{rest}"),
         None => line,
     };
-    let _ = writeln!(anstream::stderr().lock(), "{shown}");
+    let write = || drop(writeln!(anstream::stderr().lock(), "{shown}"));
+    match LINES.get() {
+        Some(lines) => lines.suspend(write),
+        None => write(),
+    }
 }

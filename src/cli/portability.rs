@@ -1,7 +1,7 @@
 //! `flopcast measure --suite portability`: what bounds checks, zero fill, subgroups and halves cost here.
 
 use super::output::{self, Format, How};
-use super::stop;
+use super::{counting, stop};
 use crate::error::{Error, Kind, Result};
 use crate::kernel::Shape;
 use crate::measure::Executor;
@@ -34,6 +34,7 @@ pub fn run(
     let all = pairs.len() * shapes.len();
     // What compiling and proving a pair took beyond its share, at most.
     let mut beyond = 0.0f64;
+    let bar = counting::bar();
     for pair in &pairs {
         for &shape in shapes {
             let left = budget.map(|budget| budget.saturating_sub(started.elapsed()).as_secs_f64());
@@ -48,19 +49,22 @@ pub fn run(
             if stop::asked() {
                 return Err(Error::new(Kind::Interrupted, format!("interrupted, with {} pairs done", costs.len())));
             }
+            bar.set_position((1000 * costs.len() / all) as u64);
+            bar.set_message(format!("{}/{all} {} {} {shape}", costs.len() + 1, pair.what, pair.variant.name()));
             let begun = Instant::now();
             let time = Time { seconds: share.min(PAIR_S), most, stop: &stop::asked };
             costs.push(cost(executor, pair, shape, &time, seed));
             beyond = beyond.max(begun.elapsed().as_secs_f64() - share.min(PAIR_S));
         }
     }
+    bar.finish_and_clear();
     if how.format == Format::Text {
         output::talk(&report::measurement::headline(executor.adapter()));
     }
-    let found = Costs { schema: SCHEMA, adapter: executor.adapter().clone(), costs };
+    let found = Costs { schema: SCHEMA.into(), adapter: executor.adapter().clone(), costs };
     output::show(&found, how)?;
     let costs = found.costs;
-    match costs.iter().find(|c| c.missing == Some("failed")) {
+    match costs.iter().find(|c| c.missing.as_deref() == Some("failed")) {
         Some(failed) => {
             let why = failed.why.as_deref().unwrap_or_default();
             Err(Error::failed(format!("`{}` against `{}`: {why}", failed.variant, failed.base))

@@ -1,6 +1,6 @@
 //! `flopcast search`: the best layout under memory, and how it bears uncertainty.
 
-use super::counting::Counting;
+use super::counting;
 use super::inputs;
 use super::output::{self, Printing};
 use super::rules::Choice;
@@ -8,8 +8,10 @@ use super::stop;
 use crate::error::{Context, Error, Kind, Result};
 use crate::project::{Asked, Catalog, Objective, Place, Plan, Rules, Target, Watch};
 use crate::units::{Time, parse};
+use indicatif::HumanCount;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 /// Find the best layout for a job: every layout is costed or refused by the memory check.
@@ -123,12 +125,19 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().or_failed("threads")?;
     let asked = Asked::new(&catalog, &target)?;
     let (found, seconds) = pool.install(|| {
-        let count = Counting::new("layouts", None);
+        let bar = counting::bar();
+        // Layouts, and parts of the space in billionths.
+        let (layouts, parts) = (AtomicU64::new(0), AtomicU64::new(0));
         let start = Instant::now();
-        let found =
-            asked.search(&catalog, &Watch { done: &|looked_at| count.steps(looked_at), go_on: &|| !stop::asked() });
+        let done = |looked_at: u64, share: f64| {
+            let layouts = layouts.fetch_add(looked_at, Ordering::Relaxed) + looked_at;
+            let part = (1e9 * share) as u64;
+            bar.set_position((parts.fetch_add(part, Ordering::Relaxed) + part) / 1_000_000);
+            bar.set_message(format!("{} layouts", HumanCount(layouts)));
+        };
+        let found = asked.search(&catalog, &Watch { done: &done, go_on: &|| !stop::asked() });
         let seconds = start.elapsed().as_secs_f64();
-        count.finish();
+        bar.finish_and_clear();
         (found, seconds)
     });
     let mut plan = pool.install(|| asked.plan(&catalog, &found))?;

@@ -1,7 +1,7 @@
 //! `flopcast smoke`: the gate for CI on software adapters.
 
 use super::output::{self, Format, Gate, MetricsFile, Printing};
-use super::{progress, stop};
+use super::{counting, stop};
 use crate::error::{Context, Error, Kind, Result};
 use crate::gpu::{self, GpuExecutor};
 use crate::measure::Executor;
@@ -63,7 +63,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     stop::watch()?;
     output::talk(&report::measurement::headline(executor.adapter()));
-    let bar = progress::bar();
+    let bar = counting::bar();
     let mut watch = Watch {
         cpu: &mut Machine,
         observe: &mut |what, done| {
@@ -136,7 +136,7 @@ fn verdict(smoke: &Smoke) -> Result<ExitCode> {
         None => Err(Error::failed("nothing could be tested").hint("`flopcast devices` lists what each adapter has")),
         Some((test, why)) => {
             let [_, count, _] = smoke.counts();
-            let hint = match test.kind {
+            let hint = match test.kind.as_ref() {
                 "proof" => "the kernel is wrong on this adapter; the tolerance is not to be touched",
                 _ => "if the change is meant, add runs with `--write-baseline` to a new file and commit it",
             };

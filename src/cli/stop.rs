@@ -20,6 +20,7 @@ pub fn gracefully(said: &'static str) -> Result<()> {
     WATCHING.call_once(|| {
         outcome = ctrlc::set_handler(move || {
             if ASKED.fetch_add(1, Ordering::SeqCst) > 0 {
+                super::output::clear();
                 std::process::exit(130);
             }
             super::output::talk(said);
@@ -34,6 +35,7 @@ pub fn at_once() -> Result<()> {
     let mut outcome = Ok(());
     WATCHING.call_once(|| {
         outcome = ctrlc::set_handler(|| {
+            super::output::clear();
             super::output::talk("error: interrupted");
             std::process::exit(130);
         })

@@ -2,7 +2,7 @@
 
 use super::cache::folder;
 use super::output::{self, Printing};
-use super::{kept, progress, stop, tuned};
+use super::{counting, kept, stop, tuned};
 use crate::error::{Error, Result};
 use crate::gpu::{self, GpuExecutor};
 use crate::kernel::{Family, Kernel, Precision, Shape};
@@ -71,7 +71,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut log = args.out.as_deref().map(Log::create).transpose()?;
     let mut executor = kept::open(&selection, !args.no_cache)?;
     stop::watch()?;
-    let bar = progress::bar();
+    let bar = counting::bar();
     let mut observe = |progress: Progress| {
         bar.set_position((progress.part.clamp(0.0, 1.0) * 1000.0) as u64);
         bar.set_message(progress.doing);

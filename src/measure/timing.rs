@@ -20,9 +20,12 @@ pub enum Stage {
     WarmUp,
     /// Timing: the part of the case's time that is used up.
     Timing(f64),
+    /// A round is over: seconds of a dispatch in it.
+    Round(f64),
 }
 
-/// Told before every submission what comes next; `Break` ends the case without a record.
+/// Told before every submission what comes next, and of each round how it came out; `Break` ends the case without a
+/// record.
 pub type Watch<'a> = dyn FnMut(Stage) -> ControlFlow<()> + 'a;
 
 /// Goes on whatever comes.
@@ -149,6 +152,7 @@ impl<'a> Timer<'a> {
             let first_of_round = samples.submissions.len() - lengths.len();
             let slope = round_slope(&samples.submissions[first_of_round..], tick_ns);
             rule.feed(slope, now - round_begin);
+            ask(watch, Stage::Round(slope))?;
             // Fewer rounds than bracket a median are worth going over the time for, within bounds.
             let enough = round + 1 >= effort.min_rounds || now - timing >= effort.overrun * effort.case_s;
             if enough && let Some(why) = rule.why() {

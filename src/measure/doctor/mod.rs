@@ -155,8 +155,8 @@ impl Plan {
     }
 }
 
-/// What the examination is at.
-pub type Observe<'a> = &'a mut dyn FnMut(&'static str);
+/// What the examination is at, and which part of its time is over by then, about.
+pub type Observe<'a> = &'a mut dyn FnMut(&'static str, f64);
 
 /// Examines an instrument. `cpu` tells how busy the machine is, where that can be known. A step that fails
 /// is a check that is unfit, and what depends on it is left out: nothing is guessed.
@@ -164,28 +164,28 @@ pub fn examine(instrument: &mut dyn Instrument, cpu: &mut dyn Cpu, plan: &Plan, 
     let before = cpu.times();
     let software = instrument.adapter().software;
     let mut checks = vec![nature(instrument.adapter())];
-    observe("proof");
+    observe("proof", 0.0);
     let proof = works(instrument);
     let fit = proof.grade == Grade::Ok;
     checks.push(proof);
     if fit {
-        observe("clocks");
+        observe("clocks", 0.05);
         let ruler = attempt(&mut checks, "clocks", || clock::look(instrument));
         if let Some(looked) = &ruler {
             checks.extend(looked.checks.iter().cloned());
         }
-        observe("floors");
+        observe("floors", 0.3);
         if let Some(found) = attempt(&mut checks, "floors", || floors::look(instrument)) {
             checks.extend(found.checks);
             if let Some(looked) = &ruler {
                 checks.push(floors::shortest(looked, found.submission_s));
             }
         }
-        observe("contention");
+        observe("contention", 0.4);
         if let Some(found) = attempt(&mut checks, "contention", || contention::look(instrument, cpu)) {
             checks.extend(found);
         }
-        observe("data");
+        observe("data", 0.6);
         if let Some(found) = attempt(&mut checks, "data", || data::look(instrument, plan.data_shape)) {
             checks.extend(found);
         }
@@ -193,7 +193,7 @@ pub fn examine(instrument: &mut dyn Instrument, cpu: &mut dyn Cpu, plan: &Plan, 
     checks.push(contention::others(before.zip(cpu.times())));
     // Last, since a device that is lost here is of no use to what would come after it.
     if fit {
-        observe("watchdog");
+        observe("watchdog", 0.9);
         checks.push(if software { watchdog::none() } else { watchdog::look(instrument) });
     }
     let grade = checks.iter().map(|c| c.grade).filter(|g| *g != Grade::NotKnown).max().unwrap_or(Grade::Unfit);

@@ -20,7 +20,7 @@ impl Cpu for Quiet {
 fn examined(script: Script) -> Examination {
     // Multiplied on the host, so a small one.
     let plan = Plan { data_shape: Shape::square(32) };
-    examine(&mut ScriptedExecutor::new(script), &mut Quiet, &plan, &mut |_| {})
+    examine(&mut ScriptedExecutor::new(script), &mut Quiet, &plan, &mut |_, _| {})
 }
 
 /// A grid of clock faults: what is found under which check and code, and whether the instrument stays fit.

@@ -41,13 +41,14 @@ pub fn search(
     constants: &Constants,
     curve: Option<(&Curve, f64)>,
 ) -> Found {
-    search_watched(rules, job, run, machine, constants, curve, &Watch { done: &|_| {}, go_on: &|| true })
+    search_watched(rules, job, run, machine, constants, curve, &Watch { done: &|_, _| {}, go_on: &|| true })
 }
 
 /// Whoever waits for a search.
 pub struct Watch<'a> {
-    /// Called for every part that is done: how many layouts were looked at in it.
-    pub done: &'a (dyn Fn(u64) + Sync),
+    /// Called for every part that is done: how many layouts were looked at in it, and which share of the space it is,
+    /// as if all parts were alike.
+    pub done: &'a (dyn Fn(u64, f64) + Sync),
     /// Asked before every part and every count of stages: what is left undone shows in [`Found::done`].
     pub go_on: &'a (dyn Fn() -> bool + Sync),
 }
@@ -65,11 +66,13 @@ pub fn search_watched(
     let sizes = memory::Sizes::new(job);
     let fabric = machine.fabric(constants);
     let context = Context { rules, job, run, machine, constants, curve, sizes, fabric, watch, any: None };
-    let parts: Vec<Found> = axes(rules, job, run, machine)
+    let axes = axes(rules, job, run, machine);
+    let share = 1.0 / axes.len().max(1) as f64;
+    let parts: Vec<Found> = axes
         .into_par_iter()
         .map(|axes| {
             let found = context.look(axes);
-            (watch.done)(found.strategies);
+            (watch.done)(found.strategies, share);
             found
         })
         .collect();
@@ -98,7 +101,7 @@ struct Context<'a> {
 /// Whether any layout of the space fits the memory; nothing is costed.
 fn fits(rules: &Rules, job: &Transformer, run: &Run, machine: &Machine, constants: &Constants) -> bool {
     let any = AtomicBool::new(false);
-    let watch = Watch { done: &|_| {}, go_on: &|| !any.load(Ordering::Relaxed) };
+    let watch = Watch { done: &|_, _| {}, go_on: &|| !any.load(Ordering::Relaxed) };
     let (sizes, fabric) = (memory::Sizes::new(job), machine.fabric(constants));
     let context =
         Context { rules, job, run, machine, constants, curve: None, sizes, fabric, watch: &watch, any: Some(&any) };

@@ -36,6 +36,7 @@ pub fn on(catalog: &mut Catalog, scenario: &str, cluster: Option<&str>, job: Opt
     let cluster = cluster.map(|wanted| named(catalog, "cluster", wanted)).transpose()?;
     let job = job.map(|wanted| named(catalog, "job", wanted)).transpose()?;
     catalog.scenario(scenario)?;
+    let moved = cluster.is_some() || job.is_some();
     if let Some(scenario) = catalog.scenarios.get_mut(scenario) {
         if let Some(cluster) = cluster {
             scenario.cluster = cluster;
@@ -46,6 +47,12 @@ pub fn on(catalog: &mut Catalog, scenario: &str, cluster: Option<&str>, job: Opt
             scenario.job = job;
             scenario.layout = None;
         }
+    }
+    if moved {
+        // Its own title names another cluster or another job.
+        let of = catalog.scenario(scenario)?;
+        let title = format!("{} on {}", catalog.job(&of.job)?.title, catalog.cluster(&of.cluster)?.title);
+        catalog.scenarios.entry(scenario.into()).and_modify(|s| s.title = title);
     }
     Ok(())
 }

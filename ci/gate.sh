@@ -18,7 +18,8 @@
 # Everything is run to the end, so that the report is there when something failed. Exit codes: 0 nothing failed; 1 a kernel is
 # wrong or got slower against the others, or a step failed; 2 unusable arguments; 3 no usable adapter; 10 slower than the
 # baseline; with --strict 11 undecided, 12 not comparable. In FOLDER: smoke.txt smoke.xml measurements.jsonl compare.xml
-# summary.md report.html, each where its step ran. GITHUB_STEP_SUMMARY and GITHUB_OUTPUT are appended to where they are set.
+# compare.json summary.md report.html, each where its step ran. GITHUB_STEP_SUMMARY and GITHUB_OUTPUT are appended to where
+# they are set.
 # Written for bash 3.2, which macOS has.
 set -euo pipefail
 
@@ -59,7 +60,7 @@ command -v "$flopcast" >/dev/null || usage "\`$flopcast\` is no program"
 mkdir -p "$out"
 # What an earlier run left in the folder would pass for this one's.
 [ ! "$record" -ef "$out/measurements.jsonl" ] || usage "\`--record\` is what \`--out\` would overwrite"
-rm -f "$out"/smoke.txt "$out"/smoke.xml "$out"/measurements.jsonl "$out"/compare.xml "$out"/summary.md "$out"/report.html
+rm -f "$out"/smoke.txt "$out"/smoke.xml "$out"/measurements.jsonl "$out"/compare.xml "$out"/compare.json "$out"/summary.md "$out"/report.html
 
 chosen=()
 [ -z "$adapter" ] || chosen=(--adapter "$adapter")
@@ -107,9 +108,10 @@ if [ -n "$baseline" ] && [ -s "$out/measurements.jsonl" ]; then
     pair=("$baseline" "$out/measurements.jsonl" --threshold "$threshold")
     attempt "$flopcast" compare "${pair[@]}"
     judged=$status
-    # The same judgement twice more, for people and for programs; their exit code is known by now.
+    # The same judgement again, for people, for programs and for the report; its exit code is known by now.
     "$flopcast" compare "${pair[@]}" --format markdown >>"$out/summary.md" 2>/dev/null || true
     "$flopcast" compare "${pair[@]}" --format junit >"$out/compare.xml" 2>/dev/null || true
+    "$flopcast" compare "${pair[@]}" --format json >"$out/compare.json" 2>/dev/null || true
     case $judged in
     0) ;;
     10) regressed=true && failed 10 "slower than the baseline by $threshold or more" ;;
@@ -123,7 +125,9 @@ if [ -n "$baseline" ] && [ -s "$out/measurements.jsonl" ]; then
 fi
 
 if [ -s "$out/measurements.jsonl" ]; then
-    attempt "$flopcast" report "$out/measurements.jsonl" --out "$out/report.html"
+    shown=("$out/measurements.jsonl")
+    [ ! -s "$out/compare.json" ] || shown+=("$out/compare.json")
+    attempt "$flopcast" report "${shown[@]}" --out "$out/report.html"
     [ $status -eq 0 ] || failed "$status" "flopcast report failed: exit code $status"
 fi
 

@@ -90,6 +90,7 @@ fn the_gate_fails_on_a_regression_and_warns_where_it_cannot_tell() {
     assert!(ended.stderr.contains("::error::slower than the baseline"), "{ended:#?}");
     assert!(read(&folder, "output").ends_with(&outputs(10, true)), "{}", read(&folder, "output"));
     assert!(read(&folder, "out/compare.xml").contains("<failure"), "JUnit has the regression");
+    assert!(read(&folder, "out/report.html").contains("id=\"gate\""), "and the report");
     assert!(read(&folder, "step").contains("regressed"), "{}", read(&folder, "step"));
 
     // Another driver: a warning, or a failure where that is asked for.

@@ -84,6 +84,63 @@ fn a_folder_stands_for_what_is_in_it_and_curves_are_made_for_a_forecast_of_the_c
     assert!(!std::fs::read_to_string(folder.join("report.html")).unwrap().contains("Strong scaling of"));
 }
 
+/// What a verb prints as JSON, in a file; of a record against itself `compare` says that nothing is known.
+fn printed(folder: &Path, args: &str, file: &str) {
+    let record = support::record().display().to_string();
+    let words: Vec<String> = args.split(' ').map(|word| word.replace("RECORD", &record)).collect();
+    let ended = run(flopcast(&[]).args(words).args(["--format", "json"]).current_dir(folder));
+    assert!(ended.code.is_some_and(|code| [0, 11, 12].contains(&code)), "{args}: {ended:#?}");
+    std::fs::write(folder.join(file), ended.stdout).unwrap();
+}
+
+/// The report of one file has that section and no other of its kind.
+fn shows(folder: &Path, file: &str, id: &str) {
+    let ended = run(&mut report(folder, &[file]));
+    assert_eq!(ended.code, Some(0), "{file}: {ended:#?}");
+    let html = std::fs::read_to_string(folder.join("report.html")).unwrap();
+    let sections: Vec<&str> = html.split("<h2 id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(sections, [id, "limits", "provenance"], "{file}");
+    assert!(html.contains(&format!("<code>{file}</code>")), "{file}");
+}
+
+#[test]
+fn what_a_verb_prints_is_known_by_its_schema_and_has_a_section() {
+    let folder = folder("report-kinds");
+    for (args, id) in [
+        ("search --accelerator a100 --count 16 --job llama-3-8b --batch 64 --common", "search"),
+        ("explain goodput --scenario tesla-85k-h100", "explained"),
+        ("project --scenario six-billion-dollars", "comparison"),
+        ("validate", "validation"),
+        ("validate --no-rows", "validation"),
+        ("compare RECORD RECORD", "gate"),
+    ] {
+        printed(&folder, args, "printed.json");
+        shows(&folder, "printed.json", id);
+    }
+    // A trial that was cut off before its proof has no ratio to be shown.
+    std::fs::write(folder.join("trial.jsonl"), "{\"line\":\"head\",\"schema\":\"flopcast.ab/1\"}\n").unwrap();
+    run(&mut report(&folder, &["trial.jsonl"])).refused(2, "trial.jsonl");
+}
+
+#[cfg(feature = "gpu")]
+#[test]
+fn what_a_verb_prints_of_an_adapter_is_known_by_its_schema_and_has_a_section() {
+    support::on_adapter(|_| {
+        let folder = folder("report-adapter");
+        for (args, id) in [
+            ("ab naive naive+zero_fill --shape 32x32x32 --time-budget 1s --out trial.jsonl", "trial"),
+            ("tune --time-budget 2s --kernels naive --shapes 32x32x32 --no-cache", "tuning"),
+            ("tune --best-shape --time-budget 2s --kernels naive --no-cache", "tuning"),
+            ("measure --suite portability --shapes 32x32x32 --time-budget 3s", "portability"),
+            ("doctor --no-cache", "doctor"),
+        ] {
+            printed(&folder, args, "printed.json");
+            shows(&folder, "printed.json", id);
+        }
+        shows(&folder, "trial.jsonl", "trial");
+    });
+}
+
 /// Chromium by any of its names.
 fn chromium() -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;

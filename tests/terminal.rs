@@ -62,6 +62,8 @@ impl Shown {
         let (hidden, back) = (before.rfind("\u{1b}[?25l"), before.rfind("\u{1b}[?25h"));
         assert!(hidden <= back, "the cursor stays hidden: {before:?}");
         assert!(!before.contains("\u{1b}[?1049h"), "no other screen: {before:?}");
+        let last = before.rsplit("\u{1b}[2K").next().unwrap_or_default();
+        assert!(!last.contains('░') && !last.contains(" left"), "progress is left behind: {before:?}");
     }
 
     /// Whether a line begins so: nothing stands before it that was not cleared.

@@ -9,7 +9,7 @@ const TICK: Duration = Duration::from_millis(200);
 
 /// A bar over work that says which part of it is done, in thousandths, with the time that is left.
 pub fn bar() -> ProgressBar {
-    let bar = output::bar(Some(1000), "{bar:20} {elapsed}, {eta} left · {wide_msg}");
+    let bar = output::bar(Some(1000), "{bar:20} {elapsed}, {left} · {wide_msg}");
     bar.enable_steady_tick(TICK);
     bar
 }
@@ -24,7 +24,7 @@ impl Counting {
     /// no progress is wanted.
     pub fn new(what: &'static str, end: Option<u64>) -> Counting {
         let template = match end {
-            Some(_) => "{bar:20} {human_pos}/{human_len} {msg} · {elapsed}, {eta} left",
+            Some(_) => "{bar:20} {human_pos}/{human_len} {msg} · {elapsed}, {left}",
             None => "{spinner} {human_pos} {msg} · {per_sec} · {elapsed}",
         };
         let bar = output::bar(end, template);

@@ -52,6 +52,6 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             Error::usage(format!("`{name}` has no `{}`", args.quantity)).hint(format!("it has {}", there.join(", ")))
         );
     };
-    output::show(&Explanation { schema: EXPLAIN_SCHEMA, tree }, how)?;
+    output::show(&Explanation { schema: EXPLAIN_SCHEMA.into(), scenario: name, tree }, how)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,7 +3,7 @@
 use crate::error::{Context, Error, Result};
 use crate::report::{Document, Look, Printed, clean, openmetrics};
 use clap::ValueEnum;
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde::Serialize;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::PathBuf;
@@ -283,16 +283,26 @@ pub fn bar(length: Option<u64>, template: &str) -> ProgressBar {
     });
     let bar = lines.add(length.map_or_else(ProgressBar::no_length, ProgressBar::new));
     if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
+        bar.set_style(style.with_key("left", time_left));
     }
     bar
+}
+
+/// `12s left`; before anything is done nobody knows.
+fn time_left(state: &ProgressState, out: &mut dyn std::fmt::Write) {
+    // A line that cannot be drawn is not drawn.
+    let _ = match state.pos() {
+        0 => out.write_str("…"),
+        _ => write!(out, "{:#} left", HumanDuration(state.eta())),
+    };
 }
 
 /// Takes all progress off the terminal, where the process is about to end.
 pub fn clear() {
     if let Some(lines) = LINES.get() {
-        // A terminal that went away is none to be cleared.
+        // A terminal that went away is none to be cleared. What is said from now on draws them no more.
         let _ = lines.clear();
+        lines.set_draw_target(ProgressDrawTarget::hidden());
     }
 }
 

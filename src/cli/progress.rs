@@ -41,7 +41,7 @@ impl Progress {
     /// Over `total` cases.
     pub fn new(total: usize) -> Progress {
         let line = || output::bar(None, "{wide_msg}");
-        let bar = output::bar(Some(total as u64 * STEPS), "{bar:20} {elapsed}, {eta} left · {wide_msg}");
+        let bar = output::bar(Some(total as u64 * STEPS), "{bar:20} {elapsed}, {left} · {wide_msg}");
         Progress {
             bar,
             running: line(),

@@ -11,10 +11,11 @@ use std::time::SystemTime;
 
 /// Results as one HTML file: tables, plots, forecasts with their ranges, and where everything comes from.
 ///
-/// Takes any mix of what this tool writes, and recognises each by its `schema`: records (`measure --out`), rooflines,
-/// calibrations, and what `project`, `project --what-if`, `scale` and `doctor` print with `--format json`; a folder
-/// stands for what a run wrote into it. The file needs no network and no script, is light or dark as the reader's
-/// system is, prints, and has every plot as a table too.
+/// Takes any mix of what this tool writes, and recognises each by its `schema`: records (`measure --out`), trials
+/// (`ab --out`), calibrations, and what `roofline`, `measure --suite portability`, `tune`, `ab`, `compare`, `smoke`,
+/// `doctor`, `project` (`--what-if` and comparisons too), `scale`, `search`, `explain` and `validate` print with
+/// `--format json`; a folder stands for what a run wrote into it. The file needs no network and no script, is light or
+/// dark as the reader's system is, prints, and has every plot as a table too.
 ///
 /// Exit codes: 0 written; 1 it could not be made; 2 a file that is foreign, cut off or damaged, or `--out` cannot be
 /// written: nothing is written then, and an older report stays as it was.

@@ -9,7 +9,8 @@ use super::{Executor, Step};
 use crate::error::Result;
 use crate::kernel::{Class, DataClass, Family, Kernel, Operands, Precision, Proof, Settings, Shape, prove};
 use crate::stats::ratio::paired;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// Rounds of a pair: fewer where the time is used up, never fewer than [`LEAST_ROUNDS`].
 const ROUNDS: u32 = 40;
@@ -30,7 +31,7 @@ pub struct Pair {
 }
 
 /// The answer.
-#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Cost {
     /// What was changed.
     pub what: String,
@@ -53,7 +54,7 @@ pub struct Cost {
     /// Which clock.
     pub timing_method: Option<TimingMethod>,
     /// `unsupported`, `failed` or `skipped`, where there is no ratio.
-    pub missing: Option<&'static str>,
+    pub missing: Option<Cow<'static, str>>,
     /// Why there is no ratio.
     pub why: Option<String>,
 }
@@ -62,10 +63,10 @@ pub struct Cost {
 pub const SCHEMA: &str = "flopcast.portability/1";
 
 /// What `flopcast measure --suite portability --format json` prints.
-#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Costs {
     /// Always [`SCHEMA`].
-    pub schema: &'static str,
+    pub schema: Cow<'static, str>,
     /// What they were measured on.
     pub adapter: super::record::AdapterIdentity,
     /// One for each pair and shape.
@@ -114,7 +115,7 @@ pub fn pairs(class: Class) -> Result<Vec<Pair>> {
 
 /// The row of a pair that there was no time for.
 pub fn left_out(pair: &Pair, shape: Shape, why: String) -> Cost {
-    Cost { missing: Some("skipped"), why: Some(why), ..blank(pair, shape) }
+    Cost { missing: Some("skipped".into()), why: Some(why), ..blank(pair, shape) }
 }
 
 fn blank(pair: &Pair, shape: Shape) -> Cost {
@@ -268,7 +269,7 @@ mod tests {
             let mut executor = slow();
             let begin = executor.now_ns();
             let cost = cost(&mut executor, &pair, Shape::square(64), &time, 1);
-            assert_eq!((cost.ratio, cost.missing), (None, Some("skipped")), "{cost:?}");
+            assert_eq!((cost.ratio, cost.missing.as_deref()), (None, Some("skipped")), "{cost:?}");
             assert!((executor.now_ns() - begin) as f64 * 1e-9 < 1.0);
         }
         assert!(cost(&mut slow(), &pair, Shape::square(64), &plenty(), 1).ratio.is_some());
@@ -283,7 +284,7 @@ mod tests {
         for kernel in [KernelFault::HalfK, KernelFault::RightOnce, KernelFault::EveryOther, KernelFault::OnlyLast] {
             let script = Script { kernel, ..Script::honest() };
             let wrong = cost(&mut ScriptedExecutor::new(script), &pair, Shape::square(64), &plenty(), 1);
-            assert_eq!((wrong.ratio, wrong.missing), (None, Some("failed")), "{kernel:?}");
+            assert_eq!((wrong.ratio, wrong.missing.as_deref()), (None, Some("failed")), "{kernel:?}");
         }
     }
 }

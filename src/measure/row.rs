@@ -3,10 +3,11 @@
 use super::against::Against;
 use super::record::{AdapterIdentity, Interval, Reason, Record, TimingMethod, Tool, Verdict};
 use super::setups::Pooled;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// One case as `flopcast measure --format json` prints it. A figure that does not exist is `null`.
-#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Row {
     /// `kernel[tiling]/precision/shape`.
     pub case: String,
@@ -27,7 +28,7 @@ pub struct Row {
     /// When the tiling was tuned on this adapter; `null` for a default or a user's choice.
     pub tuned: Option<String>,
     /// `unsupported`, `skipped` or `failed`; `null` where something was measured.
-    pub missing: Option<&'static str>,
+    pub missing: Option<Cow<'static, str>>,
     /// How far the figure can be trusted.
     pub verdict: Verdict,
     /// Which clock.
@@ -109,7 +110,7 @@ impl From<&Record> for Row {
             k: case.shape.k,
             batch: case.shape.batch,
             tuned: record.tuned.clone(),
-            missing: record.missing.as_ref().map(|m| m.status()),
+            missing: record.missing.as_ref().map(|m| m.status().into()),
             verdict: record.verdict,
             timing_method: figure.map(|f| f.timing_method),
             seconds: figure.map(|f| f.seconds),

@@ -12,13 +12,13 @@ use super::transfer::Options;
 use crate::error::{Error, Result};
 use crate::sourced::Value;
 use crate::units::Money;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Schema id of a comparison that was made.
-const SCHEMA: &str = "flopcast.comparison/1";
+pub const SCHEMA: &str = "flopcast.comparison/1";
 
 /// One scenario at one count.
-#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Row {
     /// What is the same as for the first.
     pub equal: Equal,
@@ -37,7 +37,7 @@ pub struct Row {
 }
 
 /// A comparison that was made: `flopcast.comparison/1`.
-#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Compared {
     /// Always `flopcast.comparison/1`.
     pub schema: String,

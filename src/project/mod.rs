@@ -53,7 +53,7 @@ pub use linpack::{LinpackRow, Linpacks, linpacks};
 pub use machine::{Machine, Published};
 pub use matmul::{GiantMatmul, SCHEMA as MATMUL_SCHEMA, giant_matmul, linpack_seconds};
 pub use parts::{OnParts, Part};
-pub use plan::{Amount, Choice, Plan, Ranged, Robust, plan};
+pub use plan::{Amount, Choice, Plan, Ranged, Robust, SCHEMA as SEARCH_SCHEMA, plan};
 pub use products::{Slice, products};
 pub use projection::{Assumption, Projection, Quantity, Samples, Simulation, SourceRef, run, run_sampled};
 pub use scenario::Forecast;

@@ -9,10 +9,11 @@ use super::step::StepModel;
 use crate::error::{Error, Kind, Result};
 use crate::job::{Layout, Run};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Schema id of a search.
-const SCHEMA: &str = "flopcast.search/1";
+pub const SCHEMA: &str = "flopcast.search/1";
 
 /// A number with its 90 % range.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -27,7 +28,7 @@ pub struct Ranged {
 }
 
 /// [`Ranged`] with its unit.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Amount {
     /// At the medians.
     pub value: f64,
@@ -36,11 +37,11 @@ pub struct Amount {
     /// 95 % of the draws are below.
     pub p95: f64,
     /// Unit.
-    pub unit: &'static str,
+    pub unit: Cow<'static, str>,
 }
 
 /// A layout with what it gives.
-#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Choice {
     /// The layout.
     pub layout: Layout,
@@ -51,7 +52,7 @@ pub struct Choice {
 
 /// The layout to take when the constants are not known: of the best few, the one that is best by the
 /// objective in the 95th percentile of the draws.
-#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Robust {
     /// The layout.
     #[serde(flatten)]
@@ -63,7 +64,7 @@ pub struct Robust {
 }
 
 /// What a search found.
-#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Plan {
     /// Always `flopcast.search/1`.
     pub schema: String,
@@ -151,25 +152,16 @@ impl Asked<'_> {
             let tokens = run.batch * run.sequence;
             let two = |x: f64| format!("{x:.1e}").parse().unwrap_or(x);
             let day = |step: f64| 1e12 / tokens * step / c.goodput / 86_400.0;
-            let days = Amount { value: day(c.step_s), p5: day(p5), p95: day(p95), unit: "day/Ttoken" };
-            let same = |value: f64, unit| Amount { value, p5: value, p95: value, unit };
+            let amount =
+                |value: f64, p5: f64, p95: f64, unit: &'static str| Amount { value, p5, p95, unit: unit.into() };
+            let days = amount(day(c.step_s), day(p5), day(p95), "day/Ttoken");
+            let same = |value: f64, unit| amount(value, value, value, unit);
             // Energy goes with time: what the medians do not say of its phases is not drawn.
             let energy = |step: f64| c.energy_j * step / c.step_s;
             let mut quantities = BTreeMap::from([
-                ("step_time", Amount { value: c.step_s, p5, p95, unit: "s" }),
-                (
-                    "mfu",
-                    Amount {
-                        value: two(flop / c.step_s / peak),
-                        p5: two(flop / p95 / peak),
-                        p95: two(flop / p5 / peak),
-                        unit: "1",
-                    },
-                ),
-                (
-                    "tokens_per_s",
-                    Amount { value: tokens / c.step_s, p5: tokens / p95, p95: tokens / p5, unit: "token/s" },
-                ),
+                ("step_time", amount(c.step_s, p5, p95, "s")),
+                ("mfu", amount(two(flop / c.step_s / peak), two(flop / p95 / peak), two(flop / p5 / peak), "1")),
+                ("tokens_per_s", amount(tokens / c.step_s, tokens / p95, tokens / p5, "token/s")),
                 ("memory", same(c.held_bytes, "B")),
                 ("memory_slack", same(c.slack_bytes, "B")),
                 ("accelerators", same(used, "accelerator")),
@@ -180,10 +172,10 @@ impl Asked<'_> {
             if self.rules.rent.is_some() {
                 let value = c.cost(&self.rules) / run.sequence * 1e6;
                 let at = |step: f64| value * step / c.step_s;
-                quantities.insert("cost_per_mtoken", Amount { value, p5: at(p5), p95: at(p95), unit: "USD/Mtoken" });
+                quantities.insert("cost_per_mtoken", amount(value, at(p5), at(p95), "USD/Mtoken"));
             }
             if self.power_known {
-                quantities.insert("energy", Amount { value: c.energy_j, p5: energy(p5), p95: energy(p95), unit: "J" });
+                quantities.insert("energy", amount(c.energy_j, energy(p5), energy(p95), "J"));
             }
             Choice { layout: c.layout, quantities: quantities.into_iter().map(|(n, r)| (n.to_string(), r)).collect() }
         };
@@ -267,7 +259,7 @@ impl Asked<'_> {
 /// Looks a target up, searches and makes the plan; the clock stays with the caller.
 pub fn plan(catalog: &Catalog, target: &Target) -> Result<Plan> {
     let asked = Asked::new(catalog, target)?;
-    asked.plan(catalog, &asked.search(catalog, &Watch { done: &|_| {}, go_on: &|| true }))
+    asked.plan(catalog, &asked.search(catalog, &Watch { done: &|_, _| {}, go_on: &|| true }))
 }
 
 fn draws(catalog: &Catalog) -> Vec<Constants> {
@@ -310,7 +302,7 @@ mod tests {
         let catalog = Catalog::built_in().unwrap();
         let p = plan(&catalog, &target("llama-3-8b", 16)).unwrap();
         assert!(p.strategies > p.feasible && p.feasible > 0);
-        let step = p.best.quantities["step_time"];
+        let step = &p.best.quantities["step_time"];
         assert!(step.p5 < step.value && step.value < step.p95);
         assert_eq!(p.pareto[0].step_s, step.value);
         let slack = p.best.quantities["memory_slack"].value + p.best.quantities["memory"].value;
@@ -374,7 +366,7 @@ mod tests {
                 &Target { batch: None, place: Place::Count("h100".into(), count), ..target("grok-1", 0) },
             );
             let p = p.unwrap();
-            let step = p.best.quantities["step_time"];
+            let step = &p.best.quantities["step_time"];
             (step.p95 / step.p5, p.warnings.join("\n"))
         };
         let (near, far) = (at(16_384), at(131_072));
@@ -421,10 +413,10 @@ mod tests {
         let asked = Asked::new(&catalog, &target("llama-3-8b", 64)).unwrap();
         let asks = AtomicU32::new(0);
         let stopped =
-            asked.search(&catalog, &Watch { done: &|_| {}, go_on: &|| asks.fetch_add(1, Ordering::Relaxed) < 100 });
+            asked.search(&catalog, &Watch { done: &|_, _| {}, go_on: &|| asks.fetch_add(1, Ordering::Relaxed) < 100 });
         let p = asked.plan(&catalog, &stopped).unwrap();
         assert!(!p.complete && p.looked_at < 1.0 && p.warnings[0].starts_with("NOT COMPLETE"), "{:?}", p.warnings);
-        let whole = asked.search(&catalog, &Watch { done: &|_| {}, go_on: &|| true });
+        let whole = asked.search(&catalog, &Watch { done: &|_, _| {}, go_on: &|| true });
         assert!(stopped.strategies < whole.strategies);
         let whole = asked.plan(&catalog, &whole).unwrap();
         assert!(
@@ -432,7 +424,7 @@ mod tests {
                 && whole.looked_at == 1.0
                 && whole.best.quantities["step_time"].value <= p.best.quantities["step_time"].value
         );
-        let none = asked.search(&catalog, &Watch { done: &|_| {}, go_on: &|| false });
+        let none = asked.search(&catalog, &Watch { done: &|_, _| {}, go_on: &|| false });
         assert_eq!(asked.plan(&catalog, &none).unwrap_err().exit_code(), 130);
     }
 

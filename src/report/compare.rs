@@ -129,7 +129,8 @@ pub fn summary(comparison: &Comparison) -> String {
     let counts = if counts.is_empty() { "no case".to_string() } else { counts.join(", ") };
     // 7 % is 0.07, and 100 times that is 7.000000000000001.
     let threshold = (comparison.threshold.share() * 1e6).round() / 1e4;
-    format!("{}: {counts} (threshold {threshold} %)", comparison.outcome.as_str())
+    let soft = if comparison.software { ", SOFTWARE" } else { "" };
+    format!("{}: {counts} (threshold {threshold} %{soft})", comparison.outcome.as_str())
 }
 
 #[cfg(test)]

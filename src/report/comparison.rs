@@ -98,14 +98,16 @@ fn change(row: &Row) -> String {
     row.days_ratio.map_or(String::new(), |r| format!("{}×", ranged(&r, 2)))
 }
 
-fn beyond(row: &Row) -> String {
+/// From which length of the first on waiting for this one pays.
+pub fn beyond(row: &Row) -> String {
     row.waiting_pays_beyond.map_or(String::new(), |r| {
         let end = |x: f64| if x > 1e6 { "never".to_string() } else { number(x, 3) };
         format!("{} day ({}–{})", end(r.value), end(r.p5), end(r.p95))
     })
 }
 
-fn notes(c: &Compared) -> Vec<String> {
+/// What to mind of it.
+pub fn notes(c: &Compared) -> Vec<String> {
     let mut all = Vec::new();
     for row in &c.rows {
         if let Some(why) = &row.missing {

@@ -27,7 +27,7 @@ pub fn table(rows: &[Row]) -> Table {
             row.gflop_per_s.map_or(String::new(), range),
             row.seconds.map_or("–".into(), |s| duration(s.median)),
             row.timing_method.map_or("", clock).to_string(),
-            row.missing.map_or_else(|| row.verdict.as_str().to_string(), str::to_string),
+            row.missing.as_deref().map_or_else(|| row.verdict.as_str().to_string(), str::to_string),
             why(row),
         ]);
     }
@@ -67,7 +67,7 @@ pub fn sheet(name: &'static str, rows: &[Row]) -> Sheet {
             ("k", |r| r.k.into()),
             ("batch", |r| r.batch.into()),
             ("tuned", |r| r.tuned.as_ref().into()),
-            ("missing", |r| r.missing.into()),
+            ("missing", |r| r.missing.as_deref().into()),
             ("verdict", |r| r.verdict.as_str().into()),
             ("timing_method", |r| r.timing_method.map(TimingMethod::as_str).into()),
             ("median_s", |r| r.seconds.map(|s| s.median).into()),
@@ -157,7 +157,7 @@ impl Printed for Measurements {
         for row in &self.rows {
             let extents = [row.m, row.n, row.k, row.batch].map(|extent| extent.to_string());
             let [m, n, k, batch] = &extents;
-            let verdict = row.missing.unwrap_or(row.verdict.as_str());
+            let verdict = row.missing.as_deref().unwrap_or(row.verdict.as_str());
             let labels = [
                 ("adapter", row.adapter.as_str()),
                 ("kernel", &row.kernel),
@@ -223,7 +223,7 @@ pub fn line(row: &Row) -> String {
         ),
         None => {
             let why = row.reasons.first().map_or(String::new(), |r| format!(": {}", r.code));
-            format!("{what}: {}{why}", row.missing.unwrap_or(row.verdict.as_str()))
+            format!("{what}: {}{why}", row.missing.as_deref().unwrap_or(row.verdict.as_str()))
         }
     }
 }

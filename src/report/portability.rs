@@ -12,7 +12,7 @@ impl Printed for Costs {
         let mut table =
             Table::new(&["what", "base", "with it", ">m×n×k", ">time ratio", ">95 %", ">rounds", "clock", "why"]);
         for cost in &self.costs {
-            let ratio = cost.ratio.map_or(cost.missing.unwrap_or("–").to_string(), |r| format!("{r:.3}"));
+            let ratio = cost.ratio.map_or(cost.missing.as_deref().unwrap_or("–").to_string(), |r| format!("{r:.3}"));
             let interval = match (cost.lo, cost.hi) {
                 (Some(lo), Some(hi)) => format!("{lo:.3}–{hi:.3}"),
                 _ => String::new(),
@@ -49,7 +49,7 @@ impl Printed for Costs {
                 ("confidence", |c| c.confidence.into()),
                 ("rounds", |c| c.rounds.into()),
                 ("timing_method", |c| c.timing_method.map(|m| m.as_str()).into()),
-                ("missing", |c| c.missing.into()),
+                ("missing", |c| c.missing.as_deref().into()),
                 ("why", |c| c.why.as_ref().into()),
             ],
         )]

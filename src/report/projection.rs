@@ -254,6 +254,8 @@ impl Printed for Projection {
                     ("input", |s| (&s.name).into()),
                     ("first", |s| s.first.into()),
                     ("total", |s| s.total.into()),
+                    ("run_days_at_p5", |s| s.run_days.map(|d| d[0]).into()),
+                    ("run_days_at_p95", |s| s.run_days.map(|d| d[1]).into()),
                     ("assumed", |s| s.assumed.into()),
                 ],
             ),

@@ -74,7 +74,7 @@ fn gigabytes(bytes: f64) -> String {
 }
 
 fn choice(table: &mut Table, name: &str, c: &Choice) {
-    let (step, mfu, held) = (c.quantities["step_time"], c.quantities["mfu"], c.quantities["memory"]);
+    let (step, mfu, held) = (&c.quantities["step_time"], &c.quantities["mfu"], &c.quantities["memory"]);
     let energy = c.quantities.get("energy").map_or("–".into(), |e| format!("{} MJ", number(e.value / 1e6, 3)));
     table.row([
         name.to_string(),
@@ -115,7 +115,7 @@ impl Printed for Plan {
                     ("value", |r| r.3.value.into()),
                     ("p5", |r| r.3.p5.into()),
                     ("p95", |r| r.3.p95.into()),
-                    ("unit", |r| r.3.unit.into()),
+                    ("unit", |r| r.3.unit.as_ref().into()),
                 ],
             ),
             Sheet::of(

@@ -27,7 +27,7 @@ fn document(smoke: &Smoke) -> Document {
     let mut rows = 0;
     for test in &smoke.tests {
         if let Some((word, why)) = said(test) {
-            table.row([word, test.kind, &test.name, why]);
+            table.row([word, &test.kind, &test.name, why]);
             rows += 1;
         }
     }
@@ -125,7 +125,7 @@ impl Printed for Smoke {
                 "tests",
                 &self.tests,
                 &[
-                    ("kind", |t| t.kind.into()),
+                    ("kind", |t| t.kind.as_ref().into()),
                     ("name", |t| (&t.name).into()),
                     ("outcome", |t| said(t).map_or("passed", |(word, _)| word).into()),
                     ("time_s", |t| t.seconds.into()),

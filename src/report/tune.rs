@@ -53,7 +53,7 @@ impl Printed for Kernel {
                 &self.dropped,
                 &[
                     ("candidate", |d| (&d.candidate).into()),
-                    ("status", |d| d.status.into()),
+                    ("status", |d| d.status.as_ref().into()),
                     ("why", |d| (&d.why).into()),
                 ],
             ),

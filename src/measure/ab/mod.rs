@@ -18,10 +18,14 @@ use super::interleave::by;
 use super::record::TimingMethod;
 use crate::error::{Error, Kind, Result};
 use crate::stats::median::median;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// Smallest difference that matters where nothing else is said.
+pub const USUAL_THRESHOLD: &str = "2%";
 
 /// One side as printed.
-#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SideView {
     /// As typed.
     pub spec: String,
@@ -36,10 +40,10 @@ pub struct SideView {
 }
 
 /// A trial as printed.
-#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct View {
     /// Always [`SCHEMA`].
-    pub schema: &'static str,
+    pub schema: Cow<'static, str>,
     /// What it ran on.
     pub adapter: super::record::AdapterIdentity,
     /// A CPU-type adapter: relative figures only.
@@ -86,7 +90,7 @@ pub fn view(trial: &Trial, threshold: Threshold) -> Result<View> {
         }
     };
     Ok(View {
-        schema: SCHEMA,
+        schema: SCHEMA.into(),
         adapter: trial.head.adapter.clone(),
         software: trial.head.adapter.software,
         sides: [side(&trial.head.sides[0], &a), side(&trial.head.sides[1], &b)],

@@ -5,7 +5,7 @@ use crate::measure::interleave::{Turns, by, turns};
 use crate::measure::record::{Reason, Samples, TimingMethod};
 use crate::stats::ratio::{Ratio, paired};
 use crate::stats::{power, serial};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal};
 
 /// Most looks at a trial before its end, at 16, 32, 64 … pairs; the last look is the end itself. Every look has
@@ -22,7 +22,7 @@ const FALSE_CALL: f64 = 0.01;
 const MISSED: f64 = 0.025;
 
 /// How a trial came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Call {
     /// B takes less time, surely, and less by the threshold.
@@ -57,7 +57,7 @@ impl Call {
 }
 
 /// What the pairs say.
-#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Verdict {
     /// How it came out.
     pub call: Call,

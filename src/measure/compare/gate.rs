@@ -5,7 +5,7 @@
 //! where the files hold enough of them, else assumed at a stated size.
 
 use crate::stats::power;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 /// Standard deviation between runs, relative, that is assumed where repeats are too few: on hardware what
@@ -43,7 +43,7 @@ pub struct Run {
 }
 
 /// How the case compares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Call {
     /// Less than the threshold slower, at 97.5 %.
@@ -55,7 +55,7 @@ pub enum Call {
 }
 
 /// Time of the new runs over that of the base, with what it rests on.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Slowdown {
     /// New over base, 1.05 is 5 % slower.
     pub ratio: f64,
@@ -70,7 +70,7 @@ pub struct Slowdown {
 }
 
 /// What it would take to decide in four of five cases, if the true ratio is the one seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Needed {
     /// Samples in each run, with as many runs as there are; `None` if no number of them decides.
     pub samples_per_run: Option<usize>,

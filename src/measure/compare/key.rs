@@ -2,10 +2,10 @@
 
 use crate::kernel::{Case, Settings};
 use crate::measure::record::{AdapterIdentity, Capabilities, Record, Tool, read_as};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One field that differs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Difference {
     /// Its name as in a record, dotted.
     pub field: String,

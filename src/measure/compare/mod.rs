@@ -24,12 +24,13 @@ use super::sound::contradiction;
 use crate::error::{Error, Result};
 use crate::stats::interval::MIN_SAMPLES_95;
 use runs::{common_clock, machine, runs};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::str::FromStr;
 
 /// The smallest slowdown that matters, relative: above 0 and up to 1 (100 %).
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, schemars::JsonSchema)]
-#[serde(transparent)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(try_from = "f64", into = "f64")]
 pub struct Threshold(f64);
 
 impl Threshold {
@@ -53,6 +54,20 @@ impl Threshold {
     }
 }
 
+impl From<Threshold> for f64 {
+    fn from(threshold: Threshold) -> f64 {
+        threshold.0
+    }
+}
+
+impl TryFrom<f64> for Threshold {
+    type Error = Error;
+
+    fn try_from(share: f64) -> Result<Self> {
+        Threshold::new(share)
+    }
+}
+
 const THRESHOLD_HINT: &str = "the smallest slowdown that matters, above 0% and up to 100%, like 5%";
 
 impl FromStr for Threshold {
@@ -68,7 +83,7 @@ impl FromStr for Threshold {
 }
 
 /// How a case, or the whole gate, came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Not slower by the threshold.
@@ -107,7 +122,7 @@ impl Outcome {
 }
 
 /// One side of a compared case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Side {
     /// Records of the case.
     pub records: usize,
@@ -118,7 +133,7 @@ pub struct Side {
 }
 
 /// One case.
-#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Compared {
     /// `kernel[tiling]/precision/shape`.
     pub case: String,
@@ -146,15 +161,18 @@ pub struct Compared {
 pub const SCHEMA: &str = "flopcast.compare/1";
 
 /// A gate.
-#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Comparison {
     /// Always [`SCHEMA`].
-    pub schema: &'static str,
+    pub schema: Cow<'static, str>,
     /// How it came out as a whole: regressed if any case is (a slowdown found stands, whatever else is
     /// wrong), then not comparable, then inconclusive.
     pub outcome: Outcome,
     /// Smallest slowdown that matters.
     pub threshold: Threshold,
+    /// Whether a CPU-type adapter measured any of it.
+    #[serde(default)]
+    pub software: bool,
     /// The cases, in the order of the base, then those that only the new file has.
     pub cases: Vec<Compared>,
     /// What is wrong with a file as a whole.
@@ -170,6 +188,7 @@ impl Comparison {
 
 /// Compares the new records with the base.
 pub fn compare(base: &[Record], new: &[Record], threshold: Threshold) -> Comparison {
+    let software = base.iter().chain(new).any(|r| r.adapter.software);
     let mut problems: Vec<String> = Vec::new();
     for (name, records) in [("base", base), ("new", new)] {
         if records.is_empty() {
@@ -209,7 +228,7 @@ pub fn compare(base: &[Record], new: &[Record], threshold: Threshold) -> Compari
         () if has(Outcome::Inconclusive) => Outcome::Inconclusive,
         () => Outcome::Ok,
     };
-    Comparison { schema: SCHEMA, outcome, threshold, cases, problems }
+    Comparison { schema: SCHEMA.into(), outcome, threshold, software, cases, problems }
 }
 
 /// All records of one fingerprint.

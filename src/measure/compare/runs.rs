@@ -4,7 +4,7 @@ use super::gate::Run;
 use crate::measure::figure::timing_by;
 use crate::measure::record::{Interval, Record, TimingMethod, Verdict};
 use crate::measure::sentinel;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Half of a 95 % interval is so many standard errors.
 const STANDARD_ERRORS: f64 = 1.96;
@@ -48,7 +48,7 @@ fn run(Interval { median, lo, hi }: Interval, samples: u32) -> Run {
 
 /// How much slower the machine itself was, going by the sentinel: the small product of a fixed size that is timed
 /// beside every round and that no change of a kernel touches.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Machine {
     /// Its time in the new records over that in the base.
     pub ratio: f64,

@@ -20,7 +20,8 @@ use super::witness::prove_each;
 use super::{Executor, Step};
 use crate::error::Result;
 use crate::kernel::{DataClass, Family, Kernel, Operands, Precision, Settings, Shape, prove};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// Schema id of the report.
@@ -41,7 +42,7 @@ pub const SHAPES: [&str; 10] = [
 ];
 
 /// How a test ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "outcome", content = "why", rename_all = "snake_case")]
 pub enum Outcome {
     /// As it should be.
@@ -53,10 +54,10 @@ pub enum Outcome {
 }
 
 /// One test.
-#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Test {
     /// `proof` or `relative`.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// `kernel[tiling]/precision/shape`.
     pub name: String,
     /// How it ended.
@@ -67,7 +68,7 @@ pub struct Test {
 }
 
 /// A kernel's time relative to the reference of the same run.
-#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Relative {
     /// `kernel[tiling]/precision`.
     pub kernel: String,
@@ -82,10 +83,10 @@ pub struct Relative {
 }
 
 /// A whole run.
-#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Smoke {
     /// Always [`SCHEMA`].
-    pub schema: &'static str,
+    pub schema: Cow<'static, str>,
     /// What it ran on.
     pub adapter: AdapterIdentity,
     /// Processors of the host: what a software adapter's ratios depend on.
@@ -133,7 +134,7 @@ pub struct Watch<'a> {
 /// Only where the catalogue's own kernels do not compose; everything else is a failed test.
 pub fn run(executor: &mut dyn Executor, baseline: Option<&Baseline>, host: &Host, watch: &mut Watch) -> Result<Smoke> {
     let mut smoke = Smoke {
-        schema: SCHEMA,
+        schema: SCHEMA.into(),
         adapter: executor.adapter().clone(),
         threads: host.threads,
         tests: Vec::new(),
@@ -185,7 +186,7 @@ fn prove_on(executor: &mut dyn Executor, kernel: &Kernel, shapes: &[Shape], test
         right &= outcome == Outcome::Passed;
         let skipped = matches!(outcome, Outcome::Skipped(_));
         let name = if skipped { name(kernel) } else { format!("{}/{shape}", name(kernel)) };
-        tests.push(Test { kind: "proof", name, outcome, seconds });
+        tests.push(Test { kind: "proof".into(), name, outcome, seconds });
         if skipped {
             return false;
         }

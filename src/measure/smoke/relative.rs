@@ -34,7 +34,7 @@ pub fn look(
         match ready(executor, slot, kernel) {
             Ok(one) => contestants.push((name(kernel), one)),
             Err(missing) => smoke.tests.push(Test {
-                kind: "relative",
+                kind: "relative".into(),
                 name: name(kernel),
                 outcome: Outcome::Failed(missing.reason().detail),
                 seconds: 0.0,
@@ -48,7 +48,12 @@ pub fn look(
         Err(why) => {
             executor.select(0);
             let outcome = Outcome::Failed(why);
-            smoke.tests.push(Test { kind: "relative", name: "timing".into(), outcome, seconds: seconds(executor) });
+            smoke.tests.push(Test {
+                kind: "relative".into(),
+                name: "timing".into(),
+                outcome,
+                seconds: seconds(executor),
+            });
             return;
         }
     };
@@ -59,7 +64,12 @@ pub fn look(
     let (Some(baseline), None) = (baseline, &unfit) else {
         let why = unfit.unwrap_or_default();
         let outcome = Outcome::Skipped(why);
-        smoke.tests.push(Test { kind: "relative", name: "baseline".into(), outcome, seconds: seconds(executor) });
+        smoke.tests.push(Test {
+            kind: "relative".into(),
+            name: "baseline".into(),
+            outcome,
+            seconds: seconds(executor),
+        });
         smoke.relative = ratios.into_iter().map(|(kernel, ratio)| unjudged(kernel, ratio)).collect();
         executor.select(0);
         return;
@@ -85,7 +95,7 @@ pub fn look(
     let busy = cpu_before.zip(watch.cpu.times()).map(|(before, after)| after.taken_since(before));
     smoke.tests.extend(judged.iter().map(|one| test(one, busy, each)));
     smoke.tests.extend(baseline.without(&ratios).map(|kernel| Test {
-        kind: "relative",
+        kind: "relative".into(),
         outcome: Outcome::Skipped("in the baseline, but not measured here".into()),
         name: kernel,
         seconds: 0.0,
@@ -119,7 +129,7 @@ fn test(one: &Relative, busy: Option<f64>, seconds: f64) -> Test {
         )),
         _ => Outcome::Skipped("not in the baseline; `--write-baseline` adds it".into()),
     };
-    Test { kind: "relative", name: one.kernel.clone(), outcome, seconds }
+    Test { kind: "relative".into(), name: one.kernel.clone(), outcome, seconds }
 }
 
 fn unjudged(kernel: String, ratio: f64) -> Relative {

@@ -5,7 +5,8 @@ use super::cache::Choice;
 use super::{Best, Dropped, Tuning};
 use crate::measure::record::AdapterIdentity;
 use crate::measure::row::Row;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// Schema id of [`Kernel`].
 pub const SCHEMA: &str = "flopcast.tuning/1";
@@ -13,10 +14,10 @@ pub const SCHEMA: &str = "flopcast.tuning/1";
 pub const SHAPE_SCHEMA: &str = "flopcast.best-shape/1";
 
 /// What `flopcast tune --format json` prints.
-#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Kernel {
     /// Always [`SCHEMA`].
-    pub schema: &'static str,
+    pub schema: Cow<'static, str>,
     /// What it was searched for on.
     pub adapter: AdapterIdentity,
     /// The winner, with its rate in the search.
@@ -43,7 +44,7 @@ impl From<&Tuning> for Kernel {
         let mut families: Vec<Choice> = tuning.families.iter().map(Choice::from).collect();
         families.sort_by(|a, b| b.search_gflop_per_s.total_cmp(&a.search_gflop_per_s));
         Kernel {
-            schema: SCHEMA,
+            schema: SCHEMA.into(),
             adapter: tuning.record.adapter.clone(),
             winner: Choice::from(&winner),
             measured: Row::from(&tuning.record),
@@ -58,10 +59,10 @@ impl From<&Tuning> for Kernel {
 }
 
 /// What `flopcast tune --best-shape --format json` prints.
-#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Shape {
     /// Always [`SHAPE_SCHEMA`].
-    pub schema: &'static str,
+    pub schema: Cow<'static, str>,
     /// What it was searched for on.
     pub adapter: AdapterIdentity,
     /// The best one measured again.
@@ -79,7 +80,7 @@ pub struct Shape {
 }
 
 /// One shape of a search.
-#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Tried {
     /// m×n×k.
     pub shape: String,
@@ -89,7 +90,7 @@ pub struct Tried {
 
 /// What the shapes of a search come to together, by their rates in it, 1e9 flop/s: the best one alone says
 /// nothing of what others can expect.
-#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Overall {
     /// How many.
     pub shapes: usize,
@@ -114,7 +115,7 @@ impl From<&BestShape> for Shape {
         let tried =
             |&(shape, rate): &(crate::kernel::Shape, f64)| Tried { shape: shape.to_string(), search_gflop_per_s: rate };
         Shape {
-            schema: SHAPE_SCHEMA,
+            schema: SHAPE_SCHEMA.into(),
             adapter: found.record.adapter.clone(),
             measured: Row::from(&found.record),
             search_gflop_per_s: found.search_gflop_per_s,

@@ -18,7 +18,8 @@ use super::timing::Stage;
 use super::{Executor, Step};
 use crate::error::{Error, Result};
 use crate::kernel::{Family, Kernel, Precision, Settings, Shape};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 use trial::{Trial, rate_once};
 
@@ -69,12 +70,12 @@ impl Candidate {
 }
 
 /// A candidate that fell out of the search before it had a rate.
-#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Dropped {
     /// Its name.
     pub candidate: String,
     /// `unsupported`, `failed` or `wrong`.
-    pub status: &'static str,
+    pub status: Cow<'static, str>,
     /// What stood in the way.
     pub why: String,
 }
@@ -333,8 +334,11 @@ impl Search<'_, '_> {
         let observe = &mut *self.observe;
         let doing = format!("measuring again: {} {}", winner.name(), shapes[at]);
         let begun = seconds(self.executor) - begin_s;
+        let mut timed = 0.0;
         let mut watch = |stage| {
-            let timed = if let Stage::Timing(part) = stage { part * effort.case_s } else { 0.0 };
+            if let Stage::Timing(part) = stage {
+                timed = part * effort.case_s;
+            }
             observe(Progress { part: (begun + timed) / budget_s, doing: doing.clone() })
         };
         let record = measure(self.executor, &request, &effort, &mut Pace::default(), &mut watch);

@@ -122,7 +122,7 @@ fn the_fastest_candidate_wins_and_what_fails_is_dropped_and_counted() {
     assert_eq!(tuning.winner.kernel.tiling, Family::RegisterTiled.tilings()[1]);
     assert_eq!(tuning.winner.settings, Settings::default());
     assert_eq!(tuning.dropped.len(), 1, "{:?}", tuning.dropped);
-    assert_eq!((tuning.dropped[0].status, tuning.untried), ("failed", 0));
+    assert_eq!((tuning.dropped[0].status.as_ref(), tuning.untried), ("failed", 0));
     assert_eq!(tuning.families.len(), 3);
     // The figure is of a measurement of its own, on other operands, with a proof.
     assert_eq!(tuning.record.case.seed, 2);

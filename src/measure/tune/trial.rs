@@ -25,12 +25,12 @@ impl Trial {
         let begin = seconds(executor);
         let dropped = |missing: &Missing| Dropped {
             candidate: self.candidate.name(),
-            status: missing.status(),
+            status: missing.status().into(),
             why: missing.reason().detail,
         };
         let proof = proved(executor, &self.candidate, shape, seed).map_err(|m| dropped(&m))?;
         if let Some(why) = proof {
-            return Err(Dropped { candidate: self.candidate.name(), status: "wrong", why });
+            return Err(Dropped { candidate: self.candidate.name(), status: "wrong".into(), why });
         }
         self.proved = true;
         let mut rates = Vec::new();

@@ -2,10 +2,10 @@
 
 use super::rules::{Objective, Rules};
 use crate::job::Layout;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A layout that fits, and what it costs.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Candidate {
     /// The layout.
     pub layout: Layout,

@@ -8,6 +8,7 @@ use crate::project::sample::quantile;
 use crate::provenance::Tier;
 use crate::sourced::Spread;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// What a node of the tree is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -53,10 +54,13 @@ pub struct Node {
 pub const SCHEMA: &str = "flopcast.explain/1";
 
 /// What `flopcast explain --format json` prints: the tree, its root beside the schema.
-#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Explanation {
     /// Always [`SCHEMA`].
-    pub schema: &'static str,
+    pub schema: Cow<'static, str>,
+    /// Name of the scenario.
+    #[serde(default)]
+    pub scenario: String,
     /// The quantity that was asked for.
     #[serde(flatten)]
     pub tree: Node,

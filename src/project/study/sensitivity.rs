@@ -18,6 +18,10 @@ pub struct Sensitivity {
     pub total: f64,
     /// Whether nobody measured it.
     pub assumed: bool,
+    /// Days of the run with the input at the 5 % and at the 95 % of its range, everything else at its median: which way
+    /// it moves them. The wider of two inputs here need not have the larger share, since interactions are left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_days: Option<[f64; 2]>,
 }
 
 /// What measuring one input would do.
@@ -133,7 +137,8 @@ impl Study<'_> {
                 };
                 let input = &self.inputs[place];
                 let (name, assumed) = (input.name.clone(), input.assumed());
-                (place, Sensitivity { name, first: share.first, total: share.total, assumed })
+                let run_days = self.moves(place, Output::RunDays).then(|| self.swing(place));
+                (place, Sensitivity { name, first: share.first, total: share.total, assumed, run_days })
             })
             .collect();
         all.sort_by(|x, y| y.1.total.total_cmp(&x.1.total));
@@ -153,6 +158,16 @@ impl Study<'_> {
         let assumed_share = Share::new(&a, &b, &mixed).first.clamp(0.0, 1.0);
         let next = all.iter().take(3).map(|(place, s)| self.measure_next(*place, s.total)).collect();
         (all.into_iter().map(|(_, s)| s).collect(), assumed_share, next)
+    }
+
+    /// `run_days` with one input at the ends of its 90 % range and all others at their medians.
+    fn swing(&self, place: usize) -> [f64; 2] {
+        let input = &self.inputs[place];
+        [0.05, 0.95].map(|u| {
+            let mut row = self.medians.clone();
+            row[place] = input.spread.at(input.median, u);
+            self.outcome(&row, &self.drawn, &self.shape)[Output::RunDays as usize]
+        })
     }
 
     /// Ranges with one input at its median.

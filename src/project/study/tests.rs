@@ -120,6 +120,25 @@ fn measuring_an_input_narrows_the_range_that_it_is_the_width_of() {
 }
 
 #[test]
+fn a_swing_says_which_way_an_input_moves_the_days_and_holds_the_medians_between_its_ends() {
+    let catalog = Catalog::built_in().unwrap();
+    let study = Study::new(&catalog, "xai-12k-h100-redirected", None, &Options::default()).unwrap();
+    let days = study.at_medians(Output::RunDays).unwrap();
+    let (all, ..) = study.sensitivities();
+    let swing = |name: &str| all.iter().find(|s| s.name == name).unwrap().run_days.unwrap();
+    // More failures take longer, a better fabric less long.
+    let [few, many] = swing("failure_rate");
+    assert!(few < days && days < many, "{few} {days} {many}");
+    let [poor, good] = swing("fabric.efficiency");
+    assert!(good < days && days < poor, "{poor} {days} {good}");
+    for s in &all {
+        assert_eq!(s.run_days.is_some(), s.total != 0.0 || s.first != 0.0, "{s:?}");
+        // What has a share of the variance moves the days when it alone is moved.
+        assert!(s.total < 0.02 || s.run_days.is_some_and(|[a, b]| a != b), "{s:?}");
+    }
+}
+
+#[test]
 fn a_power_cap_decides_how_many_are_switched_on_and_the_job_is_laid_out_on_those() {
     let all = mine("");
     let capped = mine("site={power_cap={value=8,unit='MW'}}\n");

@@ -28,7 +28,7 @@ use rayon::prelude::*;
 pub const SCHEMA: &str = "flopcast.validation/1";
 
 /// What `flopcast validate --format json` prints, row by row as they come.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Validation {
     /// Always [`SCHEMA`].
     pub schema: String,

@@ -6,7 +6,7 @@ use crate::job::{Layout, Run, Transformer};
 use crate::project::catalog::Catalog;
 use crate::project::constants::Constants;
 use crate::project::machine::Machine;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a row states, ready to be predicted. Made without a look at the measured columns.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,7 +24,7 @@ pub struct Case {
 }
 
 /// A prediction beside what was measured.
-#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Row {
     /// Its id in the table.
     pub id: String,

@@ -1,8 +1,8 @@
 //! A calibration: the ceiling of each precision, and how much of it each shape reaches.
 
+use super::badge::{badge, software};
 use super::figure::{Figure, Key, cell, table};
-use super::measured::{badge, software};
-use super::plot::{Axis, Form, Ink, Mark, Plot, Side};
+use super::plot::{Axis, Form, Ink, Mark, Plot};
 use super::text::clean;
 use crate::calibrate::Calibration;
 use crate::error::Result;
@@ -25,8 +25,8 @@ pub fn section(place: usize, file: &str, c: &Calibration) -> Result<Markup> {
                 &["precision", ">ceiling", ">95 %", "case", "clock", ">shapes", ">sd, each shape left out", "verdict"],
                 c.precisions.iter().map(|p| {
                     let i = p.ceiling.gflop_per_s;
-                    vec![cell(p.precision.to_string()), cell(rate(i.median * 1e9)),
-                        cell(format!("{} to {}", rate(i.lo * 1e9), rate(i.hi * 1e9))), cell(&p.ceiling.case),
+                    vec![cell(p.precision.to_string()), html! { span.n { (rate(i.median * 1e9)) } },
+                        html! { span.n { (rate(i.lo * 1e9)) } " to " span.n { (rate(i.hi * 1e9)) } }, html! { code { (clean(&p.ceiling.case)) } },
                         cell(p.ceiling.timing_method.as_str()), cell(p.curve.points.len().to_string()),
                         cell(p.curve.leave_one_out_sd_log.map_or("–".into(), |sd| format!("{} %", number(100.0 * sd, 2)))),
                         badge(p.ceiling.verdict)]
@@ -64,14 +64,12 @@ fn efficiency(place: usize, c: &Calibration) -> Result<Markup> {
         plot: &|narrow| {
             let x = Axis::log("(m·n·k)^⅓", points().map(|(_, _, q)| edge(q.m, q.n, q.k)), if narrow { 4 } else { 8 }, tick);
             let y = Axis::linear("% of the ceiling", points().map(|(_, _, q)| 100.0 * q.efficiency).chain([100.0]), 5, tick);
-            let few = points().count() <= 12 && !narrow;
             let mut marks = Vec::new();
             for (i, _, q) in points() {
                 let at = [edge(q.m, q.n, q.k), 100.0 * q.efficiency];
                 marks.push(Mark::Dot { at, ink: Ink::Series(i), form: Form::of(i) });
-                if few {
-                    let side = if at[0] > (x.range[0] * x.range[1]).sqrt() { Side::Left } else { Side::Right };
-                    marks.push(Mark::Note { at, text: shape(q.m, q.n, q.k), side, ink: Ink::Muted });
+                if !narrow {
+                    marks.push(Mark::Label { at, text: shape(q.m, q.n, q.k), ink: Ink::Muted });
                 }
             }
             Plot { x, y, marks, height: if narrow { 260 } else { 320 } }

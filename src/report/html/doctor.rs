@@ -1,9 +1,9 @@
 //! What the doctor found.
 
 use super::Shown;
+use super::badge::software;
 use super::figure::{cell, table};
-use super::measured::software;
-use super::text::clean;
+use super::text::{clean, prose};
 use crate::measure::record::AdapterIdentity;
 use crate::report::measurement::headline;
 use maud::{Markup, html};
@@ -45,7 +45,7 @@ pub fn section(examined: &[Shown<Examined>]) -> Markup {
                 p.made { "made by " code { "flopcast doctor --format json" } " at " (clean(&is.at)) ", read from " code { (clean(file)) } }
                 p { "As a whole: " (grade(&is.grade)) }
                 div.wide-table { (table(&["check", "grade", "what was seen", "code"], is.checks.iter().map(|c| {
-                    vec![cell(&c.check), grade(&c.grade), cell(&c.detail), html! { @if let Some(code) = &c.code { code { (clean(code)) } } }]
+                    vec![cell(&c.check), grade(&c.grade), prose(&c.detail), html! { @if let Some(code) = &c.code { code { (clean(code)) } } }]
                 }))) }
             }
         }

@@ -1,9 +1,10 @@
 //! Forecasts: the figures with their ranges, where a step's time goes, and what each rests on.
 
+use super::badge::software;
 use super::figure::{Figure, Key, cell, table};
-use super::measured::software;
 use super::plot::{Axis, Ink, Mark, Plot, Side};
-use super::text::clean;
+use super::rows::named_rows;
+use super::text::{clean, prose};
 use super::{Shown, uncertainty};
 use crate::error::Result;
 use crate::project::{Projection, Quantity, Transfer};
@@ -144,23 +145,6 @@ fn breakdown(all: &[&Projection]) -> Result<Markup> {
     .html()
 }
 
-/// Rows with their names: beside them, or above each where there is no room. Also where bars begin and end, above and
-/// below the row's place.
-pub fn named_rows(names: impl Iterator<Item = String>, narrow: bool) -> (Axis, Vec<Mark>, [f64; 2]) {
-    let y = Axis::rows(names);
-    if !narrow {
-        return (y, Vec::new(), [0.32, -0.32]);
-    }
-    let notes = y.ticks.iter().map(|(place, text)| Mark::Note {
-        at: [0.0, place + 0.27],
-        text: super::text::short(text, 48),
-        side: Side::Right,
-        ink: Ink::Text,
-    });
-    let notes = notes.collect();
-    (Axis { ticks: Vec::new(), ..y }, notes, [0.08, -0.42])
-}
-
 /// One forecast with everything that it says.
 fn whole(p: &Projection) -> Markup {
     html! {
@@ -184,10 +168,10 @@ fn whole(p: &Projection) -> Markup {
                 div.wide-table { (table(&["input", ">value", "source", "note"], p.assumptions.iter().map(|a| {
                     let unit = if a.unit == "1" { "" } else { &a.unit };
                     vec![html! { code { (clean(&a.name)) } }, cell(format!("{} {unit}", number(a.value, 4))),
-                        html! { (clean(&a.source)) " (" (a.tier.as_str()) ")" }, cell(&a.note)]
+                        html! { (clean(&a.source)) " (" (a.tier.as_str()) ")" }, prose(&a.note)]
                 }))) }
             }
-            @if !p.warnings.is_empty() { ul.plain { @for w in &p.warnings { li { (clean(w)) } } } }
+            @if !p.warnings.is_empty() { ul.plain { @for w in &p.warnings { li { (prose(w)) } } } }
         }
     }
 }

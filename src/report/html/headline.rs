@@ -1,9 +1,9 @@
 //! The top of the page: what was measured, how far to trust it, the best figures.
 
-use super::measured::{Group, badge, kernel, software};
+use super::badge::{badge, software};
+use super::measured::{Group, kernel};
 use super::text::{clean, counted};
 use super::{Report, forecast};
-use crate::measure::host::HOST;
 use crate::report::measurement::{clock, range, shape, significant};
 use crate::report::number::{bare, cell as value, rate};
 use crate::report::overview::best_row;
@@ -33,20 +33,21 @@ fn contents(report: &Report, groups: &[Group]) -> String {
         of(report.what_ifs.iter().map(|w| w.is.changes.len()).sum(), "what-if"),
         of(report.scalings.len(), "scaling curve"),
         of(report.examined.len(), "examination"),
+        of(report.tunings.len() + report.best_shapes.len(), "tuning"),
+        of(report.portability.iter().map(|c| c.is.costs.len()).sum(), "portability pair"),
+        of(report.trials.len(), "trial"),
+        of(report.gates.len(), "gate"),
+        of(report.smokes.len(), "smoke run"),
+        of(report.comparisons.len(), "comparison"),
+        of(report.searches.len(), "layout search"),
+        of(report.explanations.len(), "explained figure"),
+        of(report.validations.len(), "validation"),
     ];
     format!("{}.", parts.into_iter().flatten().collect::<Vec<_>>().join(" · "))
 }
 
 fn banner(report: &Report) -> Markup {
-    let mut names: Vec<&str> = report
-        .measured
-        .iter()
-        .flat_map(|m| &m.is)
-        .map(|r| &r.adapter)
-        .chain(report.rooflines.iter().map(|r| &r.is.adapter))
-        .filter(|a| a.software && a.backend != HOST)
-        .map(|a| a.name.as_str())
-        .collect();
+    let mut names: Vec<&str> = report.adapters().iter().filter(|a| a.software).map(|a| a.name.as_str()).collect();
     names.extend(report.calibrations.iter().filter(|c| c.is.software).map(|c| c.is.adapter.name.as_str()));
     names.sort_unstable();
     names.dedup();

@@ -1,8 +1,9 @@
 //! What was measured: a table of every case with its verdict and the reasons in words, and rates over shapes.
 
+use super::badge::{badge, outcome};
 use super::figure::{Figure, Key, cell, table};
 use super::plot::{Axis, Form, Ink, Mark, Plot};
-use super::text::{clean, counted};
+use super::text::{clean, counted, prose};
 use super::{Shown, samples};
 use crate::error::Result;
 use crate::measure::host::HOST;
@@ -44,17 +45,6 @@ pub fn groups(measured: &[Shown<Vec<Record>>]) -> Vec<Group<'_>> {
     all
 }
 
-/// A verdict as it is shown everywhere.
-pub fn badge(verdict: Verdict) -> Markup {
-    let class = verdict.as_str().to_lowercase();
-    html! { span class={ "v v-" (class) } { (verdict.as_str()) } }
-}
-
-/// The mark of what a software adapter had a part in.
-pub fn software(is: bool) -> Markup {
-    html! { @if is { " " (badge(Verdict::Software)) } }
-}
-
 /// The section of one group.
 ///
 /// # Errors
@@ -69,7 +59,7 @@ pub fn section(number: usize, group: &Group) -> Result<Markup> {
             p { (told(&rows)) }
             p.made { "made by " code { "flopcast measure --out " (clean(group.file)) } " or the main job; every raw sample is in "
                 code { (clean(group.file)) } }
-            div.wide-table { (cases(&rows)) }
+            div.wide-table { (cases(&id, &rows)) }
             (rates(&id, &rows)?)
             (samples::figures(&id, &group.records)?)
         }
@@ -85,7 +75,7 @@ fn told(rows: &[Row]) -> String {
         .map(|v| format!("{} {}", count(v), v.as_str()))
         .collect();
     for status in ["unsupported", "skipped", "failed"] {
-        let count = rows.iter().filter(|r| r.missing == Some(status)).count();
+        let count = rows.iter().filter(|r| r.missing.as_deref() == Some(status)).count();
         if count > 0 {
             parts.push(format!("{count} {status}"));
         }
@@ -93,40 +83,66 @@ fn told(rows: &[Row]) -> String {
     format!("{}: {}.", counted(rows.len(), "case"), parts.join(", "))
 }
 
-fn cases(rows: &[Row]) -> Markup {
-    let headings = [
-        "kernel",
-        "precision",
-        ">m×n×k",
-        ">GFLOP/s",
-        ">95 %",
-        ">time",
-        "clock",
-        ">samples",
-        "verdict",
-        "why not better",
+/// What is said in the same words of so many cases is said once, below the table.
+const COMMON: usize = 3;
+
+/// Reasons that stand below the table, in the order in which they come up.
+fn common(rows: &[Row]) -> Vec<&Reason> {
+    let mut found: Vec<(&Reason, usize)> = Vec::new();
+    for reason in rows.iter().flat_map(|row| told_of(&row.reasons)) {
+        match found.iter_mut().find(|(there, _)| *there == reason) {
+            Some((_, count)) => *count += 1,
+            None => found.push((reason, 1)),
+        }
+    }
+    found.into_iter().filter(|(_, count)| *count >= COMMON).map(|(reason, _)| reason).collect()
+}
+
+/// A line a case; what there is to say of it alone has a line of its own below it, as wide as the table, and what is to be
+/// said of many stands below the table.
+fn cases(id: &str, rows: &[Row]) -> Markup {
+    const HEADINGS: [(&str, &str); 9] = [
+        ("kernel", ""),
+        ("precision", ""),
+        ("m×n×k", "r"),
+        ("GFLOP/s", "r"),
+        ("95 %", "r"),
+        ("time", "r"),
+        ("clock", ""),
+        ("samples", "r"),
+        ("verdict", ""),
     ];
-    table(
-        &headings,
-        rows.iter().map(|row| {
-            let figure = |text: Option<String>| html! { span.n { (text.unwrap_or_else(|| "–".into())) } };
-            vec![
-                cell(kernel(row)),
-                cell(&row.precision),
-                html! { span.n { (shape(row)) } },
-                figure(row.gflop_per_s.map(|r| significant(r.median))),
-                html! { @if let Some(r) = row.gflop_per_s { span.n { (range(r)) } } },
-                figure(row.seconds.map(|s| duration(s.median))),
-                cell(row.timing_method.map_or("", clock)),
-                html! { @if row.samples > 0 { (row.samples) } },
-                match row.missing {
-                    Some(status) => html! { span.v { (status) } },
-                    None => badge(row.verdict),
-                },
-                reasons(&row.reasons),
-            ]
-        }),
-    )
+    let head = |i: usize| HEADINGS[i].0;
+    let common = common(rows);
+    let notes = |row: &Row| -> Vec<usize> {
+        (1..).zip(&common).filter(|(_, reason)| row.reasons.contains(reason)).map(|(number, _)| number).collect()
+    };
+    html! {
+        table.stack.cases {
+            thead { tr { @for (name, class) in HEADINGS { th class=[Some(class).filter(|c| !c.is_empty())] scope="col" { (name) } } } }
+            tbody {
+                @for row in rows {
+                    @let told: Vec<&Reason> = told_of(&row.reasons).into_iter().filter(|r| !common.contains(r)).collect();
+                    tr.noted[!told.is_empty()] {
+                        th scope="row" { (kernel(row)) }
+                        td data-k=(head(1)) { (row.precision) }
+                        td.r data-k=(head(2)) { span.n { (shape(row)) } }
+                        td.r data-k=(head(3)) { (row.gflop_per_s.map_or("–".into(), |r| significant(r.median))) }
+                        td.r data-k=(head(4)) { @if let Some(r) = row.gflop_per_s { span.n { (range(r)) } } }
+                        td.r data-k=(head(5)) { span.n { (row.seconds.map_or("–".into(), |s| duration(s.median))) } }
+                        td data-k=(head(6)) { (row.timing_method.map_or("", clock)) }
+                        td.r data-k=(head(7)) { @if row.samples > 0 { (row.samples) } }
+                        td data-k=(head(8)) { span.n {
+                            @match row.missing.as_deref() { Some(status) => (outcome(status)), None => (badge(row.verdict)) }
+                            @for number in notes(row) { " " sup { a href={ "#" (id) "-note-" (number) } { (number) } } }
+                        } }
+                    }
+                    @if !told.is_empty() { tr.why { td colspan=(HEADINGS.len()) { (list(&told)) } } }
+                }
+            }
+        }
+        @if !common.is_empty() { ol.notes { @for (number, reason) in (1..).zip(&common) { li id={ (id) "-note-" (number) } { (told_as(reason)) } } } }
+    }
 }
 
 /// Kernel, tiling, and whether it was tuned.
@@ -135,10 +151,22 @@ pub fn kernel(row: &Row) -> String {
     [row.kernel.as_str(), &row.tiling, tuned].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
+/// Reasons that are told: not the one that the verdict itself says.
+fn told_of(reasons: &[Reason]) -> Vec<&Reason> {
+    reasons.iter().filter(|r| r.code != "software-adapter").collect()
+}
+
 /// Every reason in words, but the one that the verdict itself says.
 pub fn reasons(reasons: &[Reason]) -> Markup {
-    let told: Vec<&Reason> = reasons.iter().filter(|r| r.code != "software-adapter").collect();
-    html! { @if !told.is_empty() { ul { @for r in told { li { (clean(&r.detail)) " (" code { (clean(&r.code)) } ")" } } } } }
+    list(&told_of(reasons))
+}
+
+fn list(told: &[&Reason]) -> Markup {
+    html! { @if !told.is_empty() { ul { @for r in told { li { (told_as(r)) } } } } }
+}
+
+fn told_as(r: &Reason) -> Markup {
+    html! { code { (clean(&r.code)) } ": " (prose(&r.detail)) }
 }
 
 /// A figure per precision: rate over shape, a series per kernel.

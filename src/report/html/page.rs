@@ -1,14 +1,88 @@
-//! The page: its frame, the order of its sections, where everything comes from.
+//! The page: its frame and the order of its sections.
 
-use super::figure::{cell, table};
 use super::text::clean;
-use super::{Report, calibration, doctor, forecast, headline, limits, measured, palette, roofline, scaling, what_if};
+use super::{
+    Report, calibration, comparison, doctor, explained, forecast, gate, headline, limits, measured, palette,
+    portability, provenance, roofline, scaling, search, smoke, trial, tuning, validated, what_if,
+};
 use crate::error::Result;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
 
 const STYLE: &str = include_str!("style.css");
+
+/// A section, with what the contents say of it: anchors and their names.
+struct Section {
+    entries: Vec<(String, String)>,
+    body: Markup,
+}
+
+impl Section {
+    fn new(id: &str, name: &str, body: Markup) -> Section {
+        Section { entries: vec![(id.into(), name.into())], body }
+    }
+
+    /// With another place in it that the contents name.
+    fn and(mut self, id: &str, name: &str) -> Section {
+        self.entries.push((id.into(), name.into()));
+        self
+    }
+}
+
+/// What there is to show, in the order in which it came about: measured, judged, carried over, forecast, searched for,
+/// held against what others measured.
+fn sections(report: &Report, groups: &[measured::Group]) -> Result<Vec<Section>> {
+    let several = |name: &str, i: usize, n: usize| if n > 1 { format!("{name} {}", i + 1) } else { name.to_string() };
+    let mut all = Vec::new();
+    for (i, group) in groups.iter().enumerate() {
+        let section =
+            Section::new(&format!("measured-{i}"), &several("measured", i, groups.len()), measured::section(i, group)?);
+        all.push(section.and(&format!("measured-{i}-samples"), &several("samples", i, groups.len())));
+    }
+    for (i, r) in report.rooflines.iter().enumerate() {
+        let name = several("roofline", i, report.rooflines.len());
+        all.push(Section::new(&format!("roofline-{i}"), &name, roofline::section(i, &r.file, &r.is)?));
+    }
+    let mut push = |there: bool, id: &str, name: &str, body: &dyn Fn() -> Result<Markup>| -> Result<()> {
+        if there {
+            all.push(Section::new(id, name, body()?));
+        }
+        Ok(())
+    };
+    push(!(report.tunings.is_empty() && report.best_shapes.is_empty()), "tuning", "tuned", &|| {
+        tuning::section(&report.tunings, &report.best_shapes)
+    })?;
+    push(!report.portability.is_empty(), "portability", "portability", &|| portability::section(&report.portability))?;
+    push(!report.trials.is_empty(), "trial", "A against B", &|| trial::section(&report.trials))?;
+    push(!report.gates.is_empty(), "gate", "new against base", &|| gate::section(&report.gates))?;
+    push(!report.smokes.is_empty(), "smoke", "smoke", &|| smoke::section(&report.smokes))?;
+    push(!report.examined.is_empty(), "doctor", "instrument", &|| Ok(doctor::section(&report.examined)))?;
+    for (i, c) in report.calibrations.iter().enumerate() {
+        let name = several("calibration", i, report.calibrations.len());
+        all.push(Section::new(&format!("calibration-{i}"), &name, calibration::section(i, &c.file, &c.is)?));
+    }
+    if !report.projections.is_empty() {
+        let forecast = Section::new("forecast", "forecast", forecast::section(&report.projections)?);
+        all.push(forecast.and("breakdown", "step").and("width-0", "uncertainty"));
+    }
+    let mut push = |there: bool, id: &str, name: &str, body: &dyn Fn() -> Result<Markup>| -> Result<()> {
+        if there {
+            all.push(Section::new(id, name, body()?));
+        }
+        Ok(())
+    };
+    push(!report.comparisons.is_empty(), "comparison", "side by side", &|| comparison::section(&report.comparisons))?;
+    push(!report.scalings.is_empty(), "scaling", "over accelerators", &|| scaling::section(&report.scalings))?;
+    push(!report.what_ifs.is_empty(), "what-if", "what if", &|| what_if::section(&report.what_ifs))?;
+    push(!report.searches.is_empty(), "search", "best layout", &|| search::section(&report.searches))?;
+    push(!report.explanations.is_empty(), "explained", "what it rests on", &|| {
+        Ok(explained::section(&report.explanations))
+    })?;
+    push(!report.validations.is_empty(), "validation", "validated", &|| validated::section(&report.validations))?;
+    all.push(Section::new("limits", "what it does not tell", limits::section(report)));
+    all.push(Section::new("provenance", "where it comes from", provenance::section(report)));
+    Ok(all)
+}
 
 /// The page as one HTML file.
 ///
@@ -16,28 +90,7 @@ const STYLE: &str = include_str!("style.css");
 /// Exit code 1 where a plot cannot be laid out.
 pub fn page(report: &Report) -> Result<String> {
     let groups = measured::groups(&report.measured);
-    let mut sections = Vec::new();
-    for (i, group) in groups.iter().enumerate() {
-        sections.push(measured::section(i, group)?);
-    }
-    for (i, r) in report.rooflines.iter().enumerate() {
-        sections.push(roofline::section(i, &r.file, &r.is)?);
-    }
-    for (i, c) in report.calibrations.iter().enumerate() {
-        sections.push(calibration::section(i, &c.file, &c.is)?);
-    }
-    if !report.examined.is_empty() {
-        sections.push(doctor::section(&report.examined));
-    }
-    if !report.projections.is_empty() {
-        sections.push(forecast::section(&report.projections)?);
-    }
-    if !report.scalings.is_empty() {
-        sections.push(scaling::section(&report.scalings)?);
-    }
-    if !report.what_ifs.is_empty() {
-        sections.push(what_if::section(&report.what_ifs)?);
-    }
+    let sections = sections(report, &groups)?;
     let style = format!("{}{STYLE}", palette::css());
     Ok(html! {
         (DOCTYPE)
@@ -55,11 +108,9 @@ pub fn page(report: &Report) -> Result<String> {
             }
             body {
                 a.skip href="#main" { "to the figures" }
-                header { (headline::top(report, &groups)) (contents(report, &groups)) }
+                header { (headline::top(report, &groups)) (contents(&sections)) }
                 main id="main" {
-                    @for section in sections { (section) }
-                    (limits::section(report))
-                    (provenance(report))
+                    @for section in &sections { (section.body) }
                 }
                 footer { "One file, no script, nothing loaded: it can be kept and sent as it is." }
             }
@@ -90,71 +141,14 @@ fn base64(bytes: &[u8]) -> String {
     out
 }
 
-fn contents(report: &Report, groups: &[measured::Group]) -> Markup {
-    let mut all: Vec<(String, String)> = Vec::new();
-    let several = |i: usize, n: usize| if n > 1 { format!(" {}", i + 1) } else { String::new() };
-    for i in 0..groups.len() {
-        all.push((format!("measured-{i}"), format!("measured{}", several(i, groups.len()))));
-        all.push((format!("measured-{i}-samples"), format!("samples{}", several(i, groups.len()))));
-    }
-    for i in 0..report.rooflines.len() {
-        all.push((format!("roofline-{i}"), format!("roofline{}", several(i, report.rooflines.len()))));
-    }
-    for i in 0..report.calibrations.len() {
-        all.push((format!("calibration-{i}"), format!("calibration{}", several(i, report.calibrations.len()))));
-    }
-    let rest = [
-        (!report.examined.is_empty(), "doctor", "instrument"),
-        (!report.projections.is_empty(), "forecast", "forecast"),
-        (!report.projections.is_empty(), "breakdown", "step"),
-        (!report.projections.is_empty(), "width-0", "uncertainty"),
-        (!report.scalings.is_empty(), "scaling", "over accelerators"),
-        (!report.what_ifs.is_empty(), "what-if", "what if"),
-        (true, "limits", "what it does not tell"),
-        (true, "provenance", "where it comes from"),
-    ];
-    all.extend(rest.into_iter().filter(|(there, ..)| *there).map(|(_, id, text)| (id.to_string(), text.to_string())));
-    html! { nav aria-label="contents" { ul { @for (id, text) in all { li { a href={ "#" (id) } { (text) } } } } } }
+fn contents(sections: &[Section]) -> Markup {
+    let entries = sections.iter().flat_map(|section| &section.entries);
+    html! { nav aria-label="contents" { ul { @for (id, text) in entries { li { a href={ "#" (id) } { (text) } } } } } }
 }
 
 /// An id that is safe as an anchor.
 pub fn anchor(id: &str) -> String {
     id.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect()
-}
-
-fn provenance(report: &Report) -> Markup {
-    let mut files: Vec<(&str, String)> = Vec::new();
-    files.extend(report.measured.iter().map(|m| (m.file.as_str(), format!("{} measured cases", m.is.len()))));
-    files.extend(report.rooflines.iter().map(|r| (r.file.as_str(), "roofline".to_string())));
-    files.extend(report.calibrations.iter().map(|c| (c.file.as_str(), "calibration".to_string())));
-    files.extend(report.examined.iter().map(|e| (e.file.as_str(), "examination".to_string())));
-    files
-        .extend(report.projections.iter().map(|p| (p.file.as_str(), format!("forecast of {}", forecast::name(&p.is)))));
-    files.extend(report.scalings.iter().map(|s| (s.file.as_str(), format!("scaling of {}", s.is.scenario))));
-    files.extend(report.what_ifs.iter().map(|w| (w.file.as_str(), format!("what-ifs of {}", w.is.base.scenario))));
-    let mut sources = BTreeMap::new();
-    let projections = report.projections.iter().map(|p| &p.is).chain(report.what_ifs.iter().map(|w| &w.is.base));
-    for source in projections.flat_map(|p| &p.sources) {
-        sources.entry(source.id.as_str()).or_insert(source);
-    }
-    let tools = report.measured.iter().flat_map(|m| &m.is).map(|r| (r.adapter.backend.as_str(), &r.tool));
-    let tools: std::collections::BTreeSet<String> = tools
-        .map(|(_, t)| format!("flopcast {}, method {}, wgpu {}, naga {}", t.version, t.method, t.wgpu, t.naga))
-        .collect();
-    html! {
-        section {
-            h2 id="provenance" { "Where it comes from" }
-            p { "This page was made by " code { (clean(&report.command)) } "." }
-            @if !tools.is_empty() { p { "Measured with " (clean(&tools.into_iter().collect::<Vec<_>>().join("; "))) "." } }
-            div.wide-table { (table(&["file", "holds"], files.into_iter().map(|(file, holds)| vec![html! { code { (clean(file)) } }, cell(holds)]))) }
-            @if !sources.is_empty() {
-                h3 { "Documents" }
-                ul.plain { @for (id, s) in sources {
-                    li id={ "source-" (anchor(id)) } { code { (clean(id)) } ": " (clean(&s.title)) ", " (clean(&s.locator)) }
-                } }
-            }
-        }
-    }
 }
 
 #[cfg(test)]

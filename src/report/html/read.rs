@@ -5,19 +5,21 @@ use super::{Report, Shown};
 use crate::calibrate::Calibration;
 use crate::calibrate::roofline::{self, Roofline};
 use crate::error::{Context, Error, Kind, Result};
+use crate::measure::compare::{self, Threshold};
 use crate::measure::probe::{self, wire as probes};
 use crate::measure::record::read_as;
-use crate::measure::{doctor, wire};
-use crate::project::SCHEMA as PROJECTION;
+use crate::measure::{ab, doctor, portability, smoke, tune, wire};
 use crate::project::scaling::{self, Scaling};
+use crate::project::study::EXPLAIN_SCHEMA;
 use crate::project::what_if::{self, WhatIfs};
+use crate::project::{SCHEMA as PROJECTION, SEARCH_SCHEMA, comparison, validate};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// What a report shows, and what makes it.
-const HINT: &str = "a report shows records (`measure --out`), rooflines, calibrations, and what `project`, `scale` and `doctor` print with \
-                    `--format json`";
+const HINT: &str = "a report shows records (`measure --out`), trials (`ab --out`), calibrations, and what `roofline`, `tune`, `ab`, `compare`, \
+                    `smoke`, `doctor`, `project`, `scale`, `search`, `explain`, `validate` and `measure --suite portability` print with `--format json`";
 
 /// Files that a folder of results is taken for: what `flopcast run` writes.
 const OF_A_RUN: [&str; 3] = ["measurements.jsonl", "calibration.json", "projection.json"];
@@ -91,6 +93,24 @@ impl Report {
             }
             scaling::SCHEMA => self.scalings.push(read::<Scaling>(value, file, text)?),
             doctor::SCHEMA => self.examined.push(read::<Examined>(value, file, text)?),
+            tune::found::SCHEMA => self.tunings.push(read(value, file, text)?),
+            tune::found::SHAPE_SCHEMA => self.best_shapes.push(read(value, file, text)?),
+            portability::SCHEMA => self.portability.push(read(value, file, text)?),
+            // A trial as recorded is judged here as `ab --replay` would; as printed it was judged already.
+            ab::SCHEMA if value.get("line").is_some() => {
+                let trial = ab::Trial::parse(text, &format!("`{file}`")).map_err(|e| e.of_kind(Kind::Usage))?;
+                let threshold: Threshold = ab::USUAL_THRESHOLD.parse()?;
+                let is =
+                    ab::view(&trial, threshold).map_err(|e| e.context(format!("`{file}`")).of_kind(Kind::Usage))?;
+                self.trials.push(Shown { file: shown, is });
+            }
+            ab::SCHEMA => self.trials.push(read(value, file, text)?),
+            compare::SCHEMA => self.gates.push(read(value, file, text)?),
+            smoke::SCHEMA => self.smokes.push(read(value, file, text)?),
+            comparison::SCHEMA => self.comparisons.push(read(value, file, text)?),
+            SEARCH_SCHEMA => self.searches.push(read(value, file, text)?),
+            EXPLAIN_SCHEMA => self.explanations.push(read(value, file, text)?),
+            validate::SCHEMA => self.validations.push(read(value, file, text)?),
             other => {
                 return Err(
                     Error::usage(format!("`{file}`: schema `{other}` is not one that a report shows")).hint(HINT)

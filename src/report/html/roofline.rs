@@ -1,9 +1,9 @@
 //! A roofline: peaks of arithmetic, memory by working set, and products under the roof.
 
+use super::badge::{badge, software};
 use super::figure::{Figure, Key, cell, table};
-use super::measured::{badge, software};
 use super::plot::{Axis, Form, Ink, Mark, Plot};
-use super::text::clean;
+use super::text::{clean, prose};
 use crate::calibrate::roofline::{Bandwidth, Placed, Roofline};
 use crate::error::Result;
 use crate::measure::record::{Interval, Verdict};
@@ -210,7 +210,7 @@ fn rest(r: &Roofline) -> Markup {
             @if let Some(w) = &r.workgroup { li { "workgroup memory: " (significant(w.value.median * 1e-9)) " GB/s " (badge(w.verdict)) } }
             @if let Some(l) = &r.launch_s { li { "one more dispatch: " (duration(l.value.median)) " " (badge(l.verdict)) } }
             @if let Some(s) = r.submission_s { li { "a submission beyond its dispatches: " (duration(s)) } }
-            @for lack in &r.missing { li { "no figure for " (clean(&lack.probe)) ": " (clean(&lack.why)) } }
+            @for lack in &r.missing { li { "no figure for " (clean(&lack.probe)) ": " (prose(&lack.why)) } }
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Samples over time, one small picture per case, with the levels that were found and where they change.
 
+use super::badge::badge;
 use super::figure::{cell, small, table};
-use super::measured::{badge, kernel};
+use super::measured::kernel;
 use super::plot::{Axis, Ink, Mark, Plot};
 use super::text::counted;
 use super::thin::thin;

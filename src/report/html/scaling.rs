@@ -3,7 +3,7 @@
 use super::Shown;
 use super::figure::{Figure, Key, cell, table};
 use super::plot::{Axis, Ink, Mark, Plot, Side};
-use super::text::clean;
+use super::text::{clean, prose};
 use crate::error::Result;
 use crate::project::LARGEST_VALIDATED;
 use crate::project::scaling::{Mode, Point, Scaling, Takeover};
@@ -101,7 +101,7 @@ fn one(place: usize, s: &Scaling) -> Result<Markup> {
                 (figure("cost", "Cost over accelerators", "Of the whole run, owned or rented. Prices are assumptions with wide ranges.", &cost, true, None)?)
             }
         }
-        @if !s.warnings.is_empty() { ul.plain { @for w in &s.warnings { li { (clean(w)) } } } }
+        @if !s.warnings.is_empty() { ul.plain { @for w in &s.warnings { li { (prose(w)) } } } }
     })
 }
 

@@ -1,14 +1,14 @@
 //! Forecasts with one thing changed: what it does to the days.
 
 use super::Shown;
+use super::badge::software;
 use super::figure::{Figure, Key, cell, table};
-use super::forecast::named_rows;
-use super::measured::software;
-use super::plot::{Axis, Form, Ink, Mark, Plot};
-use super::text::clean;
+use super::plot::{Form, Ink};
+use super::rows::{Ratio, change, ratios};
+use super::text::{clean, prose};
 use crate::error::Result;
 use crate::project::what_if::{Counterfactual, Shift, WhatIfs};
-use crate::report::number::{cell as value, number};
+use crate::report::number::cell as value;
 use crate::report::what_if::percent;
 use maud::{Markup, html};
 
@@ -33,7 +33,6 @@ fn days(c: &Counterfactual) -> Option<&Shift> {
 
 fn one(place: usize, w: &WhatIfs) -> Result<Markup> {
     let shown: Vec<(&Counterfactual, &Shift)> = w.changes.iter().filter_map(|c| Some((c, days(c)?))).collect();
-    let change = |ratio: f64| 100.0 * (ratio - 1.0);
     let figure = Figure {
         id: format!("what-if-{place}"),
         title: format!("What changes the days of {}", w.base.scenario),
@@ -45,28 +44,25 @@ fn one(place: usize, w: &WhatIfs) -> Result<Markup> {
                 let becomes = |name: &str| cell(c.best.quantities.get(name).map_or("–".into(), |s| value(name, &s.unit, s.becomes.value)));
                 let tier = w.base.quantities.get("run_days");
                 let rests = html! { @if let Some(q) = tier { (q.tier.as_str()) (software(q.software)) } };
-                let change = days(c).map_or("–".into(), percent);
-                vec![html! { code { (clean(&c.change)) } }, becomes("run_days"), cell(change), becomes("goodput"), becomes("facility_power"), becomes("cost_own"), rests]
+                let moved = days(c).map_or("–".into(), percent);
+                vec![html! { code { (clean(&c.change)) } }, becomes("run_days"), cell(moved), becomes("goodput"), becomes("facility_power"), becomes("cost_own"), rests]
             }),
         ),
         plot: &|narrow| {
-            let (y, mut notes, [above, below]) = named_rows(shown.iter().map(|(c, _)| c.change.clone()), narrow);
-            let ends = shown.iter().flat_map(|(_, s)| [s.ratio.p5, s.ratio.value, s.ratio.p95]).chain([0.9, 1.1]);
-            let x = Axis::log("change of the days, %", ends, if narrow { 4 } else { 8 }, |r| format!("{}{}", if r > 1.0 { "+" } else { "" }, number(change(r), 2)));
-            notes.iter_mut().for_each(|note| note.at_x(x.range[0]));
-            let mut marks = vec![Mark::Line { points: vec![[1.0, y.range[0]], [1.0, y.range[1]]], ink: Ink::Text, dashed: true, width: 1.0 }];
-            marks.extend(notes);
-            for (row, (_, s)) in shown.iter().enumerate() {
-                let at = |ratio: f64| [ratio, -(row as f64) + 0.5 * (above + below)];
-                marks.push(Mark::Range { from: at(s.ratio.p5), to: at(s.ratio.p95), ink: Ink::Series(0) });
-                marks.push(Mark::Dot { at: at(s.ratio.value), ink: Ink::Series(0), form: Form::Circle });
-            }
-            Plot { x, y, marks, height: 54 + if narrow { 40 } else { 26 } * shown.len() as u32 }
+            let row = |(c, s): &(&Counterfactual, &Shift)| Ratio {
+                name: c.change.clone(),
+                ratio: s.ratio.value,
+                ends: Some([s.ratio.p5, s.ratio.p95]),
+                ink: Ink::Series(0),
+                form: Form::Circle,
+            };
+            let rows: Vec<Ratio> = shown.iter().map(row).collect();
+            ratios("change of the days, %", &rows, &[0.9, 1.1], &[1.0], change, narrow)
         },
     };
     Ok(html! {
         p.made { "made by " code { "flopcast project --scenario " (clean(&w.base.scenario)) " --what-if …" } }
         (figure.html()?)
-        @for c in &w.changes { @if let Some(why) = &c.not_kept { p.note { code { (clean(&c.change)) } ": the layout is not kept: " (clean(why)) "." } } }
+        @for c in &w.changes { @if let Some(why) = &c.not_kept { p.note { code { (clean(&c.change)) } ": the layout is not kept: " (prose(why)) "." } } }
     })
 }

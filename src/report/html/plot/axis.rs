@@ -74,8 +74,14 @@ impl Axis {
         let coarser = (2..40).map(|every| at(&[1.0], every));
         let mut places = finest.into_iter().chain(coarser).find(|p| p.len() <= ticks.max(2)).unwrap_or_default();
         if places.len() < 2 {
-            // Less than an octave: both ends of what there is.
-            places = if low < high { vec![low, high] } else { vec![low] };
+            // Less than an octave: round numbers as on a linear axis, or both ends of what there is.
+            let step = nice((range[1] - range[0]) / (ticks.max(2) - 1) as f64);
+            let first = (range[0] / step).ceil();
+            let round = (0..ticks).map(|i| (first + i as f64) * step).take_while(|x| *x < range[1]);
+            places = round.filter(|x| *x > range[0]).collect();
+            if places.len() < 2 {
+                places = if low < high { vec![low, high] } else { vec![low] };
+            }
         }
         Axis { title: title.into(), range, log: true, ticks: places.into_iter().map(|x| (x, text(x))).collect() }
     }

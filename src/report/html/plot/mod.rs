@@ -4,6 +4,7 @@
 //! writes fixed colours and sizes, which neither a dark theme nor a printer could change.
 
 mod axis;
+mod labels;
 mod svg;
 
 pub use axis::Axis;
@@ -81,6 +82,10 @@ pub enum Side {
     Left,
     /// Over it.
     Middle,
+    /// Above it.
+    Above,
+    /// Below it.
+    Below,
     /// Below and to the right of it: under the upper end of a line.
     TopRight,
     /// Below and to the left of it.
@@ -107,6 +112,8 @@ pub enum Mark {
     Bar { from: [f64; 2], to: [f64; 2], ink: Ink, alpha: f64 },
     /// A text at a place.
     Note { at: [f64; 2], text: String, side: Side, ink: Ink },
+    /// What a point is called, beside it where there is room; else it is left out, and the table has it.
+    Label { at: [f64; 2], text: String, ink: Ink },
 }
 
 /// A picture's worth of data.
@@ -178,13 +185,50 @@ impl Plot {
         root.draw_text(&self.y.title, &muted.pos(Pos::new(HPos::Left, VPos::Top)), (px(2.0), px(2.0)))?;
         let corner = (px(f64::from(width) - 8.0), px(f64::from(self.height) - 1.0));
         root.draw_text(&self.x.title, &muted.pos(Pos::new(HPos::Right, VPos::Bottom)), corner)?;
-        for mark in &self.marks {
+        for mark in self.marks.iter().chain(&self.labels(|at| chart.backend_coord(&(at[0], at[1])))) {
             for element in mark.elements(px) {
                 chart.draw_series(std::iter::once(element))?;
             }
         }
         root.present()?;
         Ok(())
+    }
+}
+
+impl Plot {
+    /// Labels for which there is a place, as notes. `place` says where on the picture something is, in plotters' pixels.
+    fn labels(&self, place: impl Fn(&[f64; 2]) -> (i32, i32)) -> Vec<Mark> {
+        let pixels = |at: &[f64; 2]| {
+            let (x, y) = place(at);
+            [f64::from(x) / f64::from(FINE), f64::from(y) / f64::from(FINE)]
+        };
+        let dots: Vec<[f64; 2]> = self
+            .marks
+            .iter()
+            .filter_map(|mark| match mark {
+                Mark::Dot { at, .. } => Some(pixels(at)),
+                _ => None,
+            })
+            .collect();
+        let named: Vec<(&[f64; 2], &String, Ink)> = self
+            .marks
+            .iter()
+            .filter_map(|mark| match mark {
+                Mark::Label { at, text, ink } => Some((at, text, *ink)),
+                _ => None,
+            })
+            .collect();
+        let wanted: Vec<([f64; 2], f64)> = named.iter().map(|(at, text, _)| (pixels(at), svg::width(text))).collect();
+        let ([left, bottom], [right, top]) =
+            (pixels(&[self.x.range[0], self.y.range[0]]), pixels(&[self.x.range[1], self.y.range[1]]));
+        // Half a line may stand over the upper edge, where a full mark is.
+        let room = [left, top - 0.5 * TEXT, right, bottom];
+        let sides = labels::arrange(&wanted, &dots, room);
+        named
+            .into_iter()
+            .zip(sides)
+            .filter_map(|((at, text, ink), side)| Some(Mark::Note { at: *at, text: text.clone(), side: side?, ink }))
+            .collect()
     }
 }
 
@@ -231,11 +275,15 @@ impl Mark {
             Mark::Bar { from, to, ink, alpha } => {
                 vec![Rectangle::new([at(from), at(to)], filled(*ink, *alpha)).into_dyn()]
             }
+            // Drawn as notes, where there is room.
+            Mark::Label { .. } => Vec::new(),
             Mark::Note { at: place, text, side, ink } => {
                 let (offset, h, v) = match side {
                     Side::Right => ((px(7.0), 0), HPos::Left, VPos::Center),
                     Side::Left => ((px(-7.0), 0), HPos::Right, VPos::Center),
                     Side::Middle => ((0, 0), HPos::Center, VPos::Center),
+                    Side::Above => ((0, px(-7.0)), HPos::Center, VPos::Bottom),
+                    Side::Below => ((0, px(7.0)), HPos::Center, VPos::Top),
                     Side::TopRight => ((px(4.0), px(2.0)), HPos::Left, VPos::Top),
                     Side::TopLeft => ((px(-4.0), px(2.0)), HPos::Right, VPos::Top),
                     Side::BottomRight => ((px(4.0), px(-2.0)), HPos::Left, VPos::Bottom),

@@ -75,8 +75,11 @@ impl Spread {
     }
 
     /// The range about a median with this [`Spread::band`], even in the logarithm; none where the two are the same.
-    /// The band has to hold the median, all above zero.
+    /// The band has to hold the median; about zero the range is even in the number itself.
     pub fn through(median: f64, [low, high]: [f64; 2]) -> Spread {
+        if median <= 0.0 {
+            return if high > 0.0 { Spread::Range { low: 0.0, high: high / 0.9 } } else { Spread::None };
+        }
         // A tenth of the way from the lowest to the median is 5 %, nine tenths from it to the highest 95 %.
         let end = |at: f64| median * (at / median).powf(1.0 / 0.9);
         if low < high { Spread::Range { low: end(low), high: end(high) } } else { Spread::None }
@@ -516,6 +519,9 @@ mod tests {
         };
         assert!((low - 1.0).abs() < 1e-12 && (high - 8.0).abs() < 1e-12, "{low} {high}");
         assert_eq!(Spread::through(2.0, Spread::None.band(2.0)), Spread::None);
+        let [_, p95] = Spread::through(0.0, Spread::Range { low: 0.0, high: 4.0 }.band(0.0)).band(0.0);
+        assert!((p95 - 3.6).abs() < 1e-12, "{p95}");
+        assert_eq!(Spread::through(0.0, [0.0; 2]), Spread::None);
     }
 
     #[test]

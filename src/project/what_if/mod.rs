@@ -142,7 +142,7 @@ pub fn what_if_watched(
 /// The layout of the unchanged scenario, or why it cannot run in the changed one.
 fn kept(base: &Forecast, changed: &Catalog, layout: &Layout) -> std::result::Result<Layout, String> {
     let forecast = Forecast::new(changed, &base.name).map_err(|e| e.message().to_string())?;
-    // Not by what was asked for: a power cap, what cools it or a bigger box change the accelerators that work too.
+    // Not by which key was changed: a power cap and PUE change the accelerators that work too.
     let alike = forecast.machine.accelerators == base.machine.accelerators;
     if alike && forecast.scenario.batch.value == base.scenario.batch.value {
         return Ok(*layout);

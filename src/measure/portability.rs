@@ -150,7 +150,7 @@ pub struct Time<'a> {
 pub fn cost(executor: &mut dyn Executor, pair: &Pair, shape: Shape, time: &Time, seed: u64) -> Cost {
     let mut cost = blank(pair, shape);
     if let Err(missing) = attempt(executor, pair, shape, time, seed, &mut cost) {
-        cost.missing = Some(missing.status());
+        cost.missing = Some(missing.status().into());
         cost.why = Some(missing.reason().detail);
     }
     executor.select(0);

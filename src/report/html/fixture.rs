@@ -91,7 +91,8 @@ fn tuned() -> (found::Kernel, found::Shape) {
 fn costs() -> Costs {
     let mut device = device();
     let pairs = portability::pairs(Default::default()).unwrap();
-    let costs = pairs.iter().map(|pair| portability::cost(&mut device, pair, SHAPE, 0.5, 1)).collect();
+    let time = portability::Time { seconds: 0.5, most: None, stop: &|| false };
+    let costs = pairs.iter().map(|pair| portability::cost(&mut device, pair, SHAPE, &time, 1)).collect();
     Costs { schema: portability::SCHEMA.into(), adapter: trial().adapter, costs }
 }
 

@@ -141,6 +141,7 @@ mod tests {
         let one = Operands::of_class(shape, Precision::F32, DataClass::Normal, 1);
         assert_eq!(one, Operands::of_class(shape, Precision::F32, DataClass::Normal, 1));
         assert_ne!(one, Operands::of_class(shape, Precision::F32, DataClass::Normal, 2));
+        assert_ne!(Operands::exact(shape, Precision::F32, 1), Operands::exact(shape, Precision::F32, 2));
     }
 
     #[test]

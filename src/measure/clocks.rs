@@ -238,3 +238,6 @@ fn center(values: &[f64]) -> f64 {
 pub(super) fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
+
+#[cfg(test)]
+mod tests;

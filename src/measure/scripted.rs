@@ -9,7 +9,7 @@ mod witness;
 use super::effort::WATCHDOG_S;
 use super::record::{AdapterIdentity, Capabilities, METHOD, Missing, Tool};
 use super::witness::{Watch, Watched};
-use super::{Executor, Lap, Slots, Step, Timed};
+use super::{Executor, Lap, Slots, Step, Timed, sentinel};
 use crate::kernel::{Kernel, Matrix, Operands, Settings, Shape};
 
 /// What a scripted kernel does instead of its work.
@@ -43,6 +43,10 @@ pub enum KernelFault {
     /// Right, but of the dispatches of a submission it does the last one alone, and idles for a tenth of the
     /// others' time so that time still grows with the work.
     OnlyLast,
+    /// Off by a ten-millionth in every element: less than rounding on random data, and never right on whole numbers.
+    OffByAHair,
+    /// Right, but every dispatch of a submission but the last leaves a row of C as it was.
+    ForgetsARow,
     /// Right, but where a result is there already it does its work every other time alone: it marks what it
     /// writes.
     Marks,
@@ -145,6 +149,9 @@ pub struct ScriptedExecutor {
     now_ns: f64,
     submissions: u64,
     longest_dispatch_s: f64,
+    /// Submissions of a case, not of the sentinel, that began on an output that was not poisoned.
+    bare: u32,
+    slot: usize,
     jobs: Slots<Job>,
 }
 
@@ -181,6 +188,8 @@ impl ScriptedExecutor {
             now_ns: 1e9,
             submissions: 0,
             longest_dispatch_s: 0.0,
+            bare: 0,
+            slot: 0,
             jobs: Slots::default(),
         }
     }
@@ -189,6 +198,11 @@ impl ScriptedExecutor {
     #[cfg(test)]
     pub(super) fn longest_dispatch_s(&self) -> f64 {
         self.longest_dispatch_s
+    }
+
+    /// Submissions of a case that began on an output that was not poisoned.
+    pub fn bare(&self) -> u32 {
+        self.bare
     }
 
     /// Its true rate from now on, flop/s: kernels that differ, which a script alone cannot say.
@@ -214,7 +228,7 @@ impl ScriptedExecutor {
         let job = self.jobs.get_mut()?;
         let all = f64::from(repeats);
         let done = match self.script.kernel {
-            KernelFault::None => {
+            KernelFault::None | KernelFault::ForgetsARow | KernelFault::OffByAHair => {
                 job.c.clone_from(&job.answer);
                 all
             }
@@ -286,6 +300,9 @@ impl Timed for ScriptedExecutor {
     }
 
     fn submit(&mut self, repeats: u32) -> Step<Lap> {
+        if self.slot != sentinel::SLOT && self.jobs.get()?.c.values.iter().any(|v| !v.is_nan()) {
+            self.bare += 1;
+        }
         let done = self.work(repeats)?;
         let Job { shape, cost, parts, .. } = self.jobs.get()?;
         let (flop, parts) = (shape.flop() * cost, f64::from(*parts));
@@ -343,6 +360,7 @@ impl Executor for ScriptedExecutor {
     }
 
     fn select(&mut self, slot: usize) {
+        self.slot = slot;
         self.jobs.select(slot);
     }
 
@@ -421,6 +439,9 @@ fn product(operands: &Operands, fault: KernelFault) -> Matrix {
                 c.values[i * c.stride + j] += value * other;
             }
         }
+    }
+    if fault == KernelFault::OffByAHair {
+        c.values.iter_mut().for_each(|v| *v *= 1.0 + 1e-7);
     }
     c
 }

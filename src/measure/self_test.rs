@@ -184,6 +184,8 @@ fn mutants() -> Vec<Mutant> {
         ("remembers the answer within a submission", KernelFault::Remembers),
         ("does every other dispatch only", KernelFault::EveryOther),
         ("does only the last dispatch", KernelFault::OnlyLast),
+        ("is off by a ten-millionth in every element", KernelFault::OffByAHair),
+        ("leaves a row as it was in all dispatches but the last", KernelFault::ForgetsARow),
         ("works every other time where it finds a result", KernelFault::Marks),
         ("takes its time and writes nothing any more once it is timed", KernelFault::StopsWriting),
     ] {

@@ -248,6 +248,17 @@ mod tests {
     }
 
     #[test]
+    fn a_sentinel_that_is_wrong_is_none() {
+        use crate::measure::scripted::{KernelFault, Script, ScriptedExecutor};
+        assert!(Ready::on(&mut ScriptedExecutor::new(Script::honest()), 4e-3).is_ok());
+        for kernel in [KernelFault::HalfK, KernelFault::Nothing, KernelFault::TransposesB] {
+            let refused = Ready::on(&mut ScriptedExecutor::new(Script { kernel, ..Script::honest() }), 4e-3);
+            let Err(Missing::Failed { error }) = refused else { panic!("{kernel:?} stands ready") };
+            assert!(error.starts_with("sentinel: its output is wrong"), "{error}");
+        }
+    }
+
+    #[test]
     fn a_sentinel_that_stood_still_says_nothing() {
         assert_eq!(seen(&stepped(1, 1.0), &stepped(2, 1.1)), None);
         let flagged = (0..1000).filter(|&s| seen(&stepped(s, 1.0), &stepped(s + 5000, 1.0)).is_some()).count();

@@ -113,7 +113,8 @@ impl Spec {
 }
 
 fn read(path: &Path, name: &str) -> Result<String> {
-    std::fs::read_to_string(path).or_usage(name)
+    let hint = "a side that is a file is whole WGSL, like examples/naive_16x16.wgsl";
+    std::fs::read_to_string(path).or_usage(name).map_err(|e| e.hint(hint))
 }
 
 #[cfg(test)]

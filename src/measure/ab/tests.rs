@@ -175,11 +175,15 @@ fn a_side_that_is_wrong_has_no_ratio() {
         KernelFault::OnlyLast,
         KernelFault::Marks,
         KernelFault::AnswerThere,
+        KernelFault::StopsWriting,
+        KernelFault::OffByAHair,
     ] {
         let (trial, _) = tried(Script { kernel, ..Script::honest() }, ["naive", "register_tiled"]);
         let error = view(&trial, threshold()).unwrap_err();
         assert_eq!(error.exit_code(), 1, "{kernel:?}");
         assert!(error.message().starts_with("A `naive` is wrong"), "{kernel:?}: {error}");
+        // Nothing is timed that is wrong before.
+        assert_eq!(trial.pairs.is_empty(), error.message().contains("before it was timed"), "{kernel:?}: {error}");
     }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::kernel::{Family, Kernel, Precision};
+use crate::kernel::{DataClass, Family, Kernel, Precision};
 use crate::measure::record::Verdict;
 use crate::measure::scripted::{DeviceClock, KernelFault, Script, ScriptedExecutor};
 use crate::measure::timing::unwatched;
@@ -45,6 +45,25 @@ fn a_kernel_that_stops_writing_while_it_is_timed_is_caught_by_the_poison_and_the
 }
 
 #[test]
+fn a_kernel_that_is_wrong_on_exact_operands_is_not_timed() {
+    let faults = [KernelFault::HalfK, KernelFault::Nothing, KernelFault::WritesNan, KernelFault::OffByAHair];
+    for kernel in faults {
+        let record = measured(Script { kernel, ..Script::honest() }, "64x48x50");
+        assert!(record.samples.is_none() && record.figure.is_none(), "{kernel:?}: {:?}", record.verdict);
+        assert_eq!(record.reasons[0].code, "proof-failed");
+    }
+}
+
+#[test]
+fn every_submission_of_a_case_begins_on_a_poisoned_output() {
+    let mut executor = ScriptedExecutor::new(Script::honest());
+    let record =
+        measure(&mut executor, &request("64x48x50"), &Effort::quick(), &mut Pace::default(), &mut unwatched).unwrap();
+    assert!(record.figure.is_some() && record.samples.unwrap().submissions.len() > 50);
+    assert_eq!(executor.bare(), 0);
+}
+
+#[test]
 fn every_sample_is_in_the_record_and_behind_the_figure() {
     let record = measured(Script::honest(), "64x48x50");
     let samples = record.samples.as_ref().unwrap();
@@ -84,4 +103,66 @@ fn the_rate_before_a_throttle_is_never_the_headline() {
 fn a_figure_has_a_proof_that_saw_each_dispatch() {
     let record = measured(Script::honest(), "64x48x50");
     assert!(record.figure.is_some() && record.proof.unwrap().dispatches.unwrap() >= 2);
+}
+
+#[test]
+fn a_record_without_a_passed_proof_derives_no_figure() {
+    let record = measured(Script::honest(), "64x48x50");
+    for proof in [None, record.proof.clone().map(|proof| crate::kernel::Proof { passed: false, ..proof })] {
+        let derived = derive(&Record { proof, ..record.clone() });
+        assert_eq!((derived.figure, derived.verdict), (None, Verdict::Invalid));
+        assert_eq!(derived.reasons[0].code, "proof-failed");
+    }
+}
+
+#[test]
+fn what_is_timed_is_the_class_of_data_that_was_asked_for() {
+    // Whole numbers, zeros and constants are multiplied twice as fast.
+    let cost = |_: &Kernel, _, operands: &Operands| {
+        let random = !operands.exact && operands.b.row(0)[..2] != [0.0, 0.0] && operands.b.row(0)[..2] != [0.5, 0.5];
+        if random { 1.0 } else { 0.5 }
+    };
+    for (data, times) in [(DataClass::Normal, 1.0), (DataClass::Zeros, 2.0), (DataClass::Constant, 2.0)] {
+        let mut executor = ScriptedExecutor::new(Script { cost: Box::new(cost), ..Script::honest() });
+        let asked = Request { data, ..request("64x48x50") };
+        let record = measure(&mut executor, &asked, &Effort::quick(), &mut Pace::default(), &mut unwatched).unwrap();
+        let rate = record.figure.unwrap().gflop_per_s.median;
+        assert!((rate / (1e3 * times) - 1.0).abs() < 0.01, "{data:?}: {rate}");
+    }
+}
+
+#[test]
+fn what_was_not_warm_is_measured_for_all_of_its_time_and_says_so() {
+    // It gets quicker for as long as the warm-up lasts, and is as steady as can be from then on.
+    let pace = |_, t: f64| if t < 0.55 { 1.6 - t } else { 1.0 };
+    let record = measured(Script { pace: Box::new(pace), ..Script::honest() }, "64x48x50");
+    let samples = record.samples.as_ref().unwrap();
+    assert_eq!((samples.warm, samples.stopped.as_str()), (false, "time-used"));
+    assert!(record.reasons.iter().any(|reason| reason.code == "warm-up-cut"), "{:?}", record.reasons);
+    let steady = measured(Script::honest(), "64x48x50");
+    assert_eq!((steady.samples.unwrap().warm, steady.reasons), (true, vec![]));
+}
+
+#[test]
+fn rounds_are_rotated_as_many_as_bracket_a_median_and_long_enough_for_the_finer_clock() {
+    let samples = |script| measured(script, "64x48x50").samples.unwrap();
+    let first: Vec<u32> = samples(Script::honest())
+        .submissions
+        .chunk_by(|a, b| a.round == b.round)
+        .map(|round| round[0].dispatches)
+        .collect();
+    assert!(first[..3] == [first[0], 2 * first[0], 3 * first[0]] && first[3] == first[0], "{first:?}");
+    // A tenth of a second a dispatch: the time is used up before the sixth round.
+    let slow = samples(Script { flop_per_s: 64.0 * 48.0 * 50.0 * 2.0 / 0.1, ..Script::honest() });
+    assert_eq!(slow.submissions.last().unwrap().round + 1, Effort::quick().min_rounds);
+    let shortest = |script| {
+        let samples = samples(Script { flop_per_s: 1e10, ..script });
+        samples.submissions.iter().map(|s| s.host_ns).min().unwrap()
+    };
+    // 4 ms, unless the finer clock of the two moves in steps of more than 36 µs.
+    let coarse = Script { device_clock: DeviceClock::Quantised(65_536), ..Script::honest() };
+    assert!((3_900_000..4_400_000).contains(&shortest(coarse)));
+    let host_clock = crate::measure::scripted::HostClock::Quantised(100_000);
+    let both = Script { host_clock, device_clock: DeviceClock::Missing, ..Script::honest() };
+    assert!((10_000_000..12_000_000).contains(&shortest(both)));
 }

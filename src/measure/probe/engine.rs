@@ -133,3 +133,31 @@ fn check(device: &mut dyn Prober, probe: &Probe) -> Step<Checked> {
     let Output { bytes, repeats, set } = device.output()?;
     Ok(probe.check(&bytes, repeats, set))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::kind::Scale;
+    use super::super::scripted::ScriptedProber;
+    use super::super::suite::every_kind;
+    use super::*;
+    use crate::measure::timing::unwatched;
+
+    fn probed(idle_s: [f64; 2]) -> ProbeRecord {
+        let mut device = ScriptedProber { idle_s, ..ScriptedProber::honest() };
+        let probe = every_kind(Scale { groups: 8, bytes: 1 << 16, turns: 64 })[0];
+        measure(&mut device, &probe, false, &Effort::quick(), &mut unwatched).expect("nobody ends it")
+    }
+
+    #[test]
+    fn a_probe_that_is_wrong_is_not_timed_and_one_that_stops_writing_has_no_figure() {
+        let honest = probed([0.0, 0.0]);
+        assert!(honest.figure.is_some() && honest.proof.is_some_and(|proof| proof.passed), "{:?}", honest.reasons);
+        let wrong = probed([0.0, 1e-3]);
+        assert!(wrong.samples.is_none() && wrong.figure.is_none(), "{:?}", wrong.reasons);
+        let stopped = probed([0.7, 1e9]);
+        assert!(stopped.samples.is_some() && stopped.figure.is_none(), "{:?}", stopped.reasons);
+        for record in [wrong, stopped] {
+            assert_eq!((record.verdict, record.reasons[0].code.as_str()), (Verdict::Invalid, "proof-failed"));
+        }
+    }
+}

@@ -15,6 +15,8 @@ pub struct ScriptedProber {
     pub byte_s: f64,
     /// A factor on what each dispatch takes.
     pub slower: f64,
+    /// Seconds since the start between which it takes its time and writes nothing.
+    pub idle_s: [f64; 2],
     pub(super) adapter: AdapterIdentity,
     pub(super) now_ns: f64,
     /// What is set up, the repeats of the last submission, and all dispatches so far.
@@ -30,6 +32,7 @@ impl ScriptedProber {
             set_up_s: 0.0,
             byte_s: 0.0,
             slower: 1.0,
+            idle_s: [0.0, 0.0],
             adapter: AdapterIdentity { software: true, ..adapter },
             now_ns: 1e9,
             probe: None,
@@ -64,7 +67,8 @@ impl Timed for ScriptedProber {
         // No two submissions cost the same: regular times would look like a coarse clock.
         let host_ns = (f64::from(repeats) * each * self.slower + 50e-6) * 1e9 + f64::from(*turns * 7919 % 64);
         (*done, *turns) = (repeats, turns.wrapping_add(repeats));
-        self.poisoned = false;
+        let [from, to] = self.idle_s.map(|s| 1e9 * (1.0 + s));
+        self.poisoned &= from <= self.now_ns && self.now_ns < to;
         self.now_ns += host_ns;
         Ok(Lap { host_ns: host_ns as u64, device_ticks: None })
     }

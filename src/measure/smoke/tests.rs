@@ -64,6 +64,14 @@ fn an_honest_device_passes_and_a_missing_baseline_is_said() {
 }
 
 #[test]
+fn every_proof_begins_on_a_poisoned_output() {
+    let mut executor = ScriptedExecutor::new(Script::honest());
+    let mut watch = Watch { cpu: &mut Shared(0, 0), observe: &mut |_, _| {}, stop: &|| false };
+    assert!(run(&mut executor, None, &HOST, &mut watch).unwrap().passed());
+    assert_eq!(executor.bare(), 0);
+}
+
+#[test]
 fn a_wrong_kernel_fails_and_is_not_timed() {
     for kernel in [
         KernelFault::Nothing,
@@ -76,6 +84,7 @@ fn a_wrong_kernel_fails_and_is_not_timed() {
         KernelFault::EveryOther,
         KernelFault::OnlyLast,
         KernelFault::Marks,
+        KernelFault::OffByAHair,
     ] {
         let smoke = smoked(Script { kernel, ..Script::honest() }, None);
         assert!(!smoke.passed(), "{kernel:?}");

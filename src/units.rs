@@ -118,9 +118,36 @@ pub fn split(text: &str) -> Option<(f64, &str)> {
     text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)).then(|| ends.clone().find_map(number))?
 }
 
+/// A length of time as people read it, in s, ms or µs with two digits at least: `0.0 s` says nothing.
+pub fn duration(seconds: f64) -> String {
+    let (size, unit) = match seconds {
+        s if s >= 0.95 || s <= 0.0 => (1.0, "s"),
+        s if s >= 0.95e-3 => (1e-3, "ms"),
+        _ => (1e-6, "µs"),
+    };
+    let value = seconds / size;
+    if value < 9.95 { format!("{value:.1} {unit}") } else { format!("{value:.0} {unit}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_duration_has_two_digits_whatever_its_size() {
+        for (seconds, text) in [
+            (4.0, "4.0 s"),
+            (0.99, "1.0 s"),
+            (12.34, "12 s"),
+            (9.96, "10 s"),
+            (0.25, "250 ms"),
+            (1e-3, "1.0 ms"),
+            (0.0094e-3, "9.4 µs"),
+            (0.0, "0.0 s"),
+        ] {
+            assert_eq!(duration(seconds), text);
+        }
+    }
 
     #[test]
     fn a_unit_of_another_kind_is_refused_and_the_right_ones_are_named() {

@@ -84,7 +84,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
                 std::fs::remove_file(path).or_failed(format!("`{}`", path.display()))?;
             }
             let removed = files.len();
-            output::talk(&format!("{removed} cache files removed from `{}`", folder.display()));
+            let files = if removed == 1 { "file" } else { "files" };
+            output::talk(&format!("{removed} cache {files} removed from `{}`", folder.display()));
         }
         Action::Show(args) => {
             let how = args.printing.how::<Stored>()?;

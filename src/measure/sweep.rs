@@ -7,6 +7,7 @@ use super::record::Record;
 use super::suite::Request;
 use super::timing::Stage;
 use crate::error::Result;
+use crate::units::duration;
 use std::ops::ControlFlow;
 
 /// Measures the requests in order. `done` sees each record as soon as there is one; an error from it
@@ -75,10 +76,12 @@ pub fn sweep_within(
                 effort.case_s = wanted_s.min(left - overhead).min(overhead.max(least_s));
             }
             if effort.case_s < LEAST_CASE_S {
+                let cases = if cases > 1.0 { format!("{cases:.0} cases") } else { "the last case".into() };
                 short = Some(format!(
-                    "the time budget of {seconds:.3} s has {:.3} s left for {cases:.0} cases; setting this one up and \
-                     proving it takes about {overhead:.3} s",
-                    left.max(0.0)
+                    "the time budget of {} has {} left for {cases}; setting this one up and proving it takes about {}",
+                    duration(seconds),
+                    duration(left.max(0.0)),
+                    duration(overhead)
                 ));
             }
         }
@@ -167,7 +170,7 @@ mod tests {
         assert!(!skipped.is_empty() && figures(&records) > 0, "{records:#?}");
         for record in skipped {
             assert_eq!(record.verdict, Verdict::Invalid);
-            assert!(record.reasons[0].detail.contains("budget of 4.000 s"), "{:?}", record.reasons);
+            assert!(record.reasons[0].detail.contains("budget of 4.0 s"), "{:?}", record.reasons);
         }
     }
 

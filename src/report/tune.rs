@@ -18,7 +18,7 @@ impl Printed for Kernel {
         let mut out = Document::from(format!("{}\n\n", headline(&self.adapter)));
         out.table(table);
         out += &format!(
-            "\n{} candidates tried, {} not for lack of time; dropped: {} unsupported, {} failed, {} wrong\n",
+            "\ncandidates: {} tried, {} not for lack of time; dropped: {} unsupported, {} failed, {} wrong\n",
             self.tried,
             self.untried,
             count("unsupported"),

@@ -113,7 +113,7 @@ impl Spec {
 }
 
 fn read(path: &Path, name: &str) -> Result<String> {
-    let hint = "a side that is a file is whole WGSL, like examples/naive_16x16.wgsl";
+    let hint = "a kernel of one's own is whole WGSL as text; `shaders/README.md` shows how";
     std::fs::read_to_string(path).or_usage(name).map_err(|e| e.hint(hint))
 }
 

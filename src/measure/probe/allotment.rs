@@ -3,6 +3,7 @@
 use super::kind::{Kind, Probe};
 use crate::kernel::Precision;
 use crate::measure::overhead::Overheads;
+use crate::units::duration;
 
 /// Least time for a probe's warm-up and rounds: a warm-up that can be judged at all, and six rounds of short
 /// submissions.
@@ -77,11 +78,11 @@ impl Allotment {
             return Ok(wanted_s.min(spare).min(overhead.max(LEAST_S)));
         }
         Err(format!(
-            "the time budget of {:.3} s has {:.3} s left for this and {} like it; setting it up and proving it takes \
-             about {overhead:.3} s",
-            self.seconds,
-            left.max(0.0),
+            "the time budget of {} has {} left for this and {} like it; setting it up and proving it takes about {}",
+            duration(self.seconds),
+            duration(left.max(0.0)),
             self.group,
+            duration(overhead),
         ))
     }
 

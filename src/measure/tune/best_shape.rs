@@ -13,6 +13,7 @@ use crate::measure::effort::Effort;
 use crate::measure::engine::{Pace, measure};
 use crate::measure::record::Record;
 use crate::measure::suite::Request;
+use crate::units::duration;
 use std::ops::ControlFlow;
 
 /// Share of the budget for the search.
@@ -112,14 +113,16 @@ pub fn best_shape(
         return Err(match refused {
             Some(d) => Error::failed(format!("no shape runs: {} {}: {}", d.candidate, d.status, d.why))
                 .hint("try another kernel with `--kernels`"),
-            None => Error::usage(format!("a time budget of {budget_s} s is too small for one measurement"))
+            None => Error::usage(format!("a time budget of {} is too small for one measurement", duration(budget_s)))
                 .hint("give more with `--time-budget 60s`"),
         });
     }
     let needs = 40.0 * top.0.flop() / top.1;
     if needs > left {
         return Err(Error::usage(format!(
-            "a time budget of {budget_s} s is too small for one measurement: about {needs:.1} s are needed after the search"
+            "a time budget of {} is too small for one measurement: it takes about {} after the search",
+            duration(budget_s),
+            duration(needs)
         ))
         .hint("give more with `--time-budget 60s`"));
     }

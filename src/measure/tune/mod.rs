@@ -18,6 +18,7 @@ use super::timing::Stage;
 use super::{Executor, Step};
 use crate::error::{Error, Result};
 use crate::kernel::{Family, Kernel, Precision, Settings, Shape};
+use crate::units::duration;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -175,7 +176,9 @@ pub fn tune(executor: &mut dyn Executor, wish: &Wish, observe: &mut Observe) -> 
     let (record, shape) = search.again(&winner, &shapes, &rates)?;
     let search_gflop_per_s = rates[shapes.iter().position(|&s| s == shape).unwrap_or(0)] * 1e-9;
     let regret = record.figure.as_ref().map(|f| search_gflop_per_s / f.gflop_per_s.median - 1.0);
-    note(&mut families, &Trial { candidate: winner.clone(), rate: search_gflop_per_s * 1e9, proved: true });
+    let mut last = Trial::new(winner.clone());
+    last.rate = search_gflop_per_s * 1e9;
+    note(&mut families, &last);
     let dropped = std::mem::take(&mut search.dropped);
     // Of those that fell out later the first rung had seen a rate.
     let untried = all - tried - fell;
@@ -268,10 +271,8 @@ impl Search<'_, '_> {
             }
         }
         if rates[0].iter().all(|&rate| rate == 0.0) {
-            let mut rates = vec![0.0; shapes.len()];
-            if let Some(last) = rates.last_mut() {
-                *last = first.rate;
-            }
+            // What the rungs saw of it on each: where the largest no longer fits, a smaller one may.
+            let rates = shapes.iter().map(|&shape| first.on(shape)).collect();
             return Ok((first.candidate, rates));
         }
         let score = |index: usize| rates[index].iter().map(|r| r.max(1.0).ln()).sum::<f64>();
@@ -295,7 +296,7 @@ impl Search<'_, '_> {
         for (slot, candidate) in finalists.iter().enumerate() {
             self.tell(&format!("final: {} {shape}", candidate.name()))?;
             self.executor.select(slot);
-            let mut trial = Trial { candidate: candidate.clone(), rate: 0.0, proved: false };
+            let mut trial = Trial::new(candidate.clone());
             match trial.run(self.executor, shape, self.wish.seed, 0.0) {
                 Ok(()) => ready.push(slot),
                 Err(dropped) => self.dropped.push(dropped),
@@ -320,9 +321,11 @@ impl Search<'_, '_> {
     /// Measures the winner again, on other operands, on the largest shape that what is left is enough for.
     fn again(&mut self, winner: &Candidate, shapes: &[Shape], rates: &[f64]) -> Result<(Record, Shape)> {
         let left = self.wish.budget_s - self.spent();
-        let needs = |at: usize| AGAIN * shapes[at].flop() / rates[at].max(1.0);
-        let fits = |at: &usize| rates[*at] > 0.0 && needs(*at) <= left;
-        let at = (0..shapes.len()).rev().find(fits).ok_or_else(|| self.too_small(needs(0)))?;
+        let needs = |at: usize| AGAIN * shapes[at].flop() / rates[at];
+        // A shape that the winner was not timed on needs no one knows what.
+        let timed = || (0..shapes.len()).filter(|&at| rates[at] > 0.0);
+        let least = || timed().map(needs).fold(f64::INFINITY, f64::min);
+        let at = timed().rev().find(|&at| needs(at) <= left).ok_or_else(|| self.too_small(least()))?;
         let effort = Effort::quick().within(0.6 * left);
         self.tell(&format!("measuring again: {} {}", winner.name(), shapes[at]))?;
         let request = Request {
@@ -359,9 +362,10 @@ impl Search<'_, '_> {
 
     fn too_small(&self, needs: f64) -> Error {
         Error::usage(format!(
-            "a time budget of {} s is too small for one measurement: {:.1} s went into the search and about {needs:.1} s more are needed",
-            self.wish.budget_s,
-            self.spent()
+            "a time budget of {} is too small for one measurement: {} went into the search and it takes about {} more",
+            duration(self.wish.budget_s),
+            duration(self.spent()),
+            duration(needs)
         ))
         .hint("give more with `--time-budget 60s`, or smaller shapes with `--shapes`")
     }

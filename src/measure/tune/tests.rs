@@ -5,6 +5,7 @@ use crate::measure::record::{Missing, Tool};
 use crate::measure::scripted::{Script, ScriptedExecutor};
 use crate::measure::witness::{Watch, Watched};
 use crate::measure::{Lap, Timed};
+use crate::units;
 use std::path::PathBuf;
 
 /// A scripted device on which kernels differ: by a rate that hangs on the tiling, and some do not compile.
@@ -149,6 +150,30 @@ fn a_budget_too_small_for_one_measurement_is_one_clear_error() {
     let error = tune(&mut executor, &wish(0.05), &mut go_on).unwrap_err();
     assert_eq!(error.exit_code(), 2);
     assert!(error.message().contains("too small for one measurement"), "{error}");
+}
+
+#[test]
+fn whatever_the_budget_a_search_ends_in_a_figure_or_says_how_much_more_it_takes() {
+    let mut ends = [0, 0];
+    for twentieths in 1..=60 {
+        // 7 ms a product of 32³ by the fastest kernel, 58 ms of 64³.
+        let mut executor = Uneven::new(|k, s| rate(k, s).map(|r| r * 1e-3));
+        let budget_s = 0.05 * f64::from(twentieths);
+        match tune(&mut executor, &wish(budget_s), &mut go_on) {
+            Ok(tuning) => {
+                assert!(tuning.search_gflop_per_s > 0.0 && tuning.record.samples.is_some(), "{budget_s} s");
+                ends[0] += 1;
+            }
+            Err(error) => {
+                assert_eq!(error.exit_code(), 2);
+                let (_, more) = error.message().split_once("takes about ").unwrap();
+                let more_s = units::parse::<units::Time>(more.trim_end_matches(" more")).unwrap();
+                assert!(more_s > 0.0 && more_s < 10.0, "{budget_s} s: {error}");
+                ends[1] += 1;
+            }
+        }
+    }
+    assert!(ends[0] > 5 && ends[1] > 5, "{ends:?}");
 }
 
 #[test]

@@ -11,13 +11,18 @@ pub(super) struct Trial {
     pub candidate: Candidate,
     /// Useful flop per second at the last shape.
     pub rate: f64,
-    /// Whether it has been proved at all.
-    pub proved: bool,
+    /// Its rate on every shape so far.
+    seen: Vec<(Shape, f64)>,
 }
 
 impl Trial {
     pub fn new(candidate: Candidate) -> Trial {
-        Trial { candidate, rate: 0.0, proved: false }
+        Trial { candidate, rate: 0.0, seen: Vec::new() }
+    }
+
+    /// Its rate on a shape, flop/s; 0 where it was not timed there.
+    pub fn on(&self, shape: Shape) -> f64 {
+        self.seen.iter().find(|(seen, _)| *seen == shape).map_or(0.0, |(_, rate)| *rate)
     }
 
     /// Proves it on exact operands and times it for about `share_s`, one submission at least.
@@ -32,7 +37,6 @@ impl Trial {
         if let Some(why) = proof {
             return Err(Dropped { candidate: self.candidate.name(), status: "wrong".into(), why });
         }
-        self.proved = true;
         let mut rates = Vec::new();
         loop {
             rates.push(rate_once(executor, shape).map_err(|m| dropped(&m))?);
@@ -41,6 +45,7 @@ impl Trial {
             }
         }
         self.rate = crate::stats::median::median(&rates).unwrap_or(0.0);
+        self.seen.push((shape, self.rate));
         Ok(())
     }
 }

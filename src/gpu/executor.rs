@@ -16,6 +16,7 @@ use crate::measure::effort::WATCHDOG_S;
 use crate::measure::energy::{Card, Meter};
 use crate::measure::record::{AdapterIdentity, Tool};
 use crate::measure::witness::{Watch, Watched};
+use crate::measure::workers::{Threads, own_threads};
 use crate::measure::{Executor, Lap, Slots, Step, Timed};
 use std::path::Path;
 use std::time::Instant;
@@ -165,6 +166,10 @@ impl Timed for GpuExecutor {
         let host_ns = begin.elapsed().as_nanos() as u64;
         let device_ticks = self.timestamps.as_ref().map(|t| t.read(&self.gpu)).transpose()?;
         Ok(Lap { host_ns, device_ticks })
+    }
+
+    fn threads(&self) -> Option<Threads> {
+        own_threads().filter(|_| self.report.identity.software)
     }
 }
 

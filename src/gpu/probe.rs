@@ -10,6 +10,7 @@ use crate::kernel::Cooperative;
 use crate::measure::probe::engine::Output;
 use crate::measure::probe::{Kind, Probe, Prober};
 use crate::measure::record::{AdapterIdentity, Missing, Tool};
+use crate::measure::workers::{Threads, own_threads};
 use crate::measure::{Lap, Step, Timed};
 use bytemuck::{Pod, Zeroable};
 use std::time::Instant;
@@ -267,6 +268,10 @@ impl Timed for GpuProber {
         (job.repeats, job.turns) = (repeats, job.turns.wrapping_add(repeats) % job.probe.sets);
         self.job = Some(job);
         lap
+    }
+
+    fn threads(&self) -> Option<Threads> {
+        own_threads().filter(|_| self.report.identity.software)
     }
 }
 

@@ -11,6 +11,7 @@ use super::timing::{Halt, Stage, Timer, Watch, ask};
 use super::witness::prove_each;
 use super::{Executor, Step};
 use crate::kernel::{Operands, Proof, Shape, prove};
+use crate::units::duration;
 
 /// Speeds seen so far in a run, to tell before a case how long it will take.
 #[derive(Debug, Clone, Default)]
@@ -154,7 +155,11 @@ impl Run<'_, '_> {
         if let Some(each) = self.pace.predict(self.request.kernel.family.name(), shape)
             && let Err(least) = self.effort.fits(each)
         {
-            let reason = format!("about {least:.1} s at the rate seen; the case has {:.1} s", self.effort.case_s);
+            let reason = format!(
+                "about {} at the rate seen; the case has {}",
+                duration(least),
+                duration(self.effort.case_s)
+            );
             return Err(Missing::Skipped { reason }.into());
         }
         // What the sentinel lacks is told only after the case's own proof, which says more.

@@ -4,6 +4,7 @@ use super::effort::WATCHDOG_S;
 use super::energy::Meter;
 use super::record::{AdapterIdentity, Missing, Tool};
 use super::witness::{Watch, Watched};
+use super::workers::Threads;
 use crate::kernel::{Class, Kernel, Matrix, Operands, Settings, Shape};
 
 /// Result of a step on a device: what stands in the way ends the case, not the sweep.
@@ -40,6 +41,12 @@ pub trait Timed {
     /// dispatches in it; `None` where there is no sentinel.
     fn sentinel(&mut self) -> Step<Option<(u32, Lap)>> {
         Ok(None)
+    }
+
+    /// What the scheduler has given the threads that do the work, where those are threads of this process and the
+    /// system tells: on a CPU-type adapter and on the host.
+    fn threads(&self) -> Option<Threads> {
+        None
     }
 }
 

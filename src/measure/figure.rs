@@ -101,6 +101,8 @@ pub fn timing_by(samples: &Samples, method: u32, clock: Option<TimingMethod>) ->
         return Err(suspect);
     }
     let mut notes = clocks.notes;
+    // In front of what the trace shows: it is why, where the trace shows anything at all.
+    suspect.extend(samples.workers.and_then(|workers| workers.starved()));
     let mut flags = assess_by(&clock.slopes, method);
     if method >= SINGLE_SUBMISSIONS && !flags.iter().any(|flag| flag.code == Code::TwoModes) {
         flags.extend(two_speeds(&clock.submissions).map(Flag::from));

@@ -7,6 +7,7 @@ use super::record::{AdapterIdentity, Capabilities, METHOD, Missing, Record, Tool
 use super::suite::Request;
 use super::timing::Watch;
 use super::witness::{self, Fill, Watched};
+use super::workers::{Threads, own_threads};
 use super::{Executor, Lap, Slots, Step, Timed};
 use crate::kernel::{DataClass, Family, GLIMPSE, Kernel, Matrix, Operands, Precision, Settings, Shape};
 use rayon::prelude::*;
@@ -110,6 +111,10 @@ impl Timed for HostExecutor {
             }
         }
         Ok(Lap { host_ns: begin.elapsed().as_nanos() as u64, device_ticks: None })
+    }
+
+    fn threads(&self) -> Option<Threads> {
+        own_threads()
     }
 }
 

@@ -59,6 +59,7 @@ impl Contestant {
             stopped: "count-used".into(),
             submissions: Vec::new(),
             sentinel: None,
+            workers: None,
         };
         // The farther apart the lengths, the better the slope; a single long product is not run thrice.
         let lengths = if k == 1 { [1, 2] } else { [k, 3 * k] };

@@ -45,6 +45,7 @@ pub mod timing;
 pub mod tune;
 pub mod wire;
 pub mod witness;
+pub mod workers;
 
 pub use executor::{Executor, Lap, Slots, Step, Timed};
 pub use log::Log;

@@ -251,6 +251,24 @@ pub struct Samples {
     /// The sentinel beside them, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sentinel: Option<Sentinel>,
+    /// What its threads got of the processors over all rounds, where the work is done by threads of this process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workers: Option<Workers>,
+}
+
+/// The scheduler's account of the threads that did the work, from the first round to the end of the last
+/// ([`super::workers`]). Threads count that ran or wanted to for seven tenths of that time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Workers {
+    /// Nanoseconds of all rounds.
+    pub wall_ns: u64,
+    /// Threads that worked.
+    pub threads: u32,
+    /// Nanoseconds on a processor, of all of them together.
+    pub ran_ns: u64,
+    /// Nanoseconds that one of them stood ready without a processor, the one that waited longest.
+    pub waited_ns: u64,
 }
 
 /// The small product of a fixed size that was timed once beside every round ([`super::sentinel`]).

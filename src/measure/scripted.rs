@@ -9,6 +9,7 @@ mod witness;
 use super::effort::WATCHDOG_S;
 use super::record::{AdapterIdentity, Capabilities, METHOD, Missing, Tool};
 use super::witness::{Watch, Watched};
+use super::workers::{Account, Threads};
 use super::{Executor, Lap, Slots, Step, Timed, sentinel};
 use crate::kernel::{Kernel, Matrix, Operands, Settings, Shape};
 
@@ -120,6 +121,8 @@ pub struct Script {
     pub watchdog_s: Option<f64>,
     /// The longest single dispatch that it is to be asked for, seconds.
     pub dispatch_s: f64,
+    /// Its work is done by two threads of this process, each of which waits for a processor for this share of the time.
+    pub waits: Option<f64>,
 }
 
 impl Script {
@@ -138,6 +141,7 @@ impl Script {
             software: false,
             watchdog_s: None,
             dispatch_s: WATCHDOG_S,
+            waits: None,
         }
     }
 }
@@ -343,6 +347,12 @@ impl Timed for ScriptedExecutor {
             }
         };
         Ok(Lap { host_ns, device_ticks })
+    }
+
+    fn threads(&self) -> Option<Threads> {
+        let waits = self.script.waits?;
+        let account = Account { ran_ns: ((1.0 - waits) * self.now_ns) as u64, waited_ns: (waits * self.now_ns) as u64 };
+        Some(Threads::from([(1, account), (2, account)]))
     }
 }
 

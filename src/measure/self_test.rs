@@ -215,6 +215,12 @@ fn mutants() -> Vec<Mutant> {
         let script = Script { course, pace: Box::new(|s, _| noise(s)), ..Script::honest() };
         all.push(Mutant { name: format!("device {name}"), script, expect: Expect::Doubted });
     }
+    // Its trace is as steady as that of a device with a processor for each thread.
+    let script = Script { course: Box::new(|_| 2.0), waits: Some(0.5), ..Script::honest() };
+    let name = "both threads of the device on one processor".into();
+    all.push(Mutant { name, script, expect: Expect::Doubted });
+    let script = Script { waits: Some(0.02), ..Script::honest() };
+    all.push(Mutant { name: "control: a processor for each thread".into(), script, expect: Expect::Right });
     for step in [65_536, 100_000] {
         let host_clock = HostClock::Quantised(step);
         let script = Script { host_clock, device_clock: DeviceClock::Missing, ..Script::honest() };

@@ -12,6 +12,7 @@ use super::effort::MOST_DISPATCHES;
 use super::executor::{Executor, Lap, Step, Timed};
 use super::record::{Missing, Reason, Sentinel, SentinelLap, TimingMethod};
 use super::steadiness::{Code, assess_by};
+use super::workers::Threads;
 use crate::kernel::{Family, Kernel, Operands, Precision, Settings, Shape, prove};
 use crate::stats::interval::{MedianInterval, median_95};
 use crate::stats::rank::correlation_p;
@@ -143,6 +144,10 @@ impl Timed for Guarded<'_> {
         let lap = self.executor.submit(self.ready.dispatches);
         self.executor.select(CASE_SLOT);
         Ok(Some((self.ready.dispatches, lap?)))
+    }
+
+    fn threads(&self) -> Option<Threads> {
+        self.executor.threads()
     }
 }
 

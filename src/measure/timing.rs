@@ -3,12 +3,13 @@
 
 use super::clocks::{MIN_TICKS, gcd};
 use super::effort::{Effort, MOST_DISPATCHES, round};
-use super::record::{Missing, Samples, Sentinel, SentinelLap, Submission};
+use super::record::{Missing, Samples, Sentinel, SentinelLap, Submission, Workers};
 use super::steadiness::INDEPENDENT_SAMPLES;
 use super::steadiness::warmup::{MIN_SECONDS, WarmUp, WarmUpBudget, WarmUpState};
 use super::stopping::{Budget, First, StoppingRule};
 use super::{Lap, Step, Timed};
 use crate::stats::slope::{Point, line};
+use crate::units::duration;
 use std::ops::ControlFlow;
 
 /// What a case is at.
@@ -97,7 +98,7 @@ impl<'a> Timer<'a> {
     /// Skips what would not fit its time with its fewest rounds, going by the time of one dispatch.
     pub fn fits(&self, each: f64) -> Step<()> {
         self.effort.fits(each).map_err(|least| Missing::Skipped {
-            reason: format!("it takes about {least:.1} s, the case has {:.1} s", self.effort.case_s),
+            reason: format!("it takes about {}, the case has {}", duration(least), duration(self.effort.case_s)),
         })
     }
 
@@ -118,6 +119,7 @@ impl<'a> Timer<'a> {
             stopped: String::new(),
             submissions: Vec::new(),
             sentinel: None,
+            workers: None,
         };
         let each = self.warm_up(device, first, &mut samples, watch)?;
         let left = (effort.case_s - (seconds(device) - self.begin_s)).max(0.0);
@@ -129,6 +131,7 @@ impl<'a> Timer<'a> {
             false => Box::new(Budget::new(left, most)),
         };
         let timing = seconds(device);
+        let (threads, from_ns) = (device.threads(), device.now_ns());
         for round in 0.. {
             let round_begin = seconds(device);
             for position in 0..lengths.len() {
@@ -160,6 +163,8 @@ impl<'a> Timer<'a> {
                 break;
             }
         }
+        let wall_ns = device.now_ns() - from_ns;
+        samples.workers = threads.zip(device.threads()).map(|(b, a)| Workers::between(&b, &a, wall_ns));
         Ok(samples)
     }
 

@@ -194,6 +194,7 @@ fn head(side: &Entry, (shape, precision, seed): (Shape, Precision, u64), exact: 
             warm: true,
             stopped: String::new(),
             sentinel: None,
+            workers: None,
             submissions: Vec::new(),
         },
     }

@@ -87,6 +87,7 @@ fn simulated(seed: u64, noise: Noise, slower: f64, pairs: u32) -> [Samples; 2] {
         warm: true,
         stopped: String::new(),
         sentinel: None,
+        workers: None,
         submissions: Vec::new(),
     };
     let mut both = [side(), side()];

@@ -223,6 +223,7 @@ fn agreement(readings: &[Reading], tick_ns: Option<f64>, host_tick_ns: f64) -> C
         stopped: String::new(),
         submissions: submissions.collect(),
         sentinel: None,
+        workers: None,
     };
     let clocks = clocks::read(&samples);
     let by = clocks.headline.as_ref().map_or("neither clock", |c| match c.method {

@@ -3,6 +3,7 @@
 use super::clock::{ready, repeats};
 use super::{Check, Grade, Instrument};
 use crate::measure::Step;
+use crate::measure::record::Workers;
 use crate::stats::median::sorted;
 
 /// Pairs of fixed work on the host and on the device.
@@ -63,11 +64,28 @@ pub fn look(instrument: &mut dyn Instrument, cpu: &mut dyn Cpu) -> Step<Vec<Chec
     ready(instrument)?;
     let k = repeats(instrument, DEVICE_S)?;
     let (mut host, mut device) = (Vec::new(), Vec::new());
+    let before = instrument.threads();
     for _ in 0..PAIRS {
         host.push(cpu.spin(HOST_STEPS) as f64);
         device.push(instrument.submit(k)?.host_ns as f64);
     }
-    Ok(vec![spread("host-spread", &host), spread("device-spread", &device)])
+    let device_ns = device.iter().sum::<f64>() as u64;
+    let given = before.zip(instrument.threads()).map(|(b, a)| Workers::between(&b, &a, device_ns));
+    let mut checks = vec![spread("host-spread", &host), spread("device-spread", &device)];
+    checks.extend(given.map(workers));
+    Ok(checks)
+}
+
+/// Whether the threads of a CPU-type adapter had a processor each.
+fn workers(given: Workers) -> Check {
+    let check = match given.starved() {
+        Some(reason) => Check::of("workers", Grade::Warn, &reason.code, reason.detail),
+        None => {
+            let words = format!("its threads waited for a processor for {:.1} % of the time", 100.0 * given.waited());
+            Check::ok("workers", words)
+        }
+    };
+    check.with("waited_share", given.waited())
 }
 
 fn spread(check: &'static str, times: &[f64]) -> Check {
@@ -169,6 +187,14 @@ mod tests {
         let stolen = CpuTimes { total: 1000, busy: 500, own: 500, stolen: 100 };
         assert_eq!(others(Some((before, stolen))).grade, Grade::Warn);
         assert_eq!(others(None).grade, Grade::NotKnown);
+    }
+
+    #[test]
+    fn a_thread_without_a_processor_is_a_warning() {
+        let given = |waited_ns| workers(Workers { wall_ns: 1000, threads: 2, ran_ns: 1000, waited_ns });
+        let check = given(490);
+        assert_eq!((check.grade, check.code.as_deref()), (Grade::Warn, Some("workers-starved")));
+        assert_eq!((given(20).grade, given(20).figure("waited_share")), (Grade::Ok, Some(0.02)));
     }
 
     #[test]

@@ -100,6 +100,24 @@ fn the_rate_before_a_throttle_is_never_the_headline() {
 }
 
 #[test]
+fn threads_that_share_a_processor_from_beginning_to_end_are_told_though_no_trace_moves() {
+    let halved = |waits| measured(Script { course: Box::new(|_| 2.0), waits, ..Script::honest() }, "64x48x50");
+    let codes = |record: &Record| record.reasons.iter().map(|r| r.code.clone()).collect::<Vec<_>>();
+    // Nothing else sees it.
+    assert_eq!((halved(None).verdict, halved(None).samples.unwrap().workers), (Verdict::Measured, None));
+    let starved = halved(Some(0.5));
+    assert_eq!((starved.verdict, codes(&starved)), (Verdict::Suspect, vec!["workers-starved".to_string()]));
+    let workers = starved.samples.as_ref().unwrap().workers.unwrap();
+    assert_eq!(workers.threads, 2);
+    assert!((workers.waited() - 0.5).abs() < 1e-6, "{workers:?}");
+    // From the record alone, as a replay does.
+    let line = serde_json::to_string(&starved).unwrap();
+    assert_eq!(derive(&serde_json::from_str(&line).unwrap()).reasons, starved.reasons);
+    let quiet = halved(Some(0.02));
+    assert_eq!((quiet.verdict, codes(&quiet)), (Verdict::Measured, vec![]));
+}
+
+#[test]
 fn a_figure_has_a_proof_that_saw_each_dispatch() {
     let record = measured(Script::honest(), "64x48x50");
     assert!(record.figure.is_some() && record.proof.unwrap().dispatches.unwrap() >= 2);

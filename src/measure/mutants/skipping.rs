@@ -4,6 +4,7 @@
 use crate::kernel::{Class, Kernel, Matrix, Operands, Settings, Shape};
 use crate::measure::record::{AdapterIdentity, Tool};
 use crate::measure::witness::{Watch, Watched};
+use crate::measure::workers::Threads;
 use crate::measure::{Executor, Lap, Step, Timed};
 
 /// Which dispatches are left out, counted from the last.
@@ -59,6 +60,10 @@ impl Timed for Skipping<'_> {
             Skip::AllButLast => lap.host_ns * u64::from(repeats),
         };
         Ok(Lap { host_ns, device_ticks: None })
+    }
+
+    fn threads(&self) -> Option<Threads> {
+        self.inner.threads()
     }
 }
 

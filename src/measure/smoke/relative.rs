@@ -3,6 +3,7 @@
 use super::{Baseline, Host, Outcome, Relative, Smoke, Test, Watch, judge, name};
 use crate::kernel::{DataClass, Kernel, Operands, Settings, Shape};
 use crate::measure::interleave::{Contestant, turns};
+use crate::measure::record::Workers;
 use crate::measure::{Executor, Step};
 use crate::stats::ratio::paired;
 
@@ -28,7 +29,7 @@ pub fn look(
         return;
     }
     let begin = executor.now_ns();
-    let cpu_before = watch.cpu.times();
+    let (cpu_before, threads_before) = (watch.cpu.times(), executor.threads());
     let mut contestants = Vec::new();
     for (slot, kernel) in kernels.iter().enumerate() {
         match ready(executor, slot, kernel) {
@@ -93,7 +94,10 @@ pub fn look(
     executor.select(0);
     let each = seconds(executor) / judged.len().max(1) as f64;
     let busy = cpu_before.zip(watch.cpu.times()).map(|(before, after)| after.taken_since(before));
-    smoke.tests.extend(judged.iter().map(|one| test(one, busy, each)));
+    let wall_ns = executor.now_ns() - begin;
+    let given = threads_before.zip(executor.threads()).map(|(b, a)| Workers::between(&b, &a, wall_ns));
+    let disturbed = disturbed(busy, given.map(|given| given.waited()));
+    smoke.tests.extend(judged.iter().map(|one| test(one, disturbed.as_deref(), each)));
     smoke.tests.extend(baseline.without(&ratios).map(|kernel| Test {
         kind: "relative".into(),
         outcome: Outcome::Skipped("in the baseline, but not measured here".into()),
@@ -111,20 +115,27 @@ fn slow(one: &Relative) -> bool {
 /// all processors then loses against what runs on one (by up to 1.7 times with half of two processors gone).
 const BUSY: f64 = 0.15;
 
-fn test(one: &Relative, busy: Option<f64>, seconds: f64) -> Test {
-    let outcome = match (one.slowdown, one.limit) {
-        (Some(slowdown), Some(limit)) if slowdown > limit && busy.is_some_and(|share| share > BUSY) => {
-            Outcome::Skipped(format!(
-                "{slowdown:.2} times slower against the others than in the baseline, but other processes took {:.0} % \
-                 of the processors: not to be told",
-                100.0 * busy.unwrap_or_default()
-            ))
-        }
-        (Some(slowdown), Some(limit)) if slowdown > limit => Outcome::Failed(format!(
+/// What took the processors away from the kernels, if anything did: other processes, or one of the adapter's threads
+/// stood behind another on the same processor, which those do not see.
+fn disturbed(busy: Option<f64>, waited: Option<f64>) -> Option<String> {
+    let over = |share: &f64| *share > BUSY;
+    let others =
+        busy.filter(over).map(|share| format!("other processes took {:.0} % of the processors", 100.0 * share));
+    let behind =
+        |share| format!("a thread of the adapter waited for a processor for {:.0} % of the time", 100.0 * share);
+    others.or_else(|| waited.filter(over).map(behind))
+}
+
+fn test(one: &Relative, disturbed: Option<&str>, seconds: f64) -> Test {
+    let outcome = match (one.slowdown, one.limit, disturbed) {
+        (Some(slowdown), Some(limit), Some(why)) if slowdown > limit => Outcome::Skipped(format!(
+            "{slowdown:.2} times slower against the others than in the baseline, but {why}: not to be told"
+        )),
+        (Some(slowdown), Some(limit), None) if slowdown > limit => Outcome::Failed(format!(
             "{slowdown:.2} times slower against the other kernels than in the baseline, twice; {limit:.2} is the limit"
         )),
-        (Some(_), Some(_)) => Outcome::Passed,
-        (Some(slowdown), None) => Outcome::Skipped(format!(
+        (Some(_), Some(_), _) => Outcome::Passed,
+        (Some(slowdown), None, _) => Outcome::Skipped(format!(
             "{slowdown:.2} times the baseline, whose own runs vary too much to tell twice as slow"
         )),
         _ => Outcome::Skipped("not in the baseline; `--write-baseline` adds it".into()),

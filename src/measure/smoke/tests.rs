@@ -110,6 +110,18 @@ fn a_kernel_that_is_twice_as_slow_fails_alone_even_where_it_is_the_reference() {
     assert!(
         busy.passed() && busy.tests.iter().any(|t| matches!(&t.outcome, Outcome::Skipped(w) if w.contains("33 %")))
     );
+    // So where a thread of the adapter stands behind another, which is no other process.
+    let script = Script { cost: cost(Family::RegisterTiled, 2.0), waits: Some(0.5), ..Script::honest() };
+    let starved = smoked(script, Some(&baseline));
+    assert!(
+        starved.passed()
+            && starved
+                .tests
+                .iter()
+                .any(|t| matches!(&t.outcome, Outcome::Skipped(w) if w.contains("waited for a processor for 50 %")))
+    );
+    let script = Script { cost: cost(Family::RegisterTiled, 2.0), waits: Some(0.05), ..Script::honest() };
+    assert!(!smoked(script, Some(&baseline)).passed());
     // A machine that is half as fast as a whole says nothing of any kernel.
     let slow = Script { flop_per_s: 0.5e12, cost: cost(Family::Naive, 1.0), ..Script::honest() };
     assert!(smoked(slow, Some(&baseline)).passed());

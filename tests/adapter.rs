@@ -12,7 +12,7 @@ use flopcast::measure::{Executor, Timed};
 use support::{flopcast, folder, on_adapter, run};
 
 /// Shapes that hurt: no multiple of a tile, one row, one column, prime, thin, longer than a tile's step.
-const HOSTILE: [&str; 12] = [
+const HOSTILE: [&str; 13] = [
     "1x1x1",
     "1x257x127",
     "257x1x64",
@@ -25,6 +25,7 @@ const HOSTILE: [&str; 12] = [
     "33x300x5",
     "130x129x257",
     "5x5x1000",
+    "70x70x1030",
 ];
 
 /// Proves a kernel on hostile shapes; false where the adapter lacks what it needs.

@@ -1,7 +1,7 @@
 // Each subgroup sums THREAD_M rows × LANES·THREAD_N columns of C. A lane keeps the columns of its own
 // vectors of B; it also holds those of A for the rows of its number, and broadcasts them to the others.
-// No workgroup memory, no barrier. The body of two families, by where load_a4 and load_b4 read from:
-// `subgroup` from buffers, `texture_fed` from textures.
+// No workgroup memory, and a barrier only between panels of k. The body of two families, by where load_a4 and
+// load_b4 read from: `subgroup` from buffers, `texture_fed` from textures.
 //
 // `texture_fed` is for CPU-type adapters, where an invocation is a lane of a vector register. What it
 // rests on, seen in Mesa 22.3's machine code: a load from a buffer or from workgroup memory in a loop is
@@ -14,6 +14,11 @@ const VECTORS = THREAD_N / 4u;
 // Vectors of A that a lane holds, one for each group of LANES rows.
 const GROUPS_A = (THREAD_M + LANES - 1u) / LANES;
 const LATER_A = GROUPS_A - 1u;
+
+// Vectors of k in a panel. A workgroup's subgroups share the columns of B, and where they are run one after
+// another, as on a CPU, the first would stream all of k through the cache before the next begins: of 2,048 rows
+// of B little is left for it. So each takes a panel in turn.
+const PANEL = 128u;
 
 // Rows written out at a time. A power of two, so that a row keeps its lane from one group to the next.
 const ROWS = 16u;
@@ -43,40 +48,44 @@ fn main(
     // Nothing is summed outside of C. Not a return, which would leave a mask on all that follows; and the extents
     // are read in front of the loop: in it they would be gathered for each lane, each time.
     let inside = row0 < dims.m && vector0 - lane < (dims.n + 3u) / 4u;
-    let vectors_k = select(0u, (dims.k + 3u) / 4u, inside);
-    for (var k4 = 0u; k4 < vectors_k; k4++) {
-        rows_a[0] = vec4<Sum>(load_a4(row0 + lane, k4));
-        // One vector of columns after another: four rows of B then stay in registers for all rows of A.
-        for (var t = 0u; t < VECTORS; t++) {
-            for (var q = 0u; q < 4u; q++) {
-                rows_b[q] = vec4<Sum>(load_b4(k4 * 4u + q, vector0 + t * LANES));
-            }
-            // Behind the first of B, whose rows lie further apart and are waited for longest.
-            if t == 0u {
-                for (var i = 0u; i < LATER_A; i++) {
-                    rows_a[i + 1u] = vec4<Sum>(load_a4(row0 + (i + 1u) * LANES + lane, k4));
+    let vectors_k = (dims.k + 3u) / 4u;
+    for (var panel = 0u; panel < vectors_k; panel += PANEL) {
+        let end = select(0u, min(panel + PANEL, vectors_k), inside);
+        for (var k4 = panel; k4 < end; k4++) {
+            rows_a[0] = vec4<Sum>(load_a4(row0 + lane, k4));
+            // One vector of columns after another: four rows of B then stay in registers for all rows of A.
+            for (var t = 0u; t < VECTORS; t++) {
+                for (var q = 0u; q < 4u; q++) {
+                    rows_b[q] = vec4<Sum>(load_b4(k4 * 4u + q, vector0 + t * LANES));
+                }
+                // Behind the first of B, whose rows lie further apart and are waited for longest.
+                if t == 0u {
+                    for (var i = 0u; i < LATER_A; i++) {
+                        rows_a[i + 1u] = vec4<Sum>(load_a4(row0 + (i + 1u) * LANES + lane, k4));
+                    }
+                }
+                for (var g = 0u; g < ROW_GROUPS; g++) {
+                    // WGSL wants the lane of a broadcast as a constant, so the rows are written out.
+                    add(g * ROWS + 0u, t, subgroupBroadcast(rows_a[(g * ROWS + 0u) / LANES], 0u % LANES));
+                    add(g * ROWS + 1u, t, subgroupBroadcast(rows_a[(g * ROWS + 1u) / LANES], 1u % LANES));
+                    add(g * ROWS + 2u, t, subgroupBroadcast(rows_a[(g * ROWS + 2u) / LANES], 2u % LANES));
+                    add(g * ROWS + 3u, t, subgroupBroadcast(rows_a[(g * ROWS + 3u) / LANES], 3u % LANES));
+                    add(g * ROWS + 4u, t, subgroupBroadcast(rows_a[(g * ROWS + 4u) / LANES], 4u % LANES));
+                    add(g * ROWS + 5u, t, subgroupBroadcast(rows_a[(g * ROWS + 5u) / LANES], 5u % LANES));
+                    add(g * ROWS + 6u, t, subgroupBroadcast(rows_a[(g * ROWS + 6u) / LANES], 6u % LANES));
+                    add(g * ROWS + 7u, t, subgroupBroadcast(rows_a[(g * ROWS + 7u) / LANES], 7u % LANES));
+                    add(g * ROWS + 8u, t, subgroupBroadcast(rows_a[(g * ROWS + 8u) / LANES], 8u % LANES));
+                    add(g * ROWS + 9u, t, subgroupBroadcast(rows_a[(g * ROWS + 9u) / LANES], 9u % LANES));
+                    add(g * ROWS + 10u, t, subgroupBroadcast(rows_a[(g * ROWS + 10u) / LANES], 10u % LANES));
+                    add(g * ROWS + 11u, t, subgroupBroadcast(rows_a[(g * ROWS + 11u) / LANES], 11u % LANES));
+                    add(g * ROWS + 12u, t, subgroupBroadcast(rows_a[(g * ROWS + 12u) / LANES], 12u % LANES));
+                    add(g * ROWS + 13u, t, subgroupBroadcast(rows_a[(g * ROWS + 13u) / LANES], 13u % LANES));
+                    add(g * ROWS + 14u, t, subgroupBroadcast(rows_a[(g * ROWS + 14u) / LANES], 14u % LANES));
+                    add(g * ROWS + 15u, t, subgroupBroadcast(rows_a[(g * ROWS + 15u) / LANES], 15u % LANES));
                 }
             }
-            for (var g = 0u; g < ROW_GROUPS; g++) {
-                // WGSL wants the lane of a broadcast as a constant, so the rows are written out.
-                add(g * ROWS + 0u, t, subgroupBroadcast(rows_a[(g * ROWS + 0u) / LANES], 0u % LANES));
-                add(g * ROWS + 1u, t, subgroupBroadcast(rows_a[(g * ROWS + 1u) / LANES], 1u % LANES));
-                add(g * ROWS + 2u, t, subgroupBroadcast(rows_a[(g * ROWS + 2u) / LANES], 2u % LANES));
-                add(g * ROWS + 3u, t, subgroupBroadcast(rows_a[(g * ROWS + 3u) / LANES], 3u % LANES));
-                add(g * ROWS + 4u, t, subgroupBroadcast(rows_a[(g * ROWS + 4u) / LANES], 4u % LANES));
-                add(g * ROWS + 5u, t, subgroupBroadcast(rows_a[(g * ROWS + 5u) / LANES], 5u % LANES));
-                add(g * ROWS + 6u, t, subgroupBroadcast(rows_a[(g * ROWS + 6u) / LANES], 6u % LANES));
-                add(g * ROWS + 7u, t, subgroupBroadcast(rows_a[(g * ROWS + 7u) / LANES], 7u % LANES));
-                add(g * ROWS + 8u, t, subgroupBroadcast(rows_a[(g * ROWS + 8u) / LANES], 8u % LANES));
-                add(g * ROWS + 9u, t, subgroupBroadcast(rows_a[(g * ROWS + 9u) / LANES], 9u % LANES));
-                add(g * ROWS + 10u, t, subgroupBroadcast(rows_a[(g * ROWS + 10u) / LANES], 10u % LANES));
-                add(g * ROWS + 11u, t, subgroupBroadcast(rows_a[(g * ROWS + 11u) / LANES], 11u % LANES));
-                add(g * ROWS + 12u, t, subgroupBroadcast(rows_a[(g * ROWS + 12u) / LANES], 12u % LANES));
-                add(g * ROWS + 13u, t, subgroupBroadcast(rows_a[(g * ROWS + 13u) / LANES], 13u % LANES));
-                add(g * ROWS + 14u, t, subgroupBroadcast(rows_a[(g * ROWS + 14u) / LANES], 14u % LANES));
-                add(g * ROWS + 15u, t, subgroupBroadcast(rows_a[(g * ROWS + 15u) / LANES], 15u % LANES));
-            }
         }
+        workgroupBarrier();
     }
     for (var g = 0u; g < ROW_GROUPS; g++) {
         for (var y = 0u; y < ROWS; y++) {

@@ -84,12 +84,12 @@ fn a_folder_stands_for_what_is_in_it_and_curves_are_made_for_a_forecast_of_the_c
     assert!(!std::fs::read_to_string(folder.join("report.html")).unwrap().contains("Strong scaling of"));
 }
 
-/// What a verb prints as JSON, in a file; of a record against itself `compare` says that nothing is known.
+/// What a verb prints as JSON, in a file, whatever it found.
 fn printed(folder: &Path, args: &str, file: &str) {
     let record = support::record().display().to_string();
     let words: Vec<String> = args.split(' ').map(|word| word.replace("RECORD", &record)).collect();
     let ended = run(flopcast(&[]).args(words).args(["--format", "json"]).current_dir(folder));
-    assert!(ended.code.is_some_and(|code| [0, 11, 12].contains(&code)), "{args}: {ended:#?}");
+    assert!(ended.stdout.starts_with('{'), "{args}: {ended:#?}");
     std::fs::write(folder.join(file), ended.stdout).unwrap();
 }
 

@@ -29,6 +29,7 @@ fn samples(each: f64, cost: f64) -> Samples {
         stopped: "precise".into(),
         submissions: submissions.collect(),
         sentinel: None,
+        workers: None,
     }
 }
 

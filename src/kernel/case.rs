@@ -222,6 +222,13 @@ impl DataClass {
     }
 }
 
+impl DataClass {
+    /// How a name says so: `@zeros`; nothing for normal data, which is the default.
+    pub fn mark(self) -> String {
+        if self == DataClass::Normal { String::new() } else { format!("@{}", self.as_str()) }
+    }
+}
+
 impl FromStr for DataClass {
     type Err = Error;
 
@@ -240,6 +247,19 @@ pub struct Settings {
     pub bounds_checks: bool,
     /// Workgroup memory zeroed before each workgroup.
     pub zero_fill: bool,
+}
+
+impl Settings {
+    /// How a name says so, as `flopcast ab` takes it: `+bounds_checks+zero_fill`; nothing for what is off, which is the
+    /// default.
+    pub fn marks(self) -> &'static str {
+        match (self.bounds_checks, self.zero_fill) {
+            (false, false) => "",
+            (true, false) => "+bounds_checks",
+            (false, true) => "+zero_fill",
+            (true, true) => "+bounds_checks+zero_fill",
+        }
+    }
 }
 
 impl Default for Settings {
@@ -272,13 +292,12 @@ pub struct Case {
 }
 
 impl Case {
-    /// A name that is unique within a run and stable between runs: `register_tiled/f32/512x512x512`.
+    /// A name that is unique within a run and stable between runs: `register_tiled/f32/512x512x512`, with settings and
+    /// data where they are not the default: `naive[16x16]+zero_fill@zeros/f32/64x64x64`.
     pub fn id(&self) -> String {
-        let mut id = format!("{}/{}/{}", self.kernel, self.precision, self.shape);
-        if !self.tiling.is_empty() {
-            id = format!("{}[{}]/{}/{}", self.kernel, self.tiling, self.precision, self.shape);
-        }
-        id
+        let tiling = if self.tiling.is_empty() { String::new() } else { format!("[{}]", self.tiling) };
+        let marks = format!("{}{}", self.settings.marks(), self.data.mark());
+        format!("{}{tiling}{marks}/{}/{}", self.kernel, self.precision, self.shape)
     }
 }
 

@@ -1,15 +1,18 @@
 //! What a user sees of a record: the figures without what they are made of.
 
 use super::against::Against;
+use super::compare::Key;
 use super::record::{AdapterIdentity, Interval, Reason, Record, TimingMethod, Tool, Verdict};
 use super::setups::Pooled;
+use crate::kernel::{DataClass, Settings};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 /// One case as `flopcast measure --format json` prints it. A figure that does not exist is `null`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Row {
-    /// `kernel[tiling]/precision/shape`.
+    /// `kernel[tiling]/precision/shape`, with settings and data behind the tiling where they are not the default.
     pub case: String,
     /// Kernel family.
     pub kernel: String,
@@ -25,6 +28,16 @@ pub struct Row {
     pub k: u32,
     /// Independent products of that extent.
     pub batch: u32,
+    /// wgpu's runtime bounds checks.
+    pub bounds_checks: bool,
+    /// Workgroup memory zeroed before each workgroup.
+    pub zero_fill: bool,
+    /// What the operands hold.
+    pub data: DataClass,
+    /// Seed of the operands.
+    pub seed: u64,
+    /// Which of the set-ups or repeats of the case, from 1.
+    pub setup: u32,
     /// When the tiling was tuned on this adapter; `null` for a default or a user's choice.
     pub tuned: Option<String>,
     /// `unsupported`, `skipped` or `failed`; `null` where something was measured.
@@ -47,6 +60,8 @@ pub struct Row {
     pub reasons: Vec<Reason>,
     /// What it was measured on, by name.
     pub adapter: String,
+    /// The interface that it was reached by: `vulkan`, `gl`, `metal`, `dx12`; `host` or `scripted` for none.
+    pub backend: String,
     /// When, UTC, RFC 3339.
     pub at: String,
 }
@@ -86,7 +101,7 @@ impl Measurements {
             }
         }
         let tool = records.first().map(|record| record.tool.clone());
-        let rows = records.iter().map(Row::from).collect();
+        let rows = Row::all(records);
         Measurements { schema: SCHEMA, tool, adapters, rows, over_setups, wgsl: None, against_built_in: Vec::new() }
     }
 
@@ -96,7 +111,28 @@ impl Measurements {
     }
 }
 
+impl Row {
+    /// The rows of records in their order; records of one case are its set-ups or repeats, and counted.
+    pub fn all(records: &[Record]) -> Vec<Row> {
+        let mut seen: HashMap<Key, u32> = HashMap::new();
+        let each = records.iter().map(|record| {
+            let setup = seen.entry(Key::of(record)).or_default();
+            *setup += 1;
+            Row { setup: *setup, ..Row::from(record) }
+        });
+        each.collect()
+    }
+
+    /// What tells it from the case of the same kernel and shape with the default settings and data, as `flopcast ab`
+    /// writes it; empty where there is nothing.
+    pub fn marks(&self) -> String {
+        let settings = Settings { bounds_checks: self.bounds_checks, zero_fill: self.zero_fill };
+        format!("{}{}", settings.marks(), self.data.mark())
+    }
+}
+
 impl From<&Record> for Row {
+    /// Of a record alone, which is its case's first set-up.
     fn from(record: &Record) -> Row {
         let case = &record.case;
         let figure = record.figure.as_ref();
@@ -109,6 +145,11 @@ impl From<&Record> for Row {
             n: case.shape.n,
             k: case.shape.k,
             batch: case.shape.batch,
+            bounds_checks: case.settings.bounds_checks,
+            zero_fill: case.settings.zero_fill,
+            data: case.data,
+            seed: case.seed,
+            setup: 1,
             tuned: record.tuned.clone(),
             missing: record.missing.as_ref().map(|m| m.status().into()),
             verdict: record.verdict,
@@ -120,6 +161,7 @@ impl From<&Record> for Row {
             clock_disagreement: figure.and_then(|f| f.clock_disagreement),
             reasons: record.reasons.clone(),
             adapter: record.adapter.name.clone(),
+            backend: record.adapter.backend.clone(),
             at: record.at.clone(),
         }
     }

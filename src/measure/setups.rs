@@ -14,8 +14,10 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 /// One case over its set-ups.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Pooled {
-    /// `kernel[tiling]/precision/shape`.
+    /// `kernel[tiling]/precision/shape`, with settings and data behind the tiling where they are not the default.
     pub case: String,
+    /// Place of the case's first record among all, from 0: the row that says what else it is.
+    pub row: usize,
     /// Set-ups with a figure that is not SUSPECT.
     pub setups: usize,
     /// Set-ups left out: without a figure, SUSPECT, or with too few samples.
@@ -30,18 +32,18 @@ pub struct Pooled {
 
 /// Every case that has two usable set-ups at least, in the order of the records.
 pub fn pooled(records: &[Record]) -> Vec<Pooled> {
-    let mut groups: Vec<(Key, Vec<&Record>)> = Vec::new();
-    for record in records {
+    let mut groups: Vec<(Key, usize, Vec<&Record>)> = Vec::new();
+    for (row, record) in records.iter().enumerate() {
         let key = Key::of(record);
-        match groups.iter_mut().find(|(other, _)| *other == key) {
-            Some((_, group)) => group.push(record),
-            None => groups.push((key, vec![record])),
+        match groups.iter_mut().find(|(other, ..)| *other == key) {
+            Some((.., group)) => group.push(record),
+            None => groups.push((key, row, vec![record])),
         }
     }
-    groups.iter().filter_map(|(_, group)| pool(group)).collect()
+    groups.iter().filter_map(|(_, row, group)| pool(*row, group)).collect()
 }
 
-fn pool(records: &[&Record]) -> Option<Pooled> {
+fn pool(row: usize, records: &[&Record]) -> Option<Pooled> {
     let trusted = records.iter().filter(|r| r.verdict != Verdict::Suspect).filter_map(|r| r.figure.as_ref());
     let rates: Vec<Interval> =
         trusted.filter(|f| f.samples as usize >= MIN_SAMPLES_95).map(|f| f.gflop_per_s).collect();
@@ -55,6 +57,7 @@ fn pool(records: &[&Record]) -> Option<Pooled> {
     let reach = (student.inverse_cdf(0.975) * between / n.sqrt()).max(least);
     Some(Pooled {
         case: records[0].case.id(),
+        row,
         setups: rates.len(),
         left_out: records.len() - rates.len(),
         gflop_per_s: Interval { median: mean.exp(), lo: (mean - reach).exp(), hi: (mean + reach).exp() },

@@ -58,13 +58,13 @@ impl Printed for Comparison {
         let mut outcome = Family::gauge("compare_case", "", "1 for the outcome that a case came out with.");
         let mut ratio = Family::gauge("compare_time", "ratio", "Time of the new record over that of the base.");
         for case in &self.cases {
-            outcome.add(&[("case", &case.case), ("outcome", case.outcome.as_str())], Some(1.0));
+            outcome.add(&[("case", case.case.as_str()), ("outcome", case.outcome.as_str())], Some(1.0));
             ratio.add(&[("case", &case.case)], case.slowdown.map(|s| s.ratio));
         }
         let mut passed = Family::gauge("compare_passed", "", "1 where nothing is slower by the threshold.");
         passed.add(&[("outcome", self.outcome.as_str())], Some(if self.outcome == Outcome::Ok { 1.0 } else { 0.0 }));
         let mut threshold = Family::gauge("compare_threshold", "ratio", "Smallest slowdown that matters.");
-        threshold.add(&[], Some(self.threshold.share()));
+        threshold.add::<&str>(&[], Some(self.threshold.share()));
         vec![passed, threshold, outcome, ratio]
     }
 }

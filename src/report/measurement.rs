@@ -12,15 +12,9 @@ pub fn table(rows: &[Row]) -> Table {
     let mut table =
         Table::new(&["kernel", "precision", ">m×n×k", ">GFLOP/s", ">95 %", ">time", "clock", "*verdict", "why"]);
     for row in rows {
-        let mut kernel = row.kernel.clone();
-        for more in [row.tiling.as_str(), row.tuned.as_ref().map_or("", |_| "tuned")] {
-            if !more.is_empty() {
-                kernel.push(' ');
-                kernel.push_str(more);
-            }
-        }
+        let again = if row.setup > 1 { format!("set-up {}", row.setup) } else { String::new() };
         table.row([
-            kernel,
+            [kernel(row), again].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(" "),
             row.precision.clone(),
             shape(row),
             row.gflop_per_s.map_or("–".into(), |r| significant(r.median)),
@@ -32,6 +26,13 @@ pub fn table(rows: &[Row]) -> Table {
         ]);
     }
     table
+}
+
+/// Kernel, tiling, settings and data where they are not the default, and whether it was tuned.
+pub fn kernel(row: &Row) -> String {
+    let (marks, tuned) = (row.marks(), row.tuned.as_ref().map_or("", |_| "tuned"));
+    let parts = [row.kernel.as_str(), &row.tiling, &marks, tuned];
+    parts.into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// One line per case over its set-ups: the rate with the interval over them, and what it is made of.
@@ -66,6 +67,11 @@ pub fn sheet(name: &'static str, rows: &[Row]) -> Sheet {
             ("n", |r| r.n.into()),
             ("k", |r| r.k.into()),
             ("batch", |r| r.batch.into()),
+            ("bounds_checks", |r| r.bounds_checks.into()),
+            ("zero_fill", |r| r.zero_fill.into()),
+            ("data", |r| r.data.as_str().into()),
+            ("seed", |r| r.seed.into()),
+            ("setup", |r| r.setup.into()),
             ("tuned", |r| r.tuned.as_ref().into()),
             ("missing", |r| r.missing.as_deref().into()),
             ("verdict", |r| r.verdict.as_str().into()),
@@ -82,6 +88,7 @@ pub fn sheet(name: &'static str, rows: &[Row]) -> Sheet {
             ("reason", |r| r.reasons.first().map(|reason| &reason.code).into()),
             ("detail", |r| r.reasons.first().map(|reason| &reason.detail).into()),
             ("adapter", |r| (&r.adapter).into()),
+            ("backend", |r| (&r.backend).into()),
             ("at", |r| (&r.at).into()),
         ],
     )
@@ -154,21 +161,10 @@ impl Printed for Measurements {
                 "1 for a case without a figure: unsupported, failed, skipped or INVALID.",
             ),
         ];
+        let mut verdicts = Family::info("matmul_verdict", "What each figure is worth, or why there is none.");
+        // A later set-up or repeat of a case takes the place of the one before: a series is one case.
         for row in &self.rows {
-            let extents = [row.m, row.n, row.k, row.batch].map(|extent| extent.to_string());
-            let [m, n, k, batch] = &extents;
-            let verdict = row.missing.as_deref().unwrap_or(row.verdict.as_str());
-            let labels = [
-                ("adapter", row.adapter.as_str()),
-                ("kernel", &row.kernel),
-                ("tiling", &row.tiling),
-                ("precision", &row.precision),
-                ("m", m),
-                ("n", n),
-                ("k", k),
-                ("batch", batch),
-                ("verdict", verdict),
-            ];
+            let labels = labels(row);
             let rate = row.gflop_per_s.map(|rate| [rate.median, rate.lo, rate.hi].map(|giga| 1e9 * giga));
             let at = humantime::parse_rfc3339(&row.at).ok();
             let since = at.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
@@ -183,9 +179,44 @@ impl Printed for Measurements {
             ];
             families.iter_mut().zip(values).for_each(|(family, value)| family.add(&labels, value));
         }
-        families.splice(0..0, [build, there]);
-        families
+        // Only the verdict of the row that stands: with it in the labels, the same case would be two series.
+        let last = |place: usize, row: &Row| self.rows[place + 1..].iter().all(|later| labels(later) != labels(row));
+        for (_, row) in self.rows.iter().enumerate().filter(|(place, row)| last(*place, row)) {
+            let verdict = ("verdict", row.missing.unwrap_or(row.verdict.as_str()).to_string());
+            verdicts.add(&[labels(row), vec![verdict]].concat(), Some(1.0));
+        }
+        let mut over = vec![
+            Family::gauge("matmul_over_setups_flops_per_second", "", "Rate over the set-ups, their geometric mean."),
+            Family::gauge("matmul_over_setups_flops_per_second_lower", "", "Lower end of its 95 % interval."),
+            Family::gauge("matmul_over_setups_flops_per_second_upper", "", "Upper end of its 95 % interval."),
+            Family::gauge("matmul_over_setups", "", "Set-ups behind the rate over them."),
+        ];
+        for pooled in &self.over_setups {
+            let Some(row) = self.rows.get(pooled.row) else { continue };
+            let rate = pooled.gflop_per_s;
+            let values = [1e9 * rate.median, 1e9 * rate.lo, 1e9 * rate.hi, pooled.setups as f64];
+            over.iter_mut().zip(values).for_each(|(family, value)| family.add(&labels(row), Some(value)));
+        }
+        [vec![build, there], families, vec![verdicts], over].concat()
     }
+}
+
+/// What tells a case from every other: everything in it that a user can choose but the seed.
+fn labels(row: &Row) -> Vec<(&'static str, String)> {
+    vec![
+        ("adapter", row.adapter.clone()),
+        ("backend", row.backend.clone()),
+        ("kernel", row.kernel.clone()),
+        ("tiling", row.tiling.clone()),
+        ("precision", row.precision.clone()),
+        ("m", row.m.to_string()),
+        ("n", row.n.to_string()),
+        ("k", row.k.to_string()),
+        ("batch", row.batch.to_string()),
+        ("bounds_checks", row.bounds_checks.to_string()),
+        ("zero_fill", row.zero_fill.to_string()),
+        ("data", row.data.as_str().to_string()),
+    ]
 }
 
 /// What made the figures: version of the program and of what times and compiles.
@@ -213,7 +244,7 @@ pub(super) fn add_adapter(family: &mut Family, adapter: &AdapterIdentity) {
 
 /// A case in a line: what, how fast, how steady, how far to trust it.
 pub fn line(row: &Row) -> String {
-    let what = format!("{} {}", row.kernel, shape(row));
+    let what = format!("{}{} {}", row.kernel, row.marks(), shape(row));
     match row.gflop_per_s {
         Some(rate) => format!(
             "{what}: {} GFLOP/s (± {:.1} %) {}",

@@ -54,7 +54,7 @@ fn best(rows: &[Row]) -> String {
         best.m,
         best.n,
         best.k,
-        best.kernel,
+        format_args!("{}{}", best.kernel, best.marks()),
         clock(method),
         best.verdict.as_str()
     ) + &beside(best, rows)

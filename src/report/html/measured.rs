@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::measure::host::HOST;
 use crate::measure::record::{AdapterIdentity, Reason, Record, Verdict};
 use crate::measure::row::Row;
+pub use crate::report::measurement::kernel;
 use crate::report::measurement::{clock, duration, headline, range, shape, significant};
 use crate::report::number::tick;
 use maud::{Markup, html};
@@ -143,12 +144,6 @@ fn cases(id: &str, rows: &[Row]) -> Markup {
         }
         @if !common.is_empty() { ol.notes { @for (number, reason) in (1..).zip(&common) { li id={ (id) "-note-" (number) } { (told_as(reason)) } } } }
     }
-}
-
-/// Kernel, tiling, and whether it was tuned.
-pub fn kernel(row: &Row) -> String {
-    let tuned = row.tuned.as_ref().map_or("", |_| "tuned");
-    [row.kernel.as_str(), &row.tiling, tuned].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// Reasons that are told: not the one that the verdict itself says.

@@ -42,6 +42,7 @@
 pub mod calibrate;
 pub mod cluster;
 pub mod error;
+pub mod files;
 pub mod job;
 pub mod kernel;
 pub mod measure;

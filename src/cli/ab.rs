@@ -3,14 +3,14 @@
 use super::output::{self, Format, How, Printing};
 use super::{counting, kept, stop};
 use crate::error::{Context, Error, Kind, Result};
+use crate::files;
 use crate::gpu;
 use crate::kernel::{Precision, Shape};
-use crate::measure::Executor;
-use crate::measure::ab::{self, Budget, Entry, GRAMMAR, Line, Spec, Trial, View};
+use crate::measure::ab::{self, Budget, Entry, GRAMMAR, Spec, Trial, View};
 use crate::measure::compare::Threshold;
 use crate::measure::suite::DEFAULT_SEED;
+use crate::measure::{Executor, Log};
 use crate::report;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -88,13 +88,17 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let how = args.printing.how::<View>()?;
     if let Some(file) = &args.replay {
         let name = format!("`{}`", file.display());
-        let trial = Trial::parse(&std::fs::read_to_string(file).or_usage(&name)?, &name)?;
+        let hint = "a trial is the file that `flopcast ab A B --out FILE.jsonl` writes";
+        let text = std::fs::read_to_string(file).or_usage(&name).map_err(|e| e.hint(hint))?;
+        let trial = Trial::parse(&text, &name)?;
         return said(&ab::view(&trial, args.threshold)?, how);
     }
     let (Some(a), Some(b)) = (&args.a, &args.b) else {
         return Err(Error::usage("A and B are needed").hint(GRAMMAR));
     };
-    let mut file = args.out.as_deref().map(created).transpose()?;
+    let read: Vec<&Path> = [a, b].into_iter().filter_map(Spec::path).collect();
+    files::apart(&[("--out", args.out.as_deref())], &read)?;
+    let mut log = args.out.as_deref().map(Log::create).transpose()?;
     let selection = gpu::choose(args.adapter.as_deref())?;
     let mut executor = kept::open(&selection, true)?;
     let class = executor.class();
@@ -118,24 +122,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             bar.set_position((used * 1000.0) as u64);
             bar.set_message(format!("{pairs} pairs"));
         },
-        &mut |line| file.as_mut().map_or(Ok(()), |file| written(file, line)),
+        &mut |line| log.as_mut().map_or(Ok(()), |log| log.append(&line.text()?)),
     )?;
     bar.finish_and_clear();
     said(&ab::view(&trial, args.threshold)?, how)
-}
-
-fn created(path: &Path) -> Result<std::fs::File> {
-    let name = format!("`{}`", path.display());
-    if path.metadata().is_ok_and(|m| m.is_file() && m.len() > 0) {
-        let mut previous = path.as_os_str().to_owned();
-        previous.push(".previous");
-        std::fs::rename(path, previous).or_usage(format!("{name} cannot be moved out of the way"))?;
-    }
-    std::fs::File::create(path).or_usage(format!("{name} cannot be written"))
-}
-
-fn written(file: &mut std::fs::File, line: &Line) -> Result<()> {
-    file.write_all(line.text()?.as_bytes()).and_then(|()| file.flush()).or_failed("trial")
 }
 
 fn said(view: &View, how: How) -> Result<ExitCode> {

@@ -3,6 +3,7 @@
 use super::output::{self, Printing};
 use crate::calibrate::Calibration;
 use crate::error::{Context, Error, Result};
+use crate::files;
 use crate::measure::wire;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,12 +30,13 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     let how = args.printing.how::<Calibration>()?;
+    files::apart(&[("--out", args.out.as_deref())], &[&args.file])?;
     let records = wire::read_input(&args.file)?;
     let calibration = Calibration::from_records(&records, &args.file.display().to_string())?;
     if let Some(out) = &args.out {
         let mut text = serde_json::to_string_pretty(&calibration).or_failed("json")?;
         text.push('\n');
-        std::fs::write(out, text).map_err(|e| {
+        files::write(out, text.as_bytes()).map_err(|e| {
             Error::failed(format!("`{}`: {e}", out.display()))
                 .hint("give `--out` a file in a folder that can be written")
         })?;

@@ -2,6 +2,7 @@
 
 use super::output::{self, Format, Gate, MetricsFile, Printing};
 use crate::error::{Error, Kind, Result};
+use crate::files;
 use crate::measure::compare::{Comparison, Outcome, Threshold, compare};
 use crate::measure::wire;
 use crate::report;
@@ -39,6 +40,7 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     let how = args.printing.how::<Comparison>()?;
+    files::apart(&[args.metrics.place()], &[&args.base, &args.new])?;
     let metrics = args.metrics.begin()?;
     let base = wire::read_whole(&args.base)?;
     let new = wire::read_whole(&args.new)?;

@@ -56,7 +56,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     output::show(&found, how)?;
     metrics.map_or(Ok(()), |metrics| metrics.write(&found))?;
     if let Some(dispatches) = found.dispatches().filter(|_| found.fit() && !args.no_cache) {
-        kept::keep_dispatches(&dispatches)?;
+        kept::keep_dispatches(&dispatches);
     }
     if found.fit() {
         return Ok(ExitCode::SUCCESS);

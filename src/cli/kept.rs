@@ -94,18 +94,27 @@ fn of_file(file: &Path, executor: &dyn Executor) -> Result<Vec<Bound>> {
     Ok(bounds.into_iter().map(named).collect())
 }
 
-/// Drops the roofline of an earlier run where a figure speaks against it, and says so.
-pub fn drop_doubted(records: &[Record], executor: &dyn Executor) -> Result<()> {
+/// What was measured stands, whether or not something can be kept for later runs: a cache that fails is a warning.
+pub fn stored<T>(outcome: Result<T>) -> Option<T> {
+    outcome.inspect_err(output::warning).ok()
+}
+
+/// Drops the roofline of an earlier run where a figure of this one speaks against it, and says so.
+pub fn drop_doubted(records: &[Record], executor: &dyn Executor) {
     let doubted = |record: &&Record| record.reasons.iter().any(|r| r.code == "bound-doubted");
-    let Some(record) = records.iter().find(doubted) else { return Ok(()) };
-    if kept::remove::<Bounds>(&folder()?, executor.adapter())? {
+    let Some(record) = records.iter().find(doubted) else { return };
+    let removed = folder().and_then(|folder| kept::remove::<Bounds>(&folder, executor.adapter()));
+    if stored(removed) == Some(true) {
         output::talk(&format!("the roofline of this adapter is dropped: `{}` is above it", record.case.id()));
     }
-    Ok(())
 }
 
 /// Keeps what a roofline bounds for the runs to come, unless it does not hold.
-pub fn keep_bounds(lines: &Lines, roofline: &Roofline, executor: &dyn Executor) -> Result<()> {
+pub fn keep_bounds(lines: &Lines, roofline: &Roofline, executor: &dyn Executor) {
+    stored(bounds_kept(lines, roofline, executor));
+}
+
+fn bounds_kept(lines: &Lines, roofline: &Roofline, executor: &dyn Executor) -> Result<()> {
     if let Some(why) = does_not_bound(lines) {
         output::talk(&format!("the roofline is not kept for later runs: {why}"));
         return Ok(());
@@ -121,8 +130,8 @@ pub fn keep_bounds(lines: &Lines, roofline: &Roofline, executor: &dyn Executor) 
 }
 
 /// Keeps the longest dispatch that the doctor allows.
-pub fn keep_dispatches(found: &Dispatches) -> Result<()> {
-    let path = kept::write(&folder()?, found)?;
-    output::talk(&format!("kept: `{}`; later dispatches stay below {:.3} s", path.display(), found.dispatch_s));
-    Ok(())
+pub fn keep_dispatches(found: &Dispatches) {
+    if let Some(path) = stored(folder().and_then(|folder| kept::write(&folder, found))) {
+        output::talk(&format!("kept: `{}`; later dispatches stay below {:.3} s", path.display(), found.dispatch_s));
+    }
 }

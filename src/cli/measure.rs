@@ -6,6 +6,7 @@ use super::progress::Progress;
 use super::{kept, portability, roofline, stop, tuned};
 use crate::calibrate::roofline::Roofline;
 use crate::error::{Error, Kind, Result};
+use crate::files;
 use crate::gpu;
 use crate::kernel::{Class, DataClass, Family, Precision, Settings, Shape, Tiling};
 use crate::measure::ab::Spec;
@@ -125,8 +126,10 @@ pub struct Args {
     /// interval over the set-ups holds what differs between them, which that of one set-up does not know.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16), conflicts_with_all = ["resume", "replay"])]
     setups: u8,
-    /// Derive every figure and verdict of a record again from its raw samples, with no adapter.
-    #[arg(long, value_name = "FILE.jsonl", conflicts_with_all = ["adapter", "shapes", "kernels", "wgsl", "out", "resume", "time_budget"])]
+    /// Derive every figure and verdict of a record again from its raw samples, with no adapter: nothing else can be chosen
+    /// than how it is printed.
+    #[arg(long, value_name = "FILE.jsonl", conflicts_with_all = ["adapter", "suite", "shapes", "job", "kernels", "wgsl", "tiling",
+        "precision", "data", "seed", "bounds_checks", "zero_fill", "host", "no_cache", "roofline", "out", "resume", "time_budget"])]
     replay: Option<PathBuf>,
     #[command(flatten)]
     printing: Printing<Metered>,
@@ -171,6 +174,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Suite::Roofline => args.printing.how::<Roofline>()?,
         _ => args.printing.how::<Measurements>()?,
     };
+    let read = [args.resume.as_deref(), args.roofline.as_deref(), args.wgsl.as_ref().and_then(Spec::path)];
+    let read: Vec<&Path> = read.into_iter().flatten().collect();
+    files::apart(&[("--out", args.out.as_deref()), args.metrics.place()], &read)?;
     let metrics = args.metrics.begin()?;
     let shapes = shapes(args)?;
     let mut log = args.out.as_deref().map(Log::create).transpose()?;
@@ -211,6 +217,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let requests = remaining(&records, requests, executor.adapter(), &executor.tool())
         .map_err(|e| args.resume.as_ref().map_or(e.clone(), |file| e.context(format!("`{}`", file.display()))))?;
     let effort = effort(args.suite);
+    let resumed = records.len();
     for setup in 0..args.setups {
         if setup > 0 {
             if stop::asked() {
@@ -225,7 +232,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let seconds = args.time_budget.map(|budget| (1.0 - kept) * left(budget, started) / share);
         records.extend(measured(&mut executor, &requests, &effort, seconds, &mut log)?);
     }
-    kept::drop_doubted(&records, &executor)?;
+    // What an earlier run has seen was weighed when it was made.
+    kept::drop_doubted(&records[resumed..], &executor);
     if args.host {
         let seconds = args.time_budget.map(|budget| left(budget, started));
         records.extend(host(&wanted, &effort, seconds, &mut log)?);
@@ -256,7 +264,7 @@ fn nothing_unused(args: &Args) -> Result<()> {
         ("--host", args.host),
         ("--roofline", args.roofline.is_some()),
         ("--wgsl", args.wgsl.is_some()),
-        ("--out-metrics", args.metrics.wanted()),
+        ("--out-metrics", args.metrics.place().1.is_some()),
         ("--out", args.out.is_some()),
         ("--kernels", !args.kernels.is_empty()),
         ("--tiling", args.tiling.is_some()),
@@ -348,6 +356,7 @@ fn families(args: &Args, class: Class, tuned: Option<&Tuned>) -> Vec<Family> {
 /// Prints a record's figures derived again, and fails where one comes out otherwise than it stands there.
 fn replayed(file: &Path, args: &Args) -> Result<ExitCode> {
     let how = args.printing.how::<Measurements>()?;
+    files::apart(&[args.metrics.place()], &[file])?;
     let metrics = args.metrics.begin()?;
     let wire = wire::read(file)?;
     let again: Vec<Record> = wire.records.iter().map(replay).collect();

@@ -1,12 +1,13 @@
 //! The only place that writes to stdout and stderr.
 
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, Kind, Result};
+use crate::files;
 use crate::report::{Document, Look, Printed, clean, openmetrics};
 use clap::ValueEnum;
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde::Serialize;
 use std::io::{ErrorKind, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -176,43 +177,35 @@ pub struct MetricsFile {
 /// Metrics that are still to come: their place is known to be writable.
 pub struct Pending {
     file: PathBuf,
-    beside: PathBuf,
 }
 
 impl MetricsFile {
-    /// Whether there is to be one.
-    #[cfg(feature = "gpu")]
-    pub fn wanted(&self) -> bool {
-        self.out_metrics.is_some()
+    /// The flag and the file, if there is to be one.
+    pub fn place(&self) -> (&'static str, Option<&Path>) {
+        ("--out-metrics", self.out_metrics.as_deref())
     }
 
     /// Finds out whether it can be written, before anything runs. Errors: exit code 2.
     pub fn begin(&self) -> Result<Option<Pending>> {
         let Some(file) = &self.out_metrics else { return Ok(None) };
-        let name = format!("`{}` cannot be written", file.display());
-        let Some(last) = file.file_name().filter(|_| !file.is_dir()) else {
-            return Err(Error::usage(name).hint("`--out-metrics` takes the name of a file"));
-        };
-        // A collector takes what ends in .prom, so this does not.
-        let beside = file.with_file_name(format!(".{}.{}", last.to_string_lossy(), std::process::id()));
-        std::fs::write(&beside, "").or_usage(name)?;
-        Ok(Some(Pending { file: file.clone(), beside }))
+        writable(self.place().0, file)?;
+        Ok(Some(Pending { file: file.clone() }))
     }
+}
+
+/// Finds out whether the file of this flag can be written, before anything runs. Errors: exit code 2.
+pub fn writable(flag: &str, file: &Path) -> Result<()> {
+    let refused = format!("`{flag}`: `{}` cannot be written", file.display());
+    files::writable(file)
+        .or_usage(refused)
+        .map_err(|e| e.hint(format!("`{flag}` takes the name of a file in a folder that can be written")))
 }
 
 impl Pending {
     /// Writes them. Errors: exit code 1.
     pub fn write<T: Printed>(&self, view: &T) -> Result<()> {
         let name = format!("`{}`", self.file.display());
-        std::fs::write(&self.beside, openmetrics::text(&view.metrics())).or_failed(&name)?;
-        std::fs::rename(&self.beside, &self.file).or_failed(&name)
-    }
-}
-
-impl Drop for Pending {
-    /// Nothing is left of it where nothing was written; where it was, it is not there any more.
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.beside);
+        files::write(&self.file, openmetrics::text(&view.metrics()).as_bytes()).or_failed(&name)
     }
 }
 
@@ -410,11 +403,43 @@ pub fn talk(line: &str) {
     }
 }
 
+/// Writes what did not come off and is no reason to fail, with its hint, as [`talk`] does.
+#[cfg(feature = "gpu")]
+pub fn warning(error: &Error) {
+    talk(&format!("warning: {error}"));
+    if let (Some(hint), false) = (error.hint_text(), QUIET.load(Ordering::Relaxed)) {
+        stderr(&format!("hint: {hint}"), &["hint: "], CYAN);
+    }
+}
+
+/// Writes a line to stderr that is the reason of the exit code, so that `--quiet` does not take it away.
+pub fn reason(line: &str) {
+    stderr(line, &[], RED);
+}
+
 /// Writes an error and its hint to stderr.
 pub fn error(error: &Error) {
     stderr(&format!("error: {error}"), &["error: "], RED);
-    if let Some(hint) = error.hint_text() {
+    // What cannot be used can be looked up, whatever it is.
+    let general =
+        (error.kind() == Kind::Usage).then_some("`--help` behind the verb lists its arguments, with examples");
+    if let Some(hint) = error.hint_text().or(general) {
         stderr(&format!("hint: {hint}"), &["hint: "], CYAN);
+    }
+}
+
+/// The command that is running, as a shell would take it again.
+pub fn command() -> String {
+    let words = std::env::args_os().skip(1).map(|word| quoted(&word.to_string_lossy()));
+    ["flopcast".to_string()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a shell takes it for one.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_string(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }
 
@@ -434,5 +459,23 @@ fn stderr(line: &str, words: &[&str], code: &str) {
     match LINES.get() {
         Some(lines) => lines.suspend(write),
         None => write(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_one_word_to_a_shell() {
+        for (word, shown) in [
+            ("tp8", "tp8"),
+            ("--what-if=nic=2x", "--what-if=nic=2x"),
+            ("tp8 pp8", "'tp8 pp8'"),
+            ("", "''"),
+            ("a'b$c", r"'a'\''b$c'"),
+        ] {
+            assert_eq!(quoted(word), shown);
+        }
     }
 }

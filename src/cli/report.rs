@@ -2,9 +2,10 @@
 
 use super::output;
 use crate::error::{Error, Kind, Result};
+use crate::files;
 use crate::project::scaling::{Mode, Range, Scaled, Scaling};
 use crate::project::{Catalog, Projection, Transfer};
-use crate::report::html::{Report, Shown, page};
+use crate::report::html::{Report, Shown, files_of, page};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -35,7 +36,10 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let mut report = Report { title: args.title.clone(), at: now(), command: command(args), ..Report::default() };
+    let read: Vec<PathBuf> = args.files.iter().flat_map(|file| files_of(file)).collect();
+    files::apart(&[("--out", Some(&args.out))], &read.iter().map(PathBuf::as_path).collect::<Vec<_>>())?;
+    let command = output::command();
+    let mut report = Report { title: args.title.clone(), at: now(), command, ..Report::default() };
     args.files.iter().try_for_each(|file| report.add(file))?;
     add_curves(&mut report, &Catalog::built_in()?)?;
     write(&args.out, &page(&report)?)?;
@@ -85,18 +89,9 @@ pub fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
-fn command(args: &Args) -> String {
-    let files = args.files.iter().map(|f| f.display().to_string());
-    format!("flopcast report {} --out {}", files.collect::<Vec<_>>().join(" "), args.out.display())
-}
-
 /// Puts the page in its place in one step: what dies on the way leaves the older one.
 pub fn write(path: &Path, page: &str) -> Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".partial");
-    let written = std::fs::write(&beside, page).and_then(|()| std::fs::rename(&beside, path));
-    written.map_err(|e| {
-        let _ = std::fs::remove_file(&beside);
+    files::write(path, page.as_bytes()).map_err(|e| {
         Error::new(Kind::Usage, e.to_string())
             .context(format!("`{}` cannot be written", path.display()))
             .hint("choose another place with `--out`")

@@ -5,6 +5,7 @@ use super::output::{self, Format, Printing};
 use super::{kept, report, stop, tuned};
 use crate::calibrate::Calibration;
 use crate::error::{Context, Error, Kind, Result};
+use crate::files;
 use crate::gpu;
 use crate::kernel::{DataClass, Family, Precision};
 use crate::measure::effort::Effort;
@@ -62,14 +63,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     std::fs::create_dir_all(&args.out).map_err(|e| unwritable(&args.out, &e))?;
     let names = ["calibration.json", "projection.json", "report.html"];
     let [calibration_file, projection_file, report_file] = names.map(|f| args.out.join(f));
-    if report_file.is_dir() {
-        return Err(unwritable(&report_file, &std::io::ErrorKind::IsADirectory.into()));
-    }
-    for file in [&calibration_file, &projection_file] {
-        std::fs::OpenOptions::new().create(true).append(true).open(file).map_err(|e| unwritable(file, &e))?;
+    for file in [&calibration_file, &projection_file, &report_file] {
+        files::writable(file).map_err(|e| unwritable(file, &e))?;
     }
     let measurements_file = args.out.join("measurements.jsonl");
-    let mut log = Some(Log::create(&measurements_file)?);
+    // Nothing of what was made from an older record may stand beside a newer one as if it came from it.
+    let outdated = [&calibration_file, &projection_file, &report_file].map(PathBuf::as_path);
+    let mut log = Some(Log::create(&measurements_file)?.outdates(&outdated));
     let mut executor = kept::open(&selection, !args.no_cache)?;
 
     let tuned = tuned::look_up(&executor, Precision::F32, !args.no_cache);
@@ -89,7 +89,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let seconds = args.time_budget.map(|budget| left(budget, started));
     let adapters = seconds.map(|seconds| (1.0 - HOST_SHARE) * seconds);
     let mut records = measured(&mut executor, &requests, &Effort::quick(), adapters, &mut log)?;
-    kept::drop_doubted(&records, &executor)?;
+    kept::drop_doubted(&records, &executor);
     let left = args.time_budget.map(|budget| left(budget, started));
     records.extend(host(&wanted, &Effort { case_s: HOST_CASE_S, ..Effort::quick() }, left, &mut log)?);
     beside(&mut records);
@@ -97,23 +97,24 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let nothing = Everything {
             schema: SCHEMA,
             adapter: executor.adapter().clone(),
-            measurements: records.iter().map(Row::from).collect(),
+            measurements: Row::all(&records),
             calibration: None,
             equivalents: None,
             projections: Vec::new(),
         };
         output::show(&nothing, how)?;
-        return Err(Error::new(Kind::Interrupted, format!("interrupted, with {} cases done", records.len()))
-            .hint(format!("what was measured is in `{}`", measurements_file.display())));
+        let hint = match records.len() {
+            0 => format!("`{}` is as it was", args.out.display()),
+            _ => format!("what was measured is in `{}`", measurements_file.display()),
+        };
+        let why = format!("interrupted, with {} cases done", records.len());
+        return Err(Error::new(Kind::Interrupted, why).hint(hint));
     }
 
     let calibrated = Calibration::from_records(&records, &measurements_file.display().to_string());
     let calibration = calibrated.as_ref().ok();
     if let Some(calibration) = calibration {
         write(&calibration_file, calibration)?;
-    } else {
-        // An older calibration must not stand beside a newer record as if it came from it.
-        std::fs::remove_file(&calibration_file).or_failed(format!("`{}`", calibration_file.display()))?;
     }
     // A software adapter's curve says nothing of hardware: the forecast stands on published figures, and
     // the path through the calibration is shown beside it, marked.
@@ -133,7 +134,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut page_of = Report {
         title: format!("flopcast: {}", executor.adapter().name),
         at: report::now(),
-        command: format!("flopcast run --out {}", args.out.display()),
+        command: output::command(),
         measured: vec![Shown { file: shown(&measurements_file), is: records.clone() }],
         calibrations: calibration.iter().map(|&c| Shown { file: shown(&calibration_file), is: c.clone() }).collect(),
         projections: projections.iter().map(|p| Shown { file: shown(&projection_file), is: p.clone() }).collect(),
@@ -145,7 +146,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let everything = Everything {
         schema: SCHEMA,
         adapter: executor.adapter().clone(),
-        measurements: records.iter().map(Row::from).collect(),
+        measurements: Row::all(&records),
         calibration: calibration.cloned(),
         equivalents: calibration.map(|c| Equivalents::new(c, None)),
         projections,
@@ -176,5 +177,5 @@ fn write<T: Serialize>(path: &Path, value: &T) -> Result<()> {
     let shown = path.display();
     let mut text = serde_json::to_string_pretty(value).or_failed(format!("`{shown}`"))?;
     text.push('\n');
-    std::fs::write(path, text).or_failed(format!("`{shown}`"))
+    files::write(path, text.as_bytes()).or_failed(format!("`{shown}`"))
 }

@@ -3,6 +3,7 @@
 use super::output::{self, Format, Gate, MetricsFile, Printing};
 use super::{counting, stop};
 use crate::error::{Context, Error, Kind, Result};
+use crate::files;
 use crate::gpu::{self, GpuExecutor};
 use crate::measure::Executor;
 use crate::measure::doctor::Machine;
@@ -51,7 +52,14 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     let how = args.printing.how::<Smoke>()?;
+    let inputs: Vec<&Path> = args.baseline.iter().map(PathBuf::as_path).collect();
+    let outputs = [("--junit", args.junit.as_deref()), ("--write-baseline", args.write_baseline.as_deref())];
+    files::apart(&[outputs[0], outputs[1], args.metrics.place()], &inputs)?;
     let metrics = args.metrics.begin()?;
+    for (flag, file) in outputs {
+        file.map_or(Ok(()), |file| output::writable(flag, file))?;
+    }
+    let summary = summary()?;
     let selection = gpu::choose(args.adapter.as_deref())?;
     let mut executor = GpuExecutor::open(&selection)?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -75,19 +83,22 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     let smoke = smoke::run(&mut executor, baseline.as_ref(), &host, &mut watch)?;
     bar.finish_and_clear();
-    if let (Some(baseline), Some(file), true) = (&mut written, &args.write_baseline, smoke.passed()) {
-        let ratios: Vec<_> = smoke.relative.iter().map(|r| (r.kernel.clone(), r.ratio)).collect();
-        baseline.add(&ratios, humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string());
-        std::fs::write(file, baseline.text()?).or_failed(format!("`{}`", file.display()))?;
-    }
-    if let Some(file) = &args.junit {
-        std::fs::write(file, report::smoke::junit(&smoke)?).or_failed(format!("`{}`", file.display()))?;
-    }
-    summarise(&smoke)?;
+    // Shown first: a file that fails now takes nothing away.
     match how.format {
         Format::Markdown => output::data(&report::smoke::markdown(&smoke))?,
         Format::Junit => output::data(&report::smoke::junit(&smoke)?)?,
         _ => output::show(&smoke, how)?,
+    }
+    if let (Some(baseline), Some(file), true) = (&mut written, &args.write_baseline, smoke.passed()) {
+        let ratios: Vec<_> = smoke.relative.iter().map(|r| (r.kernel.clone(), r.ratio)).collect();
+        baseline.add(&ratios, humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string());
+        files::write(file, baseline.text()?.as_bytes()).or_failed(format!("`{}`", file.display()))?;
+    }
+    if let Some(file) = &args.junit {
+        files::write(file, report::smoke::junit(&smoke)?.as_bytes()).or_failed(format!("`{}`", file.display()))?;
+    }
+    if let Some((mut file, name)) = summary {
+        file.write_all(report::smoke::markdown(&smoke).as_bytes()).or_failed(&name)?;
     }
     metrics.map_or(Ok(()), |metrics| metrics.write(&smoke))?;
     verdict(&smoke)
@@ -96,11 +107,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 /// The baseline that a run is added to: what the file holds, if it is of this machine, or a new one.
 fn begun(file: &Path, executor: &GpuExecutor, host: &Host) -> Result<Baseline> {
     let empty = Baseline::new(executor.adapter(), host, String::new());
-    if !file.exists() {
-        // Found out before anything runs, not after.
-        return std::fs::write(file, "").or_usage(format!("`{}` cannot be written", file.display())).map(|()| empty);
-    }
-    if file.metadata().is_ok_and(|m| m.len() == 0) {
+    if !file.metadata().is_ok_and(|there| there.is_file() && there.len() > 0) {
         return Ok(empty);
     }
     let found = read(file)?;
@@ -113,15 +120,18 @@ fn begun(file: &Path, executor: &GpuExecutor, host: &Host) -> Result<Baseline> {
 
 fn read(file: &Path) -> Result<Baseline> {
     let name = format!("`{}`", file.display());
-    Baseline::parse(&std::fs::read_to_string(file).or_usage(&name)?, &name)
+    let hint = "a baseline is the file that `flopcast smoke --write-baseline FILE.toml` writes";
+    let text = std::fs::read_to_string(file).or_usage(&name).map_err(|e| e.hint(hint))?;
+    Baseline::parse(&text, &name)
 }
 
-/// Appends a summary to the file that GitHub names, if it names one.
-fn summarise(smoke: &Smoke) -> Result<()> {
-    let Some(file) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|name| !name.is_empty()) else { return Ok(()) };
+/// The file that a summary is appended to, if GitHub names one, with its name. Opened before anything runs.
+fn summary() -> Result<Option<(std::fs::File, String)>> {
+    let Some(file) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|name| !name.is_empty()) else { return Ok(None) };
     let name = format!("`{}` (GITHUB_STEP_SUMMARY)", Path::new(&file).display());
-    let mut file = std::fs::OpenOptions::new().append(true).create(true).open(&file).or_failed(&name)?;
-    file.write_all(report::smoke::markdown(smoke).as_bytes()).or_failed(&name)
+    let opened = std::fs::OpenOptions::new().append(true).create(true).open(&file).or_usage(&name);
+    let file = opened.map_err(|e| e.hint("name a file that can be written, or none"))?;
+    Ok(Some((file, name)))
 }
 
 fn verdict(smoke: &Smoke) -> Result<ExitCode> {

@@ -1,7 +1,7 @@
 //! Ctrl-C: where there is something to keep, the first one asks the work to end and the second ends the
 //! process; elsewhere the first one does.
 
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Kind, Result};
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -36,7 +36,7 @@ pub fn at_once() -> Result<()> {
     WATCHING.call_once(|| {
         outcome = ctrlc::set_handler(|| {
             super::output::clear();
-            super::output::talk("error: interrupted");
+            super::output::error(&Error::new(Kind::Interrupted, "interrupted").hint("nothing is left half done"));
             std::process::exit(130);
         })
         .or_failed("ctrl-c handler");

@@ -96,9 +96,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         bar.finish_and_clear();
         let tuning = tuning?;
         log.as_mut().map_or(Ok(()), |log| log.write(&tuning.record))?;
-        let stored = store(args, &tuning, budget_s)?;
         output::show(&found::Kernel::from(&tuning), how)?;
-        if let Some(path) = stored {
+        if let Some(path) = kept::stored(store(args, &tuning, budget_s)).flatten() {
             output::talk(&format!("stored: `{}`", path.display()));
         }
         tuning.record.verdict

@@ -2,7 +2,7 @@
 
 use super::output::{self, Format, Printing};
 use super::{counting::Counting, stop};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::project::Catalog;
 use crate::project::validate::{
     Figures, Line, Row, SCHEMA, built_in_table, open_table, read_figures, regressions, validate,
@@ -40,6 +40,11 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<ExitCode> {
     stop::at_once()?;
     let how = args.printing.among(&validation::TABLES)?;
+    if args.no_rows && how.format != Format::Json {
+        return Err(
+            Error::usage("`--no-rows` goes with `--format json` alone").hint("the other formats print groups first")
+        );
+    }
     let catalog = Catalog::built_in()?;
     // Everything that can be wrong with a file is found before the first row is printed.
     let baseline = args.baseline.as_deref().map(read_figures).transpose()?;
@@ -68,7 +73,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let Some(baseline) = baseline else { return Ok(ExitCode::SUCCESS) };
     let worse = regressions(&baseline, &figures);
     for regression in &worse {
-        output::talk(&validation::regression(regression));
+        output::reason(&validation::regression(regression));
     }
     Ok(if worse.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(10) })
 }
@@ -121,6 +126,10 @@ fn lines_of(files: &[PathBuf]) -> Option<u64> {
     use std::io::{BufRead, BufReader};
     let mut lines = 0;
     for file in files {
+        // What was read from a pipe is gone.
+        if !file.metadata().ok()?.is_file() {
+            return None;
+        }
         let mut reader = BufReader::new(std::fs::File::open(file).ok()?);
         loop {
             let buffer = reader.fill_buf().ok()?;

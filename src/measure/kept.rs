@@ -9,7 +9,6 @@ use crate::error::{Context, Error, Result};
 use crate::kernel::hex_sha256;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// A kind of file.
@@ -163,20 +162,10 @@ pub fn write<T: Kept>(folder: &Path, kept: &T) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Into a file beside it, then renamed over it: who reads at the same time sees the old one or the new one.
+/// Who reads at the same time sees the old one or the new one.
 fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let beside = folder.join(format!(".kept-{}.part", std::process::id()));
-    let written = std::fs::File::create(&beside).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
-    });
-    let renamed = written.and_then(|()| std::fs::rename(&beside, path));
-    if renamed.is_err() {
-        let _ = std::fs::remove_file(&beside);
-    }
-    renamed
+    std::fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+    crate::files::write(path, bytes)
 }
 
 /// Takes away what is kept of an adapter, if it is there; whether it was.

@@ -6,28 +6,54 @@ use super::record::{Missing, Record, SCHEMA, Tool};
 use super::suite::Request;
 use super::wire;
 use crate::error::{Context, Error, Kind, Result};
+use crate::files;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// A JSONL file that takes records as they are made.
+/// A JSONL file that takes records as they are made. Before the first of them nothing is changed: a run that comes to
+/// nothing leaves what was there.
 pub struct Log {
     path: PathBuf,
-    file: File,
+    file: Option<File>,
+    outdated: Vec<PathBuf>,
 }
 
 impl Log {
-    /// Opens the file before anything is measured. What a file of that name held is kept beside it,
-    /// as `NAME.previous`.
+    /// A file that can be written, which is found out before anything is measured. What a file of that name holds is
+    /// kept beside it from the first record on, as `NAME.previous`.
+    ///
+    /// # Errors
+    /// Exit code 2 where it cannot be written.
     pub fn create(path: &Path) -> Result<Log> {
-        let shown = path.display();
-        if path.metadata().is_ok_and(|m| m.is_file() && m.len() > 0) {
-            let mut previous = path.as_os_str().to_owned();
-            previous.push(".previous");
-            std::fs::rename(path, &previous).or_usage(format!("`{shown}` cannot be moved out of the way"))?;
+        files::writable(path).map_err(|e| unwritable(path, &e))?;
+        Ok(Log { path: files::resolved(path), file: None, outdated: Vec::new() })
+    }
+
+    /// The same; these files were made from the older record, and go when the first record of the new one comes.
+    #[must_use]
+    pub fn outdates(self, outdated: &[&Path]) -> Log {
+        Log { outdated: outdated.iter().map(|path| path.to_path_buf()).collect(), ..self }
+    }
+
+    /// The file, begun if it is not yet.
+    fn begun(&mut self) -> Result<&mut File> {
+        if self.file.is_none() {
+            let (path, shown) = (&self.path, self.path.display());
+            if path.metadata().is_ok_and(|m| m.is_file() && m.len() > 0) {
+                let mut previous = path.as_os_str().to_owned();
+                previous.push(".previous");
+                std::fs::rename(path, &previous).or_usage(format!("`{shown}` cannot be moved out of the way"))?;
+            }
+            for old in self.outdated.iter().filter(|old| old.exists()) {
+                std::fs::remove_file(old).or_usage(format!("`{}` cannot be removed", old.display()))?;
+            }
         }
-        let file = File::create(path).map_err(|e| unwritable(path, &e))?;
-        Ok(Log { path: path.into(), file })
+        let path = &self.path;
+        match &mut self.file {
+            Some(file) => Ok(file),
+            none => Ok(none.insert(File::create(path).map_err(|e| unwritable(path, &e))?)),
+        }
     }
 
     /// Opens the file of an earlier run to go on with, and returns what it holds. A line that was cut off is
@@ -46,7 +72,7 @@ impl Log {
             rewrite(path, &records)?;
         }
         let file = File::options().append(true).open(path).map_err(|e| unwritable(path, &e))?;
-        Ok((Log { path: path.into(), file }, records))
+        Ok((Log { path: path.into(), file: Some(file), outdated: Vec::new() }, records))
     }
 
     /// Writes one record as one line, and flushes it.
@@ -58,8 +84,9 @@ impl Log {
 
     /// Writes one line, line break included, of another kind of record.
     pub fn append(&mut self, line: &str) -> Result<()> {
-        let shown = self.path.display();
-        self.file.write_all(line.as_bytes()).and_then(|()| self.file.flush()).or_failed(format!("`{shown}`"))
+        let shown = format!("`{}`", self.path.display());
+        let file = self.begun()?;
+        file.write_all(line.as_bytes()).and_then(|()| file.flush()).or_failed(shown)
     }
 }
 
@@ -67,10 +94,7 @@ impl Log {
 /// leaves the old one.
 fn rewrite(path: &Path, records: &[Record]) -> Result<()> {
     let lines = records.iter().map(wire::line).collect::<Result<String>>()?;
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".repaired");
-    let written = std::fs::write(&beside, lines).and_then(|()| std::fs::rename(&beside, path));
-    written.map_err(|e| unwritable(path, &e))
+    files::write(path, lines.as_bytes()).map_err(|e| unwritable(path, &e))
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Error {
@@ -136,6 +160,31 @@ mod tests {
             assert_eq!(after.len(), whole + 1, "cut at {end}");
             assert_eq!(after.last().unwrap().case.seed, 3);
         }
+    }
+
+    #[test]
+    fn nothing_is_changed_before_the_first_record_and_then_what_was_made_from_the_older_one_goes() {
+        let path = file("begun");
+        let made = path.with_file_name("calibration.json");
+        let previous = path.with_file_name("record.jsonl.previous");
+        let old = wire::line(&of_seed(1)).unwrap();
+        for text in ["", &old] {
+            let _ = std::fs::remove_file(&previous);
+            std::fs::write(&path, text).unwrap();
+            std::fs::write(&made, "of the older record").unwrap();
+            drop(Log::create(&path).unwrap().outdates(&[&made]));
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+            assert!(made.exists() && !previous.exists());
+            let mut log = Log::create(&path).unwrap().outdates(&[&made, &path.with_file_name("never there")]);
+            log.write(&of_seed(2)).unwrap();
+            log.write(&of_seed(3)).unwrap();
+            let seeds: Vec<u64> = wire::read_whole(&path).unwrap().iter().map(|r| r.case.seed).collect();
+            assert_eq!((seeds, made.exists()), (vec![2, 3], false));
+            assert_eq!(std::fs::read_to_string(&previous).ok().as_deref(), Some(text).filter(|t| !t.is_empty()));
+        }
+        std::fs::remove_file(&path).unwrap();
+        drop(Log::create(&path).unwrap());
+        assert!(!path.exists(), "a run that comes to nothing leaves no empty file");
     }
 
     #[test]

@@ -44,8 +44,10 @@ pub fn read(path: &Path) -> Result<Wire> {
 /// # Errors
 /// As [`read`]; exit code 12 ([`Kind::NotComparable`]) for an empty file and for a cut one.
 pub fn read_whole(path: &Path) -> Result<Vec<Record>> {
-    let name = format!("`{}`", path.display());
-    let wire = read(path)?;
+    whole(read(path)?, &format!("`{}`", path.display()))
+}
+
+fn whole(wire: Wire, name: &str) -> Result<Vec<Record>> {
     if let Some(cut) = wire.cut {
         return Err(Error::new(Kind::NotComparable, format!("{name}:{}: the line is cut off", cut.line))
             .hint("the run was interrupted while writing; measure again or remove that line"));
@@ -63,8 +65,19 @@ pub fn read_whole(path: &Path) -> Result<Vec<Record>> {
 /// # Errors
 /// Exit code 2 for all of it: the file is not usable.
 pub fn read_input(path: &Path) -> Result<Vec<Record>> {
-    let name = format!("`{}`", path.display());
-    let records = read_whole(path).map_err(|e| e.of_kind(Kind::Usage))?;
+    checked(read(path), &format!("`{}`", path.display()))
+}
+
+/// The same of the bytes of a file; `name` stands in front of its errors.
+///
+/// # Errors
+/// Exit code 2 for all of it.
+pub fn input(bytes: &[u8], name: &str) -> Result<Vec<Record>> {
+    checked(parse(bytes, name), name)
+}
+
+fn checked(wire: Result<Wire>, name: &str) -> Result<Vec<Record>> {
+    let records = wire.and_then(|wire| whole(wire, name)).map_err(|e| e.of_kind(Kind::Usage))?;
     for (record, number) in records.iter().zip(1..) {
         usable(record).map_err(|e| e.context(format!("{name}: record {number}")))?;
     }

@@ -79,6 +79,14 @@ impl FromStr for Spec {
 }
 
 impl Spec {
+    /// The file that it names, where it is no kernel of the catalogue.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.source {
+            Source::File(path) => Some(path),
+            _ => None,
+        }
+    }
+
     /// A side that is a file and says nothing of data: `FILE.wgsl[TILING]+SETTING`.
     ///
     /// # Errors

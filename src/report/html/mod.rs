@@ -35,6 +35,7 @@ mod validated;
 mod what_if;
 
 pub use page::page;
+pub use read::files_of;
 
 use crate::calibrate::Calibration;
 use crate::calibrate::roofline::Roofline;

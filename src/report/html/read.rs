@@ -24,18 +24,22 @@ const HINT: &str = "a report shows records (`measure --out`), trials (`ab --out`
 /// Files that a folder of results is taken for: what `flopcast run` writes.
 const OF_A_RUN: [&str; 3] = ["measurements.jsonl", "calibration.json", "projection.json"];
 
+/// The files that a path stands for: itself, or what a run has written into a folder.
+pub fn files_of(path: &Path) -> Vec<PathBuf> {
+    if !path.is_dir() {
+        return vec![path.to_path_buf()];
+    }
+    let holds = |p: &PathBuf| p.metadata().is_ok_and(|m| m.is_file() && m.len() > 0);
+    OF_A_RUN.iter().map(|name| path.join(name)).filter(holds).collect()
+}
+
 impl Report {
     /// Adds a file, or what a run has written into a folder.
     ///
     /// # Errors
     /// Exit code 2 with the file and the reason: not readable, cut off, damaged, of a schema that no report shows.
     pub fn add(&mut self, path: &Path) -> Result<()> {
-        if !path.is_dir() {
-            return self.file(path);
-        }
-        // A run that was interrupted leaves empty ones.
-        let holds = |p: &PathBuf| p.metadata().is_ok_and(|m| m.is_file() && m.len() > 0);
-        let there: Vec<PathBuf> = OF_A_RUN.iter().map(|name| path.join(name)).filter(holds).collect();
+        let there = files_of(path);
         if there.is_empty() {
             return Err(Error::usage(format!("`{}`: none of {} in it", path.display(), OF_A_RUN.join(", "))).hint(HINT));
         }
@@ -78,7 +82,8 @@ impl Report {
                 self.rooflines.push(Shown { is: Roofline::of(&probes::parse(text, file)?)?, file: shown });
             }
             s if read_as(s).is_some() => {
-                let records = wire::read_input(Path::new(file)).map_err(|e| e.of_kind(Kind::Usage))?;
+                // The text, since a pipe cannot be read twice.
+                let records = wire::input(text.as_bytes(), &format!("`{file}`"))?;
                 self.measured.push(Shown { file: shown, is: records });
             }
             roofline::SCHEMA => self.rooflines.push(read(value, file, text)?),

@@ -120,7 +120,7 @@ fn counts(s: &Scaling) -> Sheet {
             .map(String::from)
             .into();
     for name in &names {
-        let name = with_unit(name);
+        let name = with_unit(name, s.units.get(*name).map_or("", String::as_str));
         header.extend([name.clone(), format!("{name}_p5"), format!("{name}_p95")]);
     }
     header.extend(Bound::ALL.map(|b| format!("share_{}", b.as_str().replace([' ', '-'], "_"))));
@@ -144,10 +144,17 @@ fn counts(s: &Scaling) -> Sheet {
     Sheet::free("counts", header, s.points.iter().map(row))
 }
 
-/// A quantity's name with its unit at the end, where it is not there yet.
-fn with_unit(name: &str) -> String {
-    match name {
-        "step_time" | "mean_time_to_failure" => format!("{name}_s"),
-        _ => name.to_string(),
+/// A quantity's name with its unit at the end, in lower case as all names of columns, where it is not there yet.
+fn with_unit(name: &str, unit: &str) -> String {
+    let unit = unit.replace('/', "_per_").to_lowercase();
+    // A count is its own unit (`accelerators_powered`), and some names are a unit already (`run_days`, `tokens_per_s`).
+    let there =
+        |unit: &str| name == unit || name.ends_with(&format!("_{unit}")) || name.starts_with(&format!("{unit}_"));
+    match unit.as_str() {
+        "" | "1" => name.to_string(),
+        unit if there(unit) || there(&format!("{unit}s")) || there(&unit.replacen("_per_", "s_per_", 1)) => {
+            name.to_string()
+        }
+        unit => format!("{name}_{unit}"),
     }
 }

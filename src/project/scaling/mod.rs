@@ -76,12 +76,29 @@ pub struct Scaling {
     pub mode: Mode,
     /// Smallest count that holds the job, where counts below do not.
     pub fits_from: Option<u64>,
+    /// The unit of each quantity of the points, by its name.
+    #[serde(default)]
+    pub units: BTreeMap<String, String>,
     /// The counts.
     pub points: Vec<Point>,
     /// Where bounds take over, ascending.
     pub takeovers: Vec<Takeover>,
     /// What to mind.
     pub warnings: Vec<String>,
+}
+
+/// The rate beside those of a projection.
+const USEFUL: &str = "useful_flop_per_s";
+
+/// Units of what the points have.
+fn units(points: &[Point]) -> BTreeMap<String, String> {
+    let names = points.iter().flat_map(|p| p.quantities.keys());
+    let unit = |name: &String| match Output::named(name) {
+        Some(output) => output.unit(),
+        None if name == USEFUL => Output::FlopPerS.unit(),
+        None => "1",
+    };
+    names.map(|name| (name.clone(), unit(name).to_string())).collect()
 }
 
 /// Schema id of [`Within`].
@@ -178,6 +195,7 @@ impl Scaled {
             title,
             mode: self.range.mode,
             fits_from,
+            units: units(&points),
             points,
             takeovers,
             warnings,

@@ -16,7 +16,7 @@
 #   --no-smoke              only measure and compare
 #
 # Everything is run to the end, so that the report is there when something failed. Exit codes: 0 nothing failed; 1 a kernel is
-# wrong or got slower against the others, or a step failed; 2 unusable arguments; 3 no usable adapter; 10 slower than the
+# wrong or got slower against the others, or a step failed; 2 unusable arguments or baseline; 3 no usable adapter; 10 slower than the
 # baseline; with --strict 11 undecided, 12 not comparable. In FOLDER: smoke.txt smoke.xml measurements.jsonl compare.xml
 # compare.json summary.md report.html, each where its step ran. GITHUB_STEP_SUMMARY and GITHUB_OUTPUT are appended to where
 # they are set.
@@ -51,6 +51,12 @@ while [ $# -gt 0 ]; do
     shift 2
 done
 
+# Nothing but white space is nothing, as YAML's block texts may have it.
+case $measure in
+*[![:space:]]*) ;;
+*) measure='' ;;
+esac
+
 command -v "$flopcast" >/dev/null || usage "\`$flopcast\` is no program"
 [ -z "$baseline" ] || [ -f "$baseline" ] || usage "\`$baseline\` is no file"
 [ -z "$record" ] || [ -f "$record" ] || usage "\`$record\` is no file"
@@ -58,9 +64,13 @@ command -v "$flopcast" >/dev/null || usage "\`$flopcast\` is no program"
 [ -z "$smoke_baseline" ] || [ -f "$smoke_baseline" ] || usage "\`$smoke_baseline\` is no file"
 [ "$smoke" = true ] || [ -n "$measure$record" ] || usage "nothing to do: \`--no-smoke\` and nothing measured"
 mkdir -p "$out"
-# What an earlier run left in the folder would pass for this one's.
-[ ! "$record" -ef "$out/measurements.jsonl" ] || usage "\`--record\` is what \`--out\` would overwrite"
-rm -f "$out"/smoke.txt "$out"/smoke.xml "$out"/measurements.jsonl "$out"/compare.xml "$out"/compare.json "$out"/summary.md "$out"/report.html
+# What an earlier run left in the folder would pass for this one's; what is read may not be among it.
+for name in smoke.txt smoke.xml measurements.jsonl compare.xml compare.json summary.md report.html; do
+    [ ! "$record" -ef "$out/$name" ] || usage "\`--record\` is what \`--out\` would overwrite"
+    [ ! "$baseline" -ef "$out/$name" ] || usage "\`--baseline\` is what \`--out\` would overwrite"
+    [ ! "$smoke_baseline" -ef "$out/$name" ] || usage "\`--smoke-baseline\` is what \`--out\` would overwrite"
+    rm -f "$out/$name"
+done
 
 chosen=()
 [ -z "$adapter" ] || chosen=(--adapter "$adapter")
@@ -98,7 +108,8 @@ if [ "$code" -eq 0 ] && [ "$smoke" = true ]; then
 fi
 
 if [ "$code" -ne 3 ] && [ -n "$measure" ]; then
-    read -ra arguments <<<"$measure"
+    # All lines of it; `read` ends at the end of the text, which is no failure here.
+    read -r -d '' -a arguments <<<"$measure" || true
     attempt "$flopcast" measure --no-progress --out "$out/measurements.jsonl" \
         ${chosen[@]+"${chosen[@]}"} "${arguments[@]}"
     [ $status -eq 0 ] || failed "$status" "flopcast measure failed: exit code $status"
@@ -106,12 +117,18 @@ fi
 
 if [ -n "$baseline" ] && [ -s "$out/measurements.jsonl" ]; then
     pair=("$baseline" "$out/measurements.jsonl" --threshold "$threshold")
-    attempt "$flopcast" compare "${pair[@]}"
-    judged=$status
-    # The same judgement again, for people, for programs and for the report; its exit code is known by now.
-    "$flopcast" compare "${pair[@]}" --format markdown >>"$out/summary.md" 2>/dev/null || true
-    "$flopcast" compare "${pair[@]}" --format junit >"$out/compare.xml" 2>/dev/null || true
-    "$flopcast" compare "${pair[@]}" --format json >"$out/compare.json" 2>/dev/null || true
+    judged=0
+    judgement=$("$flopcast" compare "${pair[@]}") || judged=$?
+    if [ -n "$judgement" ]; then
+        printf '%s\n' "$judgement"
+        # The same judgement again, for people, for programs and for the report; its exit code is known by now.
+        "$flopcast" compare "${pair[@]}" --format markdown >>"$out/summary.md" 2>/dev/null || true
+        "$flopcast" compare "${pair[@]}" --format junit >"$out/compare.xml" 2>/dev/null || true
+        "$flopcast" compare "${pair[@]}" --format json >"$out/compare.json" 2>/dev/null || true
+    elif [ "$judged" -eq 12 ]; then
+        # No judgement at all: a record that is empty, cut off or damaged, which is no other machine's.
+        judged=2
+    fi
     case $judged in
     0) ;;
     10) regressed=true && failed 10 "slower than the baseline by $threshold or more" ;;
@@ -120,6 +137,7 @@ if [ -n "$baseline" ] && [ -s "$out/measurements.jsonl" ]; then
         [ "$judged" = 11 ] || why="not comparable: another adapter, driver or version than the baseline's"
         if [ "$strict" = true ]; then failed "$judged" "$why"; else warned "$why"; fi
         ;;
+    2) failed 2 "the baseline or the record cannot be used" ;;
     *) failed "$judged" "flopcast compare failed: exit code $judged" ;;
     esac
 fi

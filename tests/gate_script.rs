@@ -102,6 +102,57 @@ fn the_gate_fails_on_a_regression_and_warns_where_it_cannot_tell() {
 }
 
 #[test]
+fn the_gate_keeps_its_baseline_and_passes_no_unusable_one() {
+    let folder = folder("gate-script-baseline");
+    scripted(&folder, "base.jsonl", 1e10);
+    let text = read(&folder, "base.jsonl");
+    std::fs::create_dir_all(folder.join("out")).unwrap();
+    for name in ["measurements.jsonl", "smoke.xml"] {
+        std::fs::write(folder.join("out").join(name), &text).unwrap();
+    }
+    std::os::unix::fs::symlink("out/measurements.jsonl", folder.join("link.jsonl")).unwrap();
+    for (flag, file) in [
+        ("--baseline", "out/measurements.jsonl"),
+        ("--baseline", "link.jsonl"),
+        ("--record", "out/measurements.jsonl"),
+        ("--smoke-baseline", "out/smoke.xml"),
+    ] {
+        let ended = gate(&folder, &[flag, file]);
+        assert_eq!(ended.code, Some(2), "{flag} {file}: {ended:#?}");
+        assert!(ended.stderr.contains(&format!("`{flag}` is what `--out` would overwrite")), "{ended:#?}");
+        assert_eq!(
+            (read(&folder, "out/measurements.jsonl"), read(&folder, "out/smoke.xml")),
+            (text.clone(), text.clone())
+        );
+    }
+    for (bad, part) in
+        [("", "holds no record"), ("garbage\n", "no record"), (&text[..text.len() - 30], "the line is cut off")]
+    {
+        std::fs::write(folder.join("bad.jsonl"), bad).unwrap();
+        let ended = gate(&folder, &["--no-smoke", "--baseline", "bad.jsonl", "--record", "base.jsonl"]);
+        assert_eq!(ended.code, Some(2), "{part}: {ended:#?}");
+        assert!(ended.stderr.contains(part) && ended.stderr.contains("::error::the baseline"), "{ended:#?}");
+        assert!(!folder.join("out/compare.xml").exists() && !folder.join("out/summary.md").exists(), "{part}");
+    }
+}
+
+#[test]
+fn what_is_measured_may_stand_on_several_lines_and_white_space_is_nothing() {
+    let folder = folder("gate-script-lines");
+    let ended = gate(&folder, &["--no-smoke", "--measure", " \n\t\n"]);
+    assert_eq!(ended.code, Some(2), "{ended:#?}");
+    assert!(ended.stderr.contains("nothing to do"), "{ended:#?}");
+    on_adapter(|_| {
+        let ended =
+            gate(&folder, &["--no-smoke", "--measure", "--suite smoke\n  --kernels naive\n--shapes 24x24x24\n"]);
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        let record = read(&folder, "out/measurements.jsonl");
+        assert_eq!(record.lines().count(), 1, "one kernel on one shape: {ended:#?}");
+        assert!(record.contains("\"m\":24,"), "{record}");
+    });
+}
+
+#[test]
 fn the_gate_refuses_what_it_does_not_know_and_says_when_there_is_no_adapter() {
     let folder = folder("gate-script-refused");
     for (args, part) in [

@@ -201,7 +201,7 @@ fn decimal(bytes: f64) -> String {
         .into_iter()
         .find(|(unit, _)| bytes >= 0.999 * unit)
         .unwrap_or((1.0, "B"));
-    format!("{} {name}", (bytes / unit).round())
+    format!("{} {name}", tick(bytes / unit))
 }
 
 fn rest(r: &Roofline) -> Markup {
@@ -212,5 +212,16 @@ fn rest(r: &Roofline) -> Markup {
             @if let Some(s) = r.submission_s { li { "a submission beyond its dispatches: " (duration(s)) } }
             @for lack in &r.missing { li { "no figure for " (clean(&lack.probe)) ": " (prose(&lack.why)) } }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_on_an_axis_are_told_apart() {
+        assert_eq!([1.0, 1e3, 1200.0, 1800.0, 2e6].map(decimal), ["1 B", "1 kB", "1.2 kB", "1.8 kB", "2 MB"]);
+        assert_eq!(decimal(2.5e9), "2.5 GB");
     }
 }

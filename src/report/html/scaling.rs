@@ -135,9 +135,9 @@ fn crossings(s: &Scaling) -> String {
 /// `300k`, `1M`: accelerators on an axis.
 fn count(x: f64) -> String {
     match () {
-        () if x >= 999_999.0 => format!("{}M", number(x / 1e6, 3).trim_end_matches(".00")),
-        () if x >= 999.0 => format!("{}k", (x / 1e3).round()),
-        () => format!("{}", x.round()),
+        () if x >= 999_999.0 => format!("{}M", tick(x / 1e6)),
+        () if x >= 999.0 => format!("{}k", tick(x / 1e3)),
+        () => tick(x),
     }
 }
 
@@ -202,4 +202,15 @@ fn rows(s: &Scaling, curves: &[Curve]) -> Markup {
             cells
         }),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_on_an_axis_are_told_apart() {
+        assert_eq!([8.0, 512.0, 1000.0, 1200.0, 1800.0].map(count), ["8", "512", "1k", "1.2k", "1.8k"]);
+        assert_eq!([300_000.0, 999_999.9, 1_200_000.0].map(count), ["300k", "1M", "1.2M"]);
+    }
 }

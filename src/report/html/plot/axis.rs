@@ -60,9 +60,10 @@ impl Axis {
         let positive = values.into_iter().filter(|x| *x > 0.0 && x.is_finite());
         let [low, high] = ends(positive, [f64::INFINITY, f64::NEG_INFINITY]);
         let [low, high] = if low <= high { [low, high] } else { [1.0, 10.0] };
-        // Room at both ends, so that no mark lies on the frame.
-        let pad = ((high / low).ln() * 0.04).max(0.06);
-        let range = [low * (-pad).exp(), high * pad.exp()];
+        // Room at both ends, so that no mark lies on the frame. In logarithms, since the ratio of what lies far apart is
+        // not finite, and neither need be what lies beyond.
+        let pad = ((high.ln() - low.ln()) * 0.04).max(0.06);
+        let range = [(low.ln() - pad).exp().max(f64::MIN_POSITIVE), (high.ln() + pad).exp().min(f64::MAX)];
         let decades = range.map(f64::log10);
         let at = |multiples: &[f64], every: i32| -> Vec<f64> {
             let (first, last) = (decades[0].floor() as i32, decades[1].ceil() as i32);
@@ -71,7 +72,7 @@ impl Axis {
             all.filter(|x| (range[0]..=range[1]).contains(x)).collect()
         };
         let finest = [at(&[1.0, 2.0, 5.0], 1), at(&[1.0, 3.0], 1), at(&[1.0], 1)];
-        let coarser = (2..40).map(|every| at(&[1.0], every));
+        let coarser = (2..=MOST_DECADES).map(|every| at(&[1.0], every));
         let mut places = finest.into_iter().chain(coarser).find(|p| p.len() <= ticks.max(2)).unwrap_or_default();
         if places.len() < 2 {
             // Less than an octave: round numbers as on a linear axis, or both ends of what there is.
@@ -104,6 +105,9 @@ impl Axis {
     }
 }
 
+/// From the smallest number to the largest.
+const MOST_DECADES: i32 = 617;
+
 /// Smallest and largest.
 fn ends(values: impl IntoIterator<Item = f64>, start: [f64; 2]) -> [f64; 2] {
     values.into_iter().filter(|x| x.is_finite()).fold(start, |[low, high], x| [low.min(x), high.max(x)])
@@ -122,7 +126,7 @@ impl Ranged for Axis {
     fn map(&self, value: &f64, (low, high): (i32, i32)) -> i32 {
         let value = self.within(*value);
         let [a, b] = self.range;
-        let share = if self.log { (value / a).ln() / (b / a).ln() } else { (value - a) / (b - a) };
+        let share = if self.log { (value.ln() - a.ln()) / (b.ln() - a.ln()) } else { (value - a) / (b - a) };
         low + (f64::from(high - low) * share).round() as i32
     }
 
@@ -161,6 +165,17 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn values_as_far_apart_as_numbers_go_have_few_ticks_and_finite_ends() {
+        for (low, high) in [(1e-200, 1e200), (f64::MIN_POSITIVE, f64::MAX), (5e-324, 1.0), (f64::MAX, f64::MAX)] {
+            let axis = Axis::log("", [low, high], 4, |x| format!("{x:e}"));
+            assert!(axis.range.iter().all(|x| *x > 0.0 && x.is_finite()), "{axis:?}");
+            assert!((1..=4).contains(&axis.ticks.len()), "{axis:?}");
+            assert_eq!([low, high].map(|x| (0..=100).contains(&axis.map(&x, (0, 100)))), [true; 2], "{axis:?}");
+        }
+        assert_eq!(Axis::log("", [1e-200, 1e200], 4, |x| x.to_string()).map(&1.0, (0, 100)), 50);
     }
 
     #[test]

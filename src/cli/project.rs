@@ -98,6 +98,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         return compared(&catalog, &name, args);
     }
     let asks = !args.what_if.is_empty() || args.printing.format() == Format::Markdown;
+    if asks && args.simulate.is_some() {
+        let with = if args.what_if.is_empty() { "--format markdown" } else { "--what-if" };
+        return Err(Error::usage(format!("`--simulate` does not go with `{with}`: what it plays is not shown there"))
+            .hint("ask for it alone, as text, JSON or CSV"));
+    }
     let how = if asks { args.printing.how::<WhatIfs>()? } else { args.printing.how::<Projection>()? };
     inputs::on(&mut catalog, &name, args.cluster.as_deref(), args.job.as_deref())?;
     if let Some(layout) = args.layout {
@@ -129,7 +134,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         if how.format == Format::Markdown {
             let scenario = catalog.scenario(&name)?;
             let status = &catalog.cluster(&scenario.cluster)?.status;
-            output::data(&report::page::text(&all, status, &command(&args.scenario)))?;
+            output::data(&report::page::text(&all, status, &output::command()))?;
         } else {
             output::show(&all, how)?;
         }
@@ -169,12 +174,8 @@ fn compared(catalog: &Catalog, name: &str, args: &Args) -> Result<ExitCode> {
     let how = args.printing.how::<Compared>()?;
     let all = compare(catalog, name)?;
     match how.format {
-        Format::Markdown => output::data(&report::comparison::page(&all, &command(name)))?,
+        Format::Markdown => output::data(&report::comparison::page(&all, &output::command()))?,
         _ => output::show(&all, how)?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn command(scenario: &str) -> String {
-    format!("flopcast project --scenario {scenario} --format markdown")
 }

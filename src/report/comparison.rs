@@ -1,6 +1,8 @@
 //! Comparisons as text and as a page.
 
+use super::look::escaped_prose as prose;
 use super::number::{bare, cell, number};
+use super::page::{code, made_by, the_command};
 use super::{Document, Printed, Sheet, Table};
 use crate::project::Ranged;
 use crate::project::comparison::{Compared, Row};
@@ -18,16 +20,16 @@ fn document(c: &Compared) -> Document {
 
 /// The page of a comparison; `command` is what made it.
 pub fn page(c: &Compared, command: &str) -> String {
-    let mut out = format!("# {}\n\n<!-- made by `{command}`; `make pages` makes them all -->\n\n", c.comparison.title);
+    let mut out = format!("# {}\n\n{}", prose(&c.comparison.title), made_by(command));
     if !c.comparison.note.is_empty() {
-        out += &format!("{}\n\n", c.comparison.note);
+        out += &format!("{}\n\n", prose(&c.comparison.note));
     }
     out += "All run the job of the first: its tokens, sequence and batch. Change of days is draw by draw against the \
             first, so that what both have in common cancels; 5–95 % in brackets.\n\n";
-    out += &table(c).markdown();
+    out += &table(c).escaped();
     out += "\n## What to mind\n\n";
     for note in notes(c) {
-        out += &format!("- {note}\n");
+        out += &format!("- {}\n", prose(&note));
     }
     out += "\n## Sources\n\n";
     let mut sources: Vec<_> = c
@@ -40,10 +42,9 @@ pub fn page(c: &Compared, command: &str) -> String {
     sources.sort();
     sources.dedup();
     for (id, title, locator) in sources {
-        out += &format!("- `{id}`: {title}, {locator}\n");
+        out += &format!("- {}: {}, {}\n", code(id), prose(title), prose(locator));
     }
-    out += &format!("\n## The command\n\n```\n{command}\n```\n");
-    out
+    out + &the_command(command)
 }
 
 fn ranged(r: &Ranged, digits: usize) -> String {

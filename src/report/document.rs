@@ -1,7 +1,7 @@
 //! What people read of a verb: prose, tables and drawings, as text for a terminal or as Markdown.
 
 use super::Table;
-use super::look::{Look, clean, escaped};
+use super::look::{Look, clean, escaped_line};
 use std::ops::AddAssign;
 
 /// Prose, tables and drawings in their order.
@@ -89,8 +89,8 @@ fn paragraphs(text: &str) -> Vec<String> {
     for line in text.split('\n') {
         let item = line.strip_prefix("! ").or(line.strip_prefix("  ").map(str::trim_start));
         let shown = match item {
-            Some(item) => format!("- {}\n", escaped(item)),
-            None => format!("{}\n", escaped(line)),
+            Some(item) => format!("- {}\n", escaped_line(item)),
+            None => format!("{}\n", escaped_line(line)),
         };
         match all.last_mut().filter(|_| list == Some(item.is_some())) {
             _ if line.trim().is_empty() => list = None,

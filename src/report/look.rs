@@ -88,22 +88,107 @@ impl Look {
     }
 }
 
-/// Text that is one line and commands no terminal: without control characters, and without those that turn the
-/// direction of writing or have no width.
+/// Foreign text (names of adapters, drivers, files, scenarios) as one line that commands no terminal and turns no page:
+/// line breaks and tabs are spaces, other control characters and those without width or that turn the direction of
+/// writing are gone. Every view takes it from here.
 pub fn clean(text: &str) -> String {
-    let hidden = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}');
-    text.chars().filter(|&c| !c.is_control() && !hidden(c)).collect()
+    let hidden = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
+    let breaks = |c: char| matches!(c, '\t'..='\r' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    let kept = text.chars().filter(|&c| breaks(c) || !c.is_control() && !hidden(c));
+    kept.map(|c| if breaks(c) { ' ' } else { c }).collect()
 }
 
-/// Text that Markdown shows as it is.
+/// Text within a line that Markdown shows as it is.
 pub fn escaped(text: &str) -> String {
+    let text: Vec<char> = clean(text).chars().collect();
+    let struck = text.iter().filter(|c| **c == '~').count() > 1;
     let mut out = String::new();
-    for c in clean(text).chars() {
+    for (place, &c) in text.iter().enumerate() {
+        let next = text.get(place + 1);
+        let inside = |c: Option<&char>| c.is_some_and(|c| c.is_alphanumeric());
         match c {
             '<' => out += "&lt;",
+            // The begin of an entity; a mere ampersand shows as it is.
+            '&' if next.is_some_and(|c| *c == '#' || c.is_ascii_alphabetic()) => out += "&amp;",
             '\\' | '|' | '`' | '[' | ']' | '*' => out.extend(['\\', c]),
+            // Within a word it emphasises nothing, and one tilde alone strikes nothing out.
+            '_' if !(inside(place.checked_sub(1).and_then(|p| text.get(p))) && inside(next)) => out.extend(['\\', c]),
+            '~' if struck => out.extend(['\\', c]),
             _ => out.push(c),
         }
     }
     out
+}
+
+/// A whole line that Markdown shows as it is: no heading, quotation or list either.
+pub fn escaped_line(text: &str) -> String {
+    let text = escaped(text);
+    let line = text.trim_start();
+    let digits = line.chars().take_while(char::is_ascii_digit).count();
+    let ends = |rest: &str| rest.is_empty() || rest.starts_with(' ');
+    let ordered = digits > 0 && line[digits..].starts_with(['.', ')']) && ends(&line[digits + 1..]);
+    let rule = |sign: char| line.len() > 2 && line.chars().all(|c| c == sign || c == ' ');
+    let begins = line.starts_with(['#', '>', '=']) || rule('-') || line.starts_with(['-', '+']) && ends(&line[1..]);
+    let at = if ordered { digits } else { 0 };
+    if ordered || begins { format!("{}\\{}", &line[..at], &line[at..]) } else { text }
+}
+
+/// Text of ours with foreign names in it, for Markdown: what stands between backticks is code, which can hold no markup,
+/// and all else shows as it is.
+pub fn escaped_prose(text: &str) -> String {
+    let text = clean(text);
+    let mut parts: Vec<&str> = text.split('`').collect();
+    // An odd backtick closes nothing.
+    let odd = (parts.len() % 2 == 0).then(|| parts.pop()).flatten();
+    let told = parts.iter().enumerate().map(|(place, part)| match place % 2 {
+        1 if !part.is_empty() => format!("`{part}`"),
+        1 => r"\`\`".to_string(),
+        _ => escaped(part),
+    });
+    told.collect::<String>() + &odd.map_or(String::new(), |rest| format!(r"\`{}", escaped(rest)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_turns_or_breaks_a_line_is_taken_out_and_letters_stay() {
+        assert_eq!(clean("a\u{202e}b\n\0c é×\u{feff}\u{1b}[31m"), "ab c é×[31m");
+        assert_eq!(clean("a\tb\r\nc\u{2028}d"), "a b  c d");
+    }
+
+    #[test]
+    fn markdown_shows_foreign_text_as_it_is() {
+        for (text, shown) in [
+            ("a <b> & c", "a &lt;b> & c"),
+            ("&lt; &#60;", "&amp;lt; &amp;#60;"),
+            ("_x_ register_tiled __y__", r"\_x\_ register_tiled \_\_y\_\_"),
+            ("~~x~~, ~5 %", r"\~\~x\~\~, \~5 %"),
+            ("~5 %", "~5 %"),
+            ("*a* [b](c) `d` | \\", r"\*a\* \[b\](c) \`d\` \| \\"),
+        ] {
+            assert_eq!(escaped(text), shown);
+        }
+        for (text, shown) in [
+            ("# x", r"\# x"),
+            ("> x", r"\> x"),
+            ("- x", r"\- x"),
+            ("+ x", r"\+ x"),
+            ("12. x", r"12\. x"),
+            ("---", r"\---"),
+            ("-3 %", "-3 %"),
+            ("1.5 x", "1.5 x"),
+            ("x # y", "x # y"),
+        ] {
+            assert_eq!(escaped_line(text), shown);
+        }
+        for (text, shown) in [
+            ("the `*layout*` of <x>", "the `*layout*` of &lt;x>"),
+            ("odd ` <x> *y*", r"odd \` &lt;x> \*y\*"),
+            ("`` <x>", r"\`\` &lt;x>"),
+        ] {
+            assert_eq!(escaped_prose(text), shown);
+        }
+    }
 }

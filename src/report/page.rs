@@ -1,19 +1,20 @@
 //! A forecast as a page of Markdown: headline, what it rests on, what-ifs, sources, and the command.
 
-use super::Table;
+use super::look::escaped_prose as prose;
 use super::number::{bare, cell, mark, number, rate};
 use super::projection::ORDER;
 use super::what_if::percent;
+use super::{Table, clean};
 use crate::project::Projection;
 use crate::project::what_if::{Counterfactual, Outcome, WhatIfs};
 
 /// The page of one scenario with its what-ifs; `command` is what made it.
 pub fn text(w: &WhatIfs, status: &str, command: &str) -> String {
     let p = &w.base;
-    let mut out = format!("# {}{}\n\n", p.title, mark(p.software));
-    out += &format!("<!-- made by `{command}`; `make pages` makes them all -->\n\n");
+    let mut out = format!("# {}{}\n\n", prose(&p.title), mark(p.software));
+    out += &made_by(command);
     out += &format!("{}\n\n", headline(p));
-    out += &format!("The cluster: {status}.\n\n");
+    out += &format!("The cluster: {}.\n\n", prose(status));
     out += "## Figures\n\n";
     out += "Each at the medians of everything uncertain, and the range that 90 % of the draws are in.\n\n";
     out += &figures(p).markdown();
@@ -35,30 +36,49 @@ pub fn text(w: &WhatIfs, status: &str, command: &str) -> String {
     out += &changes(w).markdown();
     for c in &w.changes {
         if let Some(why) = &c.not_kept {
-            out += &format!("\n`{}`: the layout is not kept: {why}.\n", c.change);
+            out += &format!("\n{}: the layout is not kept: {}.\n", code(&c.change.to_string()), prose(why));
         }
     }
     out += "\n## What to mind\n\n";
     for warning in &p.warnings {
-        out += &format!("- {warning}\n");
+        out += &format!("- {}\n", prose(warning));
     }
     out += "\n## What was taken rather than known\n\n";
     let mut table = Table::new(&["what", ">value", "source", "note"]);
     for a in &p.assumptions {
+        let unit = if a.unit == "1" { String::new() } else { prose(&a.unit) };
         table.row([
-            format!("`{}`", a.name),
-            format!("{} {}", number(a.value, 4), if a.unit == "1" { "" } else { &a.unit }).trim().to_string(),
-            format!("{} ({})", a.source, a.tier),
-            a.note.clone(),
+            code(&a.name),
+            format!("{} {unit}", number(a.value, 4)).trim().to_string(),
+            format!("{} ({})", prose(&a.source), a.tier),
+            prose(&a.note),
         ]);
     }
     out += &table.markdown();
     out += "\n## Sources\n\n";
     for s in &p.sources {
-        out += &format!("- `{}`: {}, {}\n", s.id, s.title, s.locator);
+        out += &format!("- {}: {}, {}\n", code(&s.id), prose(&s.title), prose(&s.locator));
     }
-    out += &format!("\n## The command\n\n```\n{command}\n```\n");
-    out
+    out + &the_command(command)
+}
+
+/// The comment at the head of a page; a command cannot end it.
+pub(super) fn made_by(command: &str) -> String {
+    let command = clean(command).replace("-->", "-- >");
+    format!("<!-- made by `{command}`; `make pages` makes them all -->\n\n")
+}
+
+/// The end of a page, in a fence that is longer than any in the command.
+pub(super) fn the_command(command: &str) -> String {
+    let command = clean(command);
+    let longest = command.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("\n## The command\n\n{fence}\n{command}\n{fence}\n")
+}
+
+/// A foreign name as code.
+pub(super) fn code(name: &str) -> String {
+    format!("`{}`", clean(name).replace('`', "'"))
 }
 
 /// Announced peak against the forecast, and how sure that is.
@@ -129,7 +149,7 @@ fn width(p: &Projection) -> String {
     let mut table = Table::new(&["input", ">share of the variance", ">alone", "rests on"]);
     for s in p.sensitivities.iter().filter(|s| s.total > 0.02).take(8) {
         table.row([
-            format!("`{}`", s.name),
+            code(&s.name),
             format!("{} %", number(100.0 * s.total, 2)),
             format!("{} %", number(100.0 * s.first.max(0.0), 2)),
             if s.assumed { "assumption" } else { "published, or fitted to it" }.to_string(),
@@ -137,7 +157,7 @@ fn width(p: &Projection) -> String {
     }
     let mut out = table.markdown();
     if let Some(next) = p.measure_next.first() {
-        out += &format!("\nTo measure next: {}.\n", super::projection::measure_next(next).trim());
+        out += &format!("\nTo measure next: {}.\n", prose(super::projection::measure_next(next).trim()));
     }
     out
 }
@@ -149,7 +169,7 @@ fn changes(w: &WhatIfs) -> Table {
         let becomes = |name: &str| of(name).map_or("–".into(), |s| cell(name, &s.unit, s.becomes.value));
         let days = |o: &Outcome| o.quantities.get("run_days").map_or("–".into(), percent);
         table.row([
-            format!("`{}`", c.change),
+            code(&c.change.to_string()),
             becomes("run_days"),
             days(&c.best),
             kept(c).map_or("–".into(), days),

@@ -1,5 +1,6 @@
 //! Tables for programs: one header row, raw values, units in the column names.
 
+use super::look::clean;
 use crate::error::{Context, Result};
 
 /// A table for programs. Values are as recorded, never rounded; what is missing is an empty cell, never a zero.
@@ -90,7 +91,7 @@ plain!(bool, u32, u64, usize);
 impl From<&str> for Field {
     /// A text; one that a spreadsheet would take for a formula is kept as text by a leading apostrophe.
     fn from(text: &str) -> Field {
-        let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let text = clean(text);
         match text.chars().next() {
             Some('=' | '+' | '@' | '-') if text.len() > 1 => Field(format!("'{text}")),
             _ => Field(text),

@@ -32,7 +32,7 @@ impl Table {
     /// Adds a row, one text per column.
     pub fn row<T: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = T>) {
         // Foreign text (an adapter's name) must not break the table's lines.
-        let cells = cells.into_iter().take(self.columns.len()).map(|text| clean(text.as_ref()));
+        let cells = cells.into_iter().take(self.columns.len()).map(|text| clean(text.as_ref()).trim().to_string());
         self.rows.push(cells.collect());
     }
 

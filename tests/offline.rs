@@ -31,9 +31,42 @@ fn unusable_arguments_are_exit_2_and_say_what_would_do() {
         (&["measure", "--precision", "f33"], "f16_acc_f32"),
         (&["measure", "--tiling", "7"], "64x64x16/4x4"),
         (&["measure", "--nonsense"], "--nonsense"),
+        (&["measure", "--replay", "x", "--suite", "full"], "--suite"),
+        (&["measure", "--replay", "x", "--host"], "--host"),
+        (&["measure", "--replay", "x", "--job", "grok-1"], "--job"),
+        (&["measure", "--replay", "x", "--tiling", "16x16"], "--tiling"),
+        (&["measure", "--replay", "x", "--roofline", "y"], "--roofline"),
+        (&["measure", "--replay", "x", "--data", "zeros"], "--data"),
+        (&["smoke", "--baseline", "/not/there.toml"], "--write-baseline"),
+        (&["ab", "--replay", "/not/there"], "--out FILE.jsonl"),
         (&["frobnicate"], "frobnicate"),
     ] {
         without_adapter(args).refused(2, part);
+    }
+}
+
+#[test]
+fn the_manifest_is_whole_with_what_the_image_makes_up_of_it() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let dockerfile = std::fs::read_to_string(root.join("Dockerfile")).unwrap();
+    let joined = dockerfile.replace("\\\n", " ");
+    let made = joined.lines().find(|line| line.starts_with("RUN ") && line.contains("src/main.rs")).expect("the layer");
+    let (made, _) = made.trim_start_matches("RUN ").split_once("&& cargo build").expect("it builds");
+    let folder = folder("image");
+    for file in ["Cargo.toml", "Cargo.lock", "build.rs"] {
+        std::fs::copy(root.join(file), folder.join(file)).unwrap();
+    }
+    let cargo = || {
+        let mut cargo = std::process::Command::new(env!("CARGO"));
+        cargo.args(["metadata", "--no-deps", "--offline", "--format-version", "1"]).current_dir(&folder);
+        cargo.output().unwrap()
+    };
+    assert!(!cargo().status.success(), "without the files that it names it is none");
+    if cfg!(unix) {
+        let shell = std::process::Command::new("sh").args(["-ec", made]).current_dir(&folder).output().unwrap();
+        assert!(shell.status.success(), "{shell:?}");
+        let found = cargo();
+        assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
     }
 }
 

@@ -38,6 +38,32 @@ fn unusable_arguments_are_exit_2_and_say_what_would_do() {
         (&["new", "job", "x", "--like", "grok-9"], "grok-9"),
         (&["new", "job", "x", "--force"], "--out"),
         (&["schema", "planet"], "measurement"),
+        (&["project", "--what-if", "nic=2x", "--simulate"], "`--simulate` does not go with `--what-if`"),
+        (&["project", "--simulate", "9", "--format", "markdown"], "`--simulate` does not go with `--format markdown`"),
+        (&["project", "--scenario", "nowhere.toml"], "nowhere.toml"),
+        (&["project", "--calibration", "/"], "`/`"),
+        (&["equivalents", "--calibration", "/"], "`/`"),
+        (&["equivalents", "--calibration", "x", "--link", "fast"], "x"),
+        (&["explain", "goodput", "--calibration", "/not/there"], "/not/there"),
+        (&["validate", "--data", "/not/there.csv"], "/not/there.csv"),
+        (&["validate", "--baseline", "/not/there.json"], "/not/there.json"),
+        (&["validate", "--no-rows", "--format", "csv"], "--no-rows"),
+        (&["new", "cluster", "a b"], "is no name"),
+        (&["scale", "--finish-within", "0day"], "no time at all"),
+        (&["scale", "--critical-batch", "x"], "`--critical-batch`"),
+        (&["search", "--cluster", "eagle", "--job", "grok-1", "--threads", "9999"], "beyond 4096"),
+        (&["search", "--cluster", "eagle", "--job", "grok-1", "--checkpoint", "5"], "`--checkpoint`"),
+        (&["search", "--job", "grok-1"], "--cluster"),
+        (&["search", "--cluster", "eagle", "--job", "grok-1", "--rules", "/not/there"], "/not/there"),
+        (&["matmul", "--cluster", "nowhere"], "nowhere"),
+        (&["matmul", "--cluster", "eagle", "--precision", "fp5"], "fp8"),
+        (&["catalog", "nothing"], "nothing"),
+        (&["compare", "/not/there", "/nor/there"], "/not/there"),
+        (&["calibrate", "/not/there"], "/not/there"),
+        (&["roofline", "/not/there"], "/not/there"),
+        (&["report", "/not/there"], "/not/there"),
+        (&["man", "--out", "/dev/null/x"], "/dev/null/x"),
+        (&["completions"], "SHELL"),
         (&["equivalents"], "--calibration"),
         (&["equivalents", "--calibration", "/not/there.json"], "/not/there.json"),
     ] {
@@ -109,6 +135,67 @@ fn a_scaling_curve_has_a_csv_row_per_count_and_a_share_per_bound() {
     let lines: Vec<_> = ended.stdout.lines().collect();
     assert_eq!(lines.len(), 1 + 5, "powers of two and the scenario's own count: {lines:#?}");
     assert!(lines[0].contains("share_network") && lines[0].contains("run_days_p95"));
+}
+
+/// What a column of this unit ends in.
+fn ending(unit: &str) -> String {
+    match unit {
+        "1" => String::new(),
+        unit => format!("_{}", unit.replace('/', "_per_").to_lowercase()),
+    }
+}
+
+#[test]
+fn a_column_of_a_scaling_curve_says_its_unit_and_holds_what_the_forecast_has_in_it() {
+    let args = ["scale", "--scenario", SMALL, "--from", "11000", "--to", "12000", "--format"];
+    let csv = run(flopcast(&args).arg("csv")).stdout;
+    let json = run(flopcast(&args).arg("json")).json();
+    let forecast = run(&mut flopcast(&["project", "--scenario", SMALL, "--format", "json"])).json();
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let header: Vec<String> = reader.headers().unwrap().iter().map(String::from).collect();
+    let rows: Vec<csv::StringRecord> = reader.records().map(|r| r.unwrap()).collect();
+    let own = rows.iter().find(|row| &row[0] == "12000").expect("the scenario's own count");
+    let units = json["units"].as_object().unwrap();
+    assert!(units.len() > 15, "{units:?}");
+    for (name, unit) in units {
+        let unit = unit.as_str().unwrap();
+        // Some names are their unit: `run_days`, `tokens_per_s`, `accelerators_powered`.
+        let named = ["run_days", "tokens_per_s", "accelerators_powered"].contains(&name.as_str());
+        let column = if named || name.ends_with("_flop_per_s") { name.clone() } else { name.clone() + &ending(unit) };
+        let place = header.iter().position(|c| *c == column).unwrap_or_else(|| panic!("{name} in {unit}: {header:?}"));
+        if name == "useful_flop_per_s" {
+            continue;
+        }
+        let there = &forecast["quantities"][name];
+        assert_eq!(there["unit"], unit, "{name}");
+        for (offset, end) in ["value", "p5", "p95"].into_iter().enumerate() {
+            let (here, there) = (own[place + offset].parse::<f64>().unwrap(), there[end].as_f64().unwrap());
+            assert!((here - there).abs() <= 1e-6 * there.abs(), "{column} {end}: {here} against {there} {unit}");
+        }
+    }
+    assert!(header.contains(&"mean_time_to_failure_h".to_string()), "{header:?}");
+}
+
+#[test]
+fn foreign_text_of_a_scenario_is_text_on_its_page_and_the_command_is_the_one_that_ran() {
+    let folder = folder("page");
+    let own = run(&mut flopcast(&["catalog", "scenarios", SMALL])).stdout;
+    let title = own.lines().find(|line| line.trim_start().starts_with("title = ")).expect("a title");
+    let hostile = r#"title = "<img src=x> [y](z) --> *w* _v_ # `u`""#;
+    std::fs::write(folder.join("my own.toml"), own.replace(title, hostile)).unwrap();
+    let args = ["project", "--scenario", "my own.toml", "--what-if", "nic=2x", "--format", "markdown"];
+    let ended = run(flopcast(&args).current_dir(&folder));
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let page = ended.stdout;
+    assert!(page.starts_with("# &lt;img src=x> \\[y\\](z) --> \\*w\\* \\_v\\_ # `u`"), "{page}");
+    assert!(!page.contains("<img"), "{page}");
+    let command = "flopcast project --scenario 'my own.toml' --what-if nic=2x --format markdown";
+    assert!(page.ends_with(&format!("```\n{command}\n```\n")), "{page}");
+    let mut again = std::process::Command::new("sh");
+    let line = command.replacen("flopcast", env!("CARGO_BIN_EXE_flopcast"), 1);
+    if cfg!(unix) {
+        assert_eq!(run(again.args(["-c", &line]).current_dir(&folder)).stdout, page, "it makes the page again");
+    }
 }
 
 #[test]

@@ -100,6 +100,9 @@ impl MeasuredPower {
     }
 }
 
+/// How to come by one.
+const HINT: &str = "`flopcast calibrate FILE.jsonl --out calibration.json` makes one";
+
 impl Calibration {
     /// Calibrates from measurement records; `name` is where they came from.
     ///
@@ -166,13 +169,13 @@ impl Calibration {
     /// Reads a calibration file.
     pub fn read(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).or_usage(format!("`{name}`"))?;
+        let text = std::fs::read_to_string(path).or_usage(format!("`{name}`")).map_err(|e| e.hint(HINT))?;
         Self::from_json(&text, &name)
     }
 
     /// Reads a calibration; another schema, a cut file or an impossible figure is refused.
     pub fn from_json(text: &str, name: &str) -> Result<Self> {
-        let hint = "`flopcast calibrate FILE.jsonl --out calibration.json` makes one";
+        let hint = HINT;
         let value: serde_json::Value = serde_json::from_str(text).map_err(|e| {
             Error::usage(format!("`{name}`: {}", if e.is_eof() { "cut off".into() } else { e.to_string() })).hint(hint)
         })?;

@@ -46,10 +46,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut catalog = Catalog::built_in()?;
     let name = inputs::scenario(&mut catalog, &args.scenario)?;
     let calibration = Calibration::read(&args.calibration)?;
+    let link = args.link.as_deref().map(parse::<Bandwidth>).transpose().or_usage("`--link`");
+    let memory = args.memory.as_deref().map(parse::<Bytes>).transpose().or_usage("`--memory`");
     let around = Around {
         fabric: args.fabric.clone(),
-        link: args.link.as_deref().map(parse::<Bandwidth>).transpose().or_usage("`--link`")?,
-        memory: args.memory.as_deref().map(parse::<Bytes>).transpose().or_usage("`--memory`")?,
+        link: link.map_err(|e| e.hint("a bandwidth with its unit, like 25Gbit/s"))?,
+        memory: memory.map_err(|e| e.hint("a size with its unit, like 24GB"))?,
     };
     let answer = how_many(&catalog, &name, &calibration, &around)?;
     output::show(&answer, how)?;

@@ -25,7 +25,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let pages = pages()?;
     if let Some(folder) = &args.out {
         let name = format!("`{}`", folder.display());
-        std::fs::create_dir_all(folder).or_usage(&name)?;
+        let hint = "name a folder that is there or can be made";
+        std::fs::create_dir_all(folder).or_usage(&name).map_err(|e| e.hint(hint))?;
         for (page, text) in &pages {
             let file = folder.join(format!("{page}.1"));
             std::fs::write(&file, text).or_failed(format!("`{}`", file.display()))?;

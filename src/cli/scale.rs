@@ -58,15 +58,17 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut catalog = Catalog::built_in()?;
     let name = inputs::scenario(&mut catalog, &args.scenario)?;
     catalog.measure_fabric(&name, &args.measured.fabric)?;
-    let critical_batch =
-        args.critical_batch.as_deref().map(parse::<Tokens>).transpose().or_usage("`--critical-batch`")?;
-    let within = args.finish_within.as_deref().map(parse::<Time>).transpose().or_usage("`--finish-within`")?;
+    let critical_batch = args.critical_batch.as_deref().map(parse::<Tokens>).transpose().or_usage("`--critical-batch`");
+    let critical_batch = critical_batch.map_err(|e| e.hint("tokens with their unit, like 20Mtoken"))?;
+    let hint = "a time with its unit, like 30day";
+    let within = args.finish_within.as_deref().map(parse::<Time>).transpose().or_usage("`--finish-within`");
+    let within = within.map_err(|e| e.hint(hint))?;
     let range =
         Range { mode: if args.weak { Mode::Weak } else { Mode::Strong }, from: args.from, to: args.to, critical_batch };
     let scaled = Scaled::new(&catalog, &name, range)?;
     if let Some(seconds) = within {
         if seconds <= 0.0 {
-            return Err(Error::usage("`--finish-within`: no time at all"));
+            return Err(Error::usage("`--finish-within`: no time at all").hint(hint));
         }
         let (count, days) = scaled.finish_within(seconds)?;
         output::show(&Within { schema: WITHIN_SCHEMA, scenario: name, accelerators: count, run_days: days }, how)?;

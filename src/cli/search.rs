@@ -94,7 +94,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut catalog = Catalog::built_in()?;
     let cluster = args.cluster.as_deref().map(|c| inputs::named(&mut catalog, "cluster", c)).transpose()?;
     let job = inputs::named(&mut catalog, "job", &args.job)?;
-    let seconds = |flag: &str, text: &str| parse::<Time>(text).map_err(|e| Error::usage(format!("`{flag}`: {e}")));
+    let seconds = |flag: &str, text: &str| {
+        parse::<Time>(text)
+            .map_err(|e| Error::usage(format!("`{flag}`: {e}")).hint("a time with its unit, like 30s or 5min"))
+    };
     let objective = match args.objective {
         Least::Step => Objective::Step,
         Least::Days => Objective::Days,
@@ -104,7 +107,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let place = match (&cluster, &args.accelerator, args.count) {
         (Some(name), _, _) => Place::Cluster(name.clone()),
         (None, Some(name), Some(count)) => Place::Count(name.clone(), count),
-        _ => return Err(Error::usage("neither `--cluster` nor `--accelerator` with `--count`")),
+        _ => {
+            return Err(Error::usage("neither `--cluster` nor `--accelerator` with `--count`")
+                .hint("`flopcast catalog clusters` and `flopcast catalog accelerators` list them"));
+        }
     };
     let target = Target {
         place,
@@ -120,7 +126,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     stop::gracefully("interrupted: what was found so far follows; once more to stop at once")?;
     let threads = args.threads.unwrap_or(0);
     if threads > 4096 {
-        return Err(Error::usage(format!("`--threads` {threads} is beyond 4096")));
+        return Err(Error::usage(format!("`--threads` {threads} is beyond 4096"))
+            .hint("without it there is one thread per core"));
     }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().or_failed("threads")?;
     let asked = Asked::new(&catalog, &target)?;

@@ -147,11 +147,13 @@ impl Catalog {
     /// of the scenarios in it. Every source it names must be built in or stand in the file itself.
     pub fn add_file(&mut self, path: &Path) -> Result<Vec<String>> {
         let name = path.display().to_string();
-        let length = std::fs::metadata(path).or_usage(format!("`{name}`"))?.len();
+        let hint = "`flopcast new scenario|cluster|job NAME --out FILE.toml` writes one to start from";
+        let read = |error: Error| error.hint(hint);
+        let length = std::fs::metadata(path).or_usage(format!("`{name}`")).map_err(read)?.len();
         if length > MAX_FILE {
-            return Err(Error::usage(format!("`{name}`: {length} bytes; at most {MAX_FILE} are read")));
+            return Err(read(Error::usage(format!("`{name}`: {length} bytes; at most {MAX_FILE} are read"))));
         }
-        let text = std::fs::read_to_string(path).or_usage(format!("`{name}`"))?;
+        let text = std::fs::read_to_string(path).or_usage(format!("`{name}`")).map_err(read)?;
         self.add_text(&text, &name)
     }
 

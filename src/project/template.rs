@@ -121,7 +121,9 @@ pub fn fabric_template(catalog: &Catalog, name: &str, like: Option<&str>) -> Res
 fn check_name(name: &str) -> Result<()> {
     let good = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if name.is_empty() || name.len() > 100 || !name.chars().all(good) {
-        return Err(Error::usage(format!("`{name}` is no name: letters, digits, `-` and `_`, at most 100")));
+        return Err(
+            Error::usage(format!("`{name}` is no name")).hint("letters, digits, `-` and `_`, at most 100 of them")
+        );
     }
     Ok(())
 }

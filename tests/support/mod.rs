@@ -62,6 +62,8 @@ impl Ended {
         let errors: Vec<_> = self.stderr.lines().filter(|l| l.starts_with("error:")).collect();
         assert_eq!(errors.len(), 1, "{self:#?}");
         assert!(self.stderr.contains(part), "`{part}` is not in {self:#?}");
+        let hints = self.stderr.lines().filter(|l| l.starts_with("hint:") && l.len() > 10).count();
+        assert!(code != 2 || hints >= 1, "what would do is not said: {self:#?}");
     }
 }
 

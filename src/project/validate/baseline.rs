@@ -22,11 +22,9 @@ const SAME: f64 = 1e-4;
 /// Reads figures as `flopcast validate --no-rows --format json` prints them.
 pub fn read_figures(path: &Path) -> Result<Figures> {
     let name = format!("`{}`", path.display());
-    let text = std::fs::read_to_string(path).or_usage(&name)?;
-    serde_json::from_str(&text).map_err(|e| {
-        Error::usage(format!("{name}: {e}"))
-            .hint("`flopcast validate --no-rows --format json` prints a baseline; `rows` in it are passed over")
-    })
+    let hint = "`flopcast validate --no-rows --format json` prints a baseline; `rows` in it are passed over";
+    let text = std::fs::read_to_string(path).or_usage(&name).map_err(|e| e.hint(hint))?;
+    serde_json::from_str(&text).map_err(|e| Error::usage(format!("{name}: {e}")).hint(hint))
 }
 
 /// Every committed figure that is worse now. Bias is worse when it is farther from zero, coverage when

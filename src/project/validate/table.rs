@@ -183,7 +183,7 @@ impl<R: Read> Iterator for Table<R> {
 /// Opens a table of runs.
 pub fn open_table(path: &Path) -> Result<Table<std::io::BufReader<std::fs::File>>> {
     let name = path.display().to_string();
-    let file = std::fs::File::open(path).or_usage(format!("`{name}`"))?;
+    let file = std::fs::File::open(path).or_usage(format!("`{name}`")).map_err(|e| e.hint(HINT))?;
     if file.metadata().or_usage(format!("`{name}`"))?.is_dir() {
         return Err(Error::usage(format!("`{name}` is a folder")).hint(HINT));
     }

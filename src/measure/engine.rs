@@ -155,11 +155,8 @@ impl Run<'_, '_> {
         if let Some(each) = self.pace.predict(self.request.kernel.family.name(), shape)
             && let Err(least) = self.effort.fits(each)
         {
-            let reason = format!(
-                "about {} at the rate seen; the case has {}",
-                duration(least),
-                duration(self.effort.case_s)
-            );
+            let reason =
+                format!("about {} at the rate seen; the case has {}", duration(least), duration(self.effort.case_s));
             return Err(Missing::Skipped { reason }.into());
         }
         // What the sentinel lacks is told only after the case's own proof, which says more.

@@ -182,7 +182,7 @@ impl Printed for Measurements {
         // Only the verdict of the row that stands: with it in the labels, the same case would be two series.
         let last = |place: usize, row: &Row| self.rows[place + 1..].iter().all(|later| labels(later) != labels(row));
         for (_, row) in self.rows.iter().enumerate().filter(|(place, row)| last(*place, row)) {
-            let verdict = ("verdict", row.missing.unwrap_or(row.verdict.as_str()).to_string());
+            let verdict = ("verdict", row.missing.as_deref().unwrap_or(row.verdict.as_str()).to_string());
             verdicts.add(&[labels(row), vec![verdict]].concat(), Some(1.0));
         }
         let mut over = vec![

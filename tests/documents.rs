@@ -179,10 +179,33 @@ fn exit_codes() -> String {
     table(&["verb", "exit codes"], rows)
 }
 
+/// Those that a verb takes as well as every other are listed once.
+fn listed(command: &clap::Command, global: bool) -> Vec<Vec<String>> {
+    let ours = command.get_arguments().filter(|a| !a.is_hide_set() && a.get_id() != "help" && a.get_id() != "version");
+    ours.filter(|a| a.is_global_set() == global).map(argument).collect()
+}
+
 fn reference() -> String {
-    let mut text = String::new();
+    let whole = ::flopcast::cli::command();
+    let mut text = String::from("### every verb\n\nThese may stand before the verb or behind it.\n\n");
+    text += &table(&["argument", "default", "meaning"], listed(&whole, true));
+    text.push('\n');
     for mut verb in verbs() {
+        verb.build();
+        let subs: Vec<_> = verb.get_subcommands().filter(|s| s.get_name() != "help").cloned().collect();
         let name = verb.get_name().to_string();
+        text += &section(verb, &name);
+        for sub in subs {
+            let name = format!("{name} {}", sub.get_name());
+            text += &section(sub, &name);
+        }
+    }
+    text.trim_end().to_string() + "\n"
+}
+
+fn section(mut verb: clap::Command, name: &str) -> String {
+    let mut text = String::new();
+    {
         let usage = verb.clone().bin_name(format!("flopcast {name}")).render_usage().to_string();
         let about = long(&verb);
         write!(
@@ -193,9 +216,10 @@ fn reference() -> String {
         )
         .unwrap();
         verb.build();
-        let rows: Vec<_> =
-            verb.get_arguments().filter(|a| !a.is_hide_set() && a.get_id() != "help").map(argument).collect();
-        text += &table(&["argument", "default", "meaning"], rows);
+        let rows = listed(&verb, false);
+        if !rows.is_empty() {
+            text += &table(&["argument", "default", "meaning"], rows);
+        }
         if let Some(examples) = verb.get_after_help() {
             let lines = examples.to_string();
             let lines: Vec<_> = lines.lines().filter(|l| !l.starts_with("Examples:")).map(str::trim).collect();
@@ -203,7 +227,7 @@ fn reference() -> String {
         }
         text.push('\n');
     }
-    text.trim_end().to_string() + "\n"
+    text
 }
 
 /// A name in angle brackets would be taken for HTML.

@@ -147,6 +147,8 @@ fn every_verb_on_an_adapter_prints_every_format_and_its_json_is_valid() {
             ("ab naive naive+zero_fill --shape 32x32x32 --time-budget 1s".into(), "ab", "sides"),
             ("tune --time-budget 2s --kernels naive --shapes 32x32x32 --no-cache".into(), "tuning", "dropped"),
             ("tune --best-shape --time-budget 2s --kernels naive --no-cache".into(), "best-shape", "winner"),
+            ("self-test".into(), "self-test", "mutants"),
+            (format!("run --time-budget 3s --no-cache --out {}", folder("formats-run").display()), "run", "quantities"),
         ] {
             let words = |more: &str| run(flopcast(&[]).args(args.split(' ')).args(more.split(' ')));
             let json = words("--format json");
@@ -163,6 +165,20 @@ fn every_verb_on_an_adapter_prints_every_format_and_its_json_is_valid() {
     });
 }
 
+#[cfg(feature = "gpu")]
+#[test]
+fn the_json_of_the_smoke_gate_is_valid_by_its_schema() {
+    support::on_adapter(|_| {
+        let json = run(&mut flopcast(&["smoke", "--no-progress", "--format", "json"])).json();
+        let validator = jsonschema::validator_for(&run(&mut flopcast(&["schema", "smoke"])).json()).unwrap();
+        let wrong: Vec<String> = validator.iter_errors(&json).map(|e| e.to_string()).take(3).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+        let mut cut = json;
+        cut.as_object_mut().unwrap().remove("tests");
+        assert!(!validator.is_valid(&cut), "a gate without its tests passes");
+    });
+}
+
 #[test]
 fn metrics_of_a_record_end_in_eof_and_say_what_they_were_measured_on() {
     let record = support::record().display().to_string();
@@ -171,12 +187,18 @@ fn metrics_of_a_record_end_in_eof_and_say_what_they_were_measured_on() {
     for part in [
         "# TYPE flopcast_matmul_flops_per_second gauge\n",
         "# UNIT flopcast_matmul_seconds seconds\n",
+        "# TYPE flopcast_build_info gauge\n",
         "flopcast_build_info{version=\"",
+        "backend=\"vulkan\"",
+        "bounds_checks=\"false\",zero_fill=\"false\",data=\"normal\"} ",
         "flopcast_adapter_info{adapter=\"",
         "verdict=\"",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
+    // The textfile collector reads the older text format and refuses a file with a type that is not of it.
+    let types: Vec<&str> = text.lines().filter(|l| l.starts_with("# TYPE ")).collect();
+    assert!(types.len() > 8 && types.iter().all(|l| l.ends_with(" gauge")), "{types:?}");
     for args in [&["compare", &record, &record][..], &["measure", "--replay", &record]] {
         let ended = run(flopcast(args).args(["--format", "openmetrics"]));
         assert!(ended.stdout.ends_with("# EOF\n"), "{ended:#?}");

@@ -111,7 +111,11 @@ impl Fabric {
             return self.gather.seconds(group.size, moved);
         }
         let hops = Fabric::steps((group.size / local).ceil()) * self.out.latency;
-        self.gather.through(local, moved, self.network(group, local), hops)
+        let network = self.network(group, local);
+        // Where no two ranks share a domain no link of it is on the way: the network alone bounds.
+        let gather =
+            if local > 1.0 { self.gather } else { self.gather.scaled(network / self.gather.ways[2].bandwidth, 1.0) };
+        gather.through(local, moved, network, hops)
     }
 
     /// All-reduce of `bytes` over `group`: as measured inside a domain; beyond it the quicker of
@@ -228,6 +232,15 @@ mod tests {
         let one = FABRIC.all_gather(Group { size: 16.0, stride: 8.0 }, 1e12);
         let eight = FABRIC.all_gather(Group { size: 16.0, stride: 1.0 }, 1e12);
         assert!((one / eight - 8.0).abs() < 0.01, "{}", one / eight);
+    }
+
+    #[test]
+    fn ranks_that_share_no_domain_are_bound_by_the_network_alone() {
+        let apart = Group { size: 16.0, stride: 1.0 };
+        // A box of one: what stands for its link is slower than its port.
+        let lone = Fabric { domain: 1.0, gather: plain(0.64 * 50e9, 1e-6), ..FABRIC };
+        let time = lone.all_gather(apart, 50e9);
+        assert!((time - 15.0 / 16.0).abs() < 1e-3, "{time}");
     }
 
     #[test]

@@ -74,7 +74,7 @@ impl Sizes {
     /// Parameters per accelerator on the most loaded stage: what the replicas share, and the experts'.
     pub fn params(&self, layout: &Layout) -> (f64, f64) {
         let share = copies(layout) * self.stage_layers(layout) / f64::from(self.layers);
-        let embedding = if layout.pipeline == 1 { self.embedding } else { self.table };
+        let embedding = if both_ends(layout) { self.embedding } else { self.table };
         let ranks = f64::from(layout.expert) * f64::from(layout.expert_tensor);
         ((share * self.dense + embedding) / f64::from(layout.tensor), share * self.experts / ranks)
     }
@@ -107,7 +107,7 @@ impl Sizes {
             if layout.offload.activations() { layers.min(2.0) } else { layers * layout.microbatches(run).min(p) };
         let activations = layer_activations * kept * in_flight;
         // The first stage holds the most activations, the last the logits of one microbatch.
-        let logits = if layout.pipeline == 1 { logits } else { (logits - activations * (1.0 - 1.0 / p)).max(0.0) };
+        let logits = if both_ends(layout) { logits } else { (logits - activations * (1.0 - 1.0 / p)).max(0.0) };
         Held { state, activations, logits }
     }
 }
@@ -130,6 +130,12 @@ pub fn state_bytes(zero: u8, replicas: f64) -> f64 {
         2 => 2.0 + 16.0 / replicas,
         _ => 18.0 / replicas,
     }
+}
+
+/// Whether a rank has the embedding and the output layer: alone, or as the first stage of one direction and
+/// the last of the other.
+fn both_ends(layout: &Layout) -> bool {
+    layout.pipeline == 1 || layout.schedule == Schedule::DualPipe
 }
 
 /// Stages whose parameters a rank holds at once.
@@ -327,7 +333,11 @@ mod tests {
         let dual = Layout { schedule: Schedule::DualPipe, ..layout };
         close(held(&job, &run, &dual).activations / held(&job, &run, &layout).activations, 5.0 / 4.0, 1e-12);
         let table = f64::from(job.vocab) * f64::from(job.hidden);
-        close((params(&job, &dual).0 - table) / (params(&job, &layout).0 - table), 2.0, 1e-12);
+        // The first stage of one direction is the last of the other, with the output layer and its logits.
+        let both = job.embedding_params();
+        assert!(both >= table);
+        close((params(&job, &dual).0 - both) / (params(&job, &layout).0 - table), 2.0, 1e-12);
+        close(held(&job, &run, &dual).logits, 6.0 * 8192.0 * f64::from(job.vocab), 1e-12);
     }
 
     #[test]

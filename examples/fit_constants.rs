@@ -11,16 +11,16 @@
 //! of −0.6, so that no source outvotes the others by its number of rows; a weak pull towards the
 //! starting values keeps what the data do not determine.
 
-use flopcast::project::validate::{Case, Measured, SCHEMA, band, built_in_table, choose, read_table, validate};
-use flopcast::project::{Catalog, Constants, WIDENING};
-use flopcast::sourced::Spread;
+use flopcast::project::validate::left_out::{Factors, Held, Known, SCALES};
+use flopcast::project::validate::{SCHEMA, built_in_table, choose, read_table, validate};
+use flopcast::project::{Catalog, Constants};
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// The constants to fit, and where each fit starts: what is known of it without these runs. The
 /// committed values are the outcome, so they must not be the start of a fit that leaves a source out.
-const FITTED: [(&str, f64); 24] = [
+const FITTED: [(&str, f64); 23] = [
     ("training_gemm", 0.95),
     ("fp8", 0.80),
     ("attention", 0.60),
@@ -44,48 +44,34 @@ const FITTED: [(&str, f64); 24] = [
     ("routing_bytes", 16.0),
     ("data_overlap", 0.8),
     ("step_fixed", 5e-3),
-    ("scale_factor", 1.10),
 ];
 
 /// What is left out as a whole, beside sources: a name, and whose rows go together.
 type Key = fn(&Row) -> String;
 const KINDS: [(&str, Key); 4] = [
-    ("accelerator", |r| r.accelerator.split(['-', ' ']).next().unwrap_or_default().into()),
-    ("architecture", |r| if r.case.job.experts.is_some() { "moe".into() } else { "dense".into() }),
+    ("accelerator", |r| r.known.accelerator.split(['-', ' ']).next().unwrap_or_default().into()),
+    ("architecture", |r| if r.known.moe() { "moe".into() } else { "dense".into() }),
     ("publisher", |r| {
         let nvidia = ["megatron", "nemo", "sc21", "korthikanti"];
-        let name = r.group.split('-').next().unwrap_or_default();
+        let name = r.known.group.split('-').next().unwrap_or_default();
         if nvidia.iter().any(|n| name.starts_with(n)) { "nvidia".into() } else { name.into() }
     }),
-    ("decade of scale", |r| format!("1e{}", r.case.n_accel().log10().floor())),
-];
-
-/// Names of the scales at which bands are held, and their accelerators.
-const SCALES: [(&str, f64, f64); 6] = [
-    ("all", 0.0, 1e9),
-    ("1 to 8", 0.0, 8.0),
-    ("9 to 99", 9.0, 99.0),
-    ("100 to 999", 100.0, 999.0),
-    ("1,000 to 3,072", 1000.0, 3072.0),
-    ("beyond 3,072", 3073.0, 1e9),
+    ("decade of scale", |r| format!("1e{}", r.known.case.n_accel().log10().floor())),
 ];
 
 /// Weight of the pull towards the starting values.
 const RIDGE: f64 = 1e-3;
 
 struct Row {
-    group: String,
-    accelerator: String,
-    /// Of SC21's table 1.
-    table_one: bool,
-    case: Case,
-    measured: f64,
+    known: Known,
     weight: f64,
 }
 
 fn main() -> flopcast::Result<()> {
     let catalog = Catalog::built_in()?;
     let mut lines = built_in_table()?;
+    // Only bands and what is already known: the constants without each source as they are committed.
+    let bands = std::env::var_os("BANDS").is_some();
     let (options, paths): (Vec<String>, Vec<String>) = std::env::args().skip(1).partition(|a| a.starts_with("--"));
     let write = options.iter().any(|o| o == "--write");
     if let Some(unknown) = options.iter().find(|o| *o != "--write") {
@@ -94,23 +80,14 @@ fn main() -> flopcast::Result<()> {
     for path in paths {
         lines.extend(read_table(std::path::Path::new(&path))?);
     }
-    let mut rows: Vec<Row> = lines
-        .iter()
-        .filter_map(|line| {
-            let case = Case::new(&catalog, line).ok()?;
-            let measured = Measured::of(line).ok()?;
-            let group = line.text("source_group").unwrap_or("unknown").to_string();
-            let accelerator = line.text("accelerator").unwrap_or("unknown").to_string();
-            let table_one = line.id().starts_with("sc21-t1");
-            Some(Row { group, accelerator, table_one, case, measured, weight: 0.0 })
-        })
-        .collect();
+    let known = Known::all(&catalog, &lines);
+    let mut rows: Vec<Row> = known.into_iter().map(|known| Row { known, weight: 0.0 }).collect();
     let mut sizes: BTreeMap<String, f64> = BTreeMap::new();
     for row in &rows {
-        *sizes.entry(row.group.clone()).or_default() += 1.0;
+        *sizes.entry(row.known.group.clone()).or_default() += 1.0;
     }
     for row in &mut rows {
-        row.weight = sizes[&row.group].powf(-0.6);
+        row.weight = sizes[&row.known.group].powf(-0.6);
     }
     let names: Vec<&str> = catalog.constants.entries().iter().map(|e| e.name).collect();
     let places: Vec<usize> = FITTED.iter().filter_map(|(f, _)| names.iter().position(|n| n == f)).collect();
@@ -120,7 +97,8 @@ fn main() -> flopcast::Result<()> {
 
     let all: Vec<&Row> = rows.iter().collect();
     report("as they stand", &all, &base);
-    let fitted = fit(&all, &base, &places, &start);
+    let fitted =
+        if bands { places.iter().map(|p| entry(&catalog, *p)).collect() } else { fit(&all, &base, &places, &start) };
     // At the digits that are committed.
     let fitted: Vec<f64> = fitted.iter().map(|x| format!("{x:.3e}").parse().unwrap_or(*x)).collect();
     println!("\nfitted to all:");
@@ -128,6 +106,8 @@ fn main() -> flopcast::Result<()> {
         println!("  {name:26} {x:.3e}");
     }
     let best = with(&base, &places, &fitted);
+    let moved: Vec<f64> = fitted.iter().zip(&start).map(|(x, s)| (x / s).ln()).collect();
+    println!("loss {:.6}", loss(&all, &base, &places, &start, &moved));
     let entries = catalog.constants.entries();
     let apart =
         places.iter().zip(&fitted).map(|(place, x)| (entries[*place].median / x).ln().abs()).fold(0.0, f64::max);
@@ -137,28 +117,29 @@ fn main() -> flopcast::Result<()> {
     }
     report("in sample", &all, &best);
     if std::env::var_os("ROWS").is_some() {
-        for row in rows.iter().filter(|r| r.group != "llm-foundry" && r.group != "bloom") {
-            let (layout, seconds) = choose(&row.case, &best);
-            let (_, before) = choose(&row.case, &base);
+        for row in rows.iter().filter(|r| r.known.group != "llm-foundry" && r.known.group != "bloom") {
+            let (case, measured) = (&row.known.case, row.known.measured);
+            let (layout, seconds) = choose(case, &best);
+            let (_, before) = choose(case, &base);
             println!(
                 "{:18} {:22} {:?} {layout} n {} : {:.3} / {:.3} = {:.2} (before {:.2})",
-                row.group,
-                row.case.job.title,
-                row.case.run.stack,
-                row.case.n_accel(),
+                row.known.group,
+                case.job.title,
+                case.run.stack,
+                case.n_accel(),
                 seconds,
-                row.measured,
-                seconds / row.measured,
-                before / row.measured
+                measured,
+                seconds / measured,
+                before / measured
             );
         }
     }
     if let Ok(left) = std::env::var("LEAVE") {
-        let others: Vec<&Row> = rows.iter().filter(|r| r.group != left).collect();
+        let others: Vec<&Row> = rows.iter().filter(|r| r.known.group != left).collect();
         let constants = with(&base, &places, &fit(&others, &base, &places, &start));
         println!("\nleft out {left}:");
-        summary("all", rows.iter().filter(|r| r.group == left).map(|r| error(r, &constants)).collect());
-        for row in rows.iter().filter(|r| r.group == left) {
+        summary("all", rows.iter().filter(|r| r.known.group == left).map(|r| error(r, &constants)).collect());
+        for row in rows.iter().filter(|r| r.known.group == left) {
             print!("{:.3} ", error(row, &constants).exp());
         }
         println!();
@@ -167,18 +148,27 @@ fn main() -> flopcast::Result<()> {
         return Ok(());
     }
 
-    let left_out: Vec<(f64, &Row)> = sizes
+    let committed: Value = serde_json::from_str(include_str!("../data/validation/left_out.json"))
+        .map_err(|e| flopcast::Error::failed(e.to_string()))?;
+    let without: BTreeMap<&String, Vec<f64>> = sizes
         .par_iter()
-        .flat_map_iter(|(group, _)| {
-            let others: Vec<&Row> = rows.iter().filter(|r| r.group != *group).collect();
-            let constants = with(&base, &places, &fit(&others, &base, &places, &start));
-            rows.iter().filter(move |r| r.group == *group).map(move |row| (error(row, &constants), row))
+        .map(|(group, _)| {
+            if bands {
+                let of = &committed["constants_without"][group];
+                return (group, FITTED.iter().map(|(name, _)| of[*name].as_f64().unwrap_or(f64::NAN)).collect());
+            }
+            let others: Vec<&Row> = rows.iter().filter(|r| r.known.group != *group).collect();
+            // At the digits that are committed, so that the figures are those of what is written.
+            let fitted = fit(&others, &base, &places, &start).into_iter();
+            (group, fitted.map(|x| format!("{x:.5e}").parse().unwrap_or(x)).collect())
         })
         .collect();
+    let left_out: Vec<(f64, &Row)> =
+        rows.par_iter().map(|row| (error(row, &with(&base, &places, &without[&row.known.group])), row)).collect();
     // Half of vTrain's rows, every other one, predicted from the other half and all else.
     let (mut held, mut kept): (Vec<&Row>, Vec<&Row>) = (vec![], vec![]);
     for (i, row) in rows.iter().enumerate() {
-        if row.group == "vtrain-single-node" && i % 2 == 0 { held.push(row) } else { kept.push(row) }
+        if row.known.group == "vtrain-single-node" && i % 2 == 0 { held.push(row) } else { kept.push(row) }
     }
     let mut half = Value::Null;
     if !held.is_empty() {
@@ -190,66 +180,63 @@ fn main() -> flopcast::Result<()> {
     // The spread of several boxes, and how much wider it is from 1,000 accelerators on, are those whose
     // bands lie closest to 90 % of the rows left out at every scale.
     let published: Vec<(f64, &Row)> =
-        left_out.iter().filter(|(_, row)| row.group != "vtrain-single-node").copied().collect();
-    let grid: Vec<(f64, f64)> =
-        [0.12, 0.11, 0.10, 0.09, 0.08].iter().flat_map(|sd| [0.7, 0.5, 0.3, 0.1].map(|wider| (*sd, wider))).collect();
-    let tried: Vec<(f64, Vec<(usize, usize)>)> = grid
+        left_out.iter().filter(|(_, row)| row.known.group != "vtrain-single-node").copied().collect();
+    let grid: Vec<(f64, f64)> = [0.12, 0.11, 0.10, 0.09, 0.08, 0.07, 0.06, 0.05, 0.04]
+        .iter()
+        .flat_map(|sd| [0.7, 0.5, 0.3, 0.1].map(|wider| (*sd, wider)))
+        .collect();
+    // By the constants as they are committed: a second run finds them to be those that were fitted.
+    let covered = |row: &Row, e: f64, sd: f64, wider: f64| row.known.covered(&catalog, e, sd, wider);
+    let tried: Vec<(f64, [Held; SCALES.len()])> = grid
         .par_iter()
         .map(|(sd, wider)| {
-            let inside: Vec<(f64, bool)> = published
-                .iter()
-                .map(|(e, r)| (r.case.n_accel(), covers(&catalog, r, &best, *e, *sd, *wider)))
-                .collect();
-            let shares: Vec<(usize, usize)> = SCALES
-                .iter()
-                .map(|(_, from, to)| {
-                    let of = inside.iter().filter(|(n, _)| from <= n && n <= to);
-                    (of.clone().filter(|(_, inside)| *inside).count(), of.count())
-                })
-                .collect();
-            let off = |(inside, of): &(usize, usize)| (*inside as f64 / (*of).max(1) as f64 - 0.9).abs();
-            (shares.iter().map(off).fold(0.0, f64::max), shares)
+            let inside: Vec<(f64, bool)> =
+                published.iter().map(|(e, r)| (r.known.case.n_accel(), covered(r, *e, *sd, *wider))).collect();
+            let shares = Held::by_scale(&inside);
+            (shares.iter().map(|held| (held.share() - 0.9).abs()).fold(0.0, f64::max), shares)
         })
         .collect();
     for ((sd, wider), (off, shares)) in grid.iter().zip(&tried) {
-        println!("  spread {sd} widened by {wider}: at most {:.1} points from 90 %: {shares:?}", 100.0 * off);
+        println!(
+            "  spread {sd} widened by {wider}: at most {:.1} points from 90 %: {:?}",
+            100.0 * off,
+            shares.map(|h| (h.inside, h.rows))
+        );
     }
     let chosen = (0..grid.len()).min_by(|a, b| tried[*a].0.total_cmp(&tried[*b].0)).unwrap_or(0);
     let (sd, wider) = grid[chosen];
     println!("  chosen: `multi_node` sd_log {sd}, WIDENING {wider}");
     let mut coverage = Map::new();
-    for ((name, ..), (inside, of)) in SCALES.iter().zip(&tried[chosen].1) {
-        println!(
-            "  90 % band, {name:16} covers {inside} of {of}: {:.1} %",
-            100.0 * *inside as f64 / (*of).max(1) as f64
-        );
-        coverage.insert((*name).into(), json!({ "rows": of, "inside": inside }));
+    if bands {
+        for ((name, ..), held) in SCALES.iter().zip(&tried[chosen].1) {
+            println!("  {name}: {} of {}", held.inside, held.rows);
+        }
+        return Ok(());
+    }
+    for ((name, ..), held) in SCALES.iter().zip(&tried[chosen].1) {
+        println!("  90 % band, {name:16} covers {} of {}: {:.1} %", held.inside, held.rows, 100.0 * held.share());
+        coverage.insert((*name).into(), json!(held));
     }
     let of =
         |keep: &dyn Fn(&Row) -> bool| left_out.iter().filter(|(_, r)| keep(r)).map(|(e, _)| *e).collect::<Vec<_>>();
     for group in sizes.keys() {
-        summary(group, of(&|r| r.group == *group));
+        summary(group, of(&|r| r.known.group == *group));
     }
     let mut out = Map::new();
-    out.insert("all".into(), summary("all but vtrain", of(&|r| r.group != "vtrain-single-node")));
-    out.insert("moe".into(), summary("moe", of(&|r| r.case.job.experts.is_some())));
-    out.insert("dense".into(), {
-        summary("dense", of(&|r| r.case.job.experts.is_none() && r.group != "vtrain-single-node"))
-    });
-    out.insert("sc21".into(), summary("sc21", of(&|r| r.group == "sc21" && r.case.layouts[0].zero == 0)));
-    out.insert("sc21_table1".into(), {
-        let one = |r: &Row| r.group == "sc21" && r.table_one;
-        summary("sc21 table 1", of(&one))
-    });
-    let published: Vec<&Row> = rows.iter().filter(|r| r.group != "vtrain-single-node").collect();
+    out.insert("all".into(), summary("all but vtrain", of(&|r| r.known.group != "vtrain-single-node")));
+    out.insert("moe".into(), summary("moe", of(&|r| r.known.moe())));
+    out.insert("dense".into(), summary("dense", of(&|r| !r.known.moe() && r.known.group != "vtrain-single-node")));
+    out.insert("sc21".into(), summary("sc21", of(&|r| r.known.group == "sc21" && r.known.case.layouts[0].zero == 0)));
+    out.insert("sc21_table1".into(), summary("sc21 table 1", of(&|r| r.known.sc21_table_one())));
+    let published: Vec<&Row> = rows.iter().filter(|r| r.known.group != "vtrain-single-node").collect();
     let errors = |keep: &dyn Fn(&Row) -> bool| {
         published.iter().filter(|r| keep(r)).map(|r| error(r, &best)).collect::<Vec<f64>>()
     };
     println!("\nin sample, the built-in table:");
     let inside = json!({
         "all": summary("all", errors(&|_| true)),
-        "moe": summary("moe", errors(&|r| r.case.job.experts.is_some())),
-        "dense": summary("dense", errors(&|r| r.case.job.experts.is_none())),
+        "moe": summary("moe", errors(&|r| r.known.moe())),
+        "dense": summary("dense", errors(&|r| !r.known.moe())),
     });
     // Harder: every accelerator, architecture, publisher and decade of scale left out as a whole.
     let mut kinds = Map::new();
@@ -265,7 +252,7 @@ fn main() -> flopcast::Result<()> {
                 let of = published.iter().filter(|r| key(r) == *name);
                 of.map(|r| {
                     let e = error(r, &constants);
-                    (e, covers(&catalog, r, &best, e, sd, wider))
+                    (e, covered(r, e, sd, wider))
                 })
                 .collect()
             })
@@ -285,12 +272,20 @@ fn main() -> flopcast::Result<()> {
         note("all", &folds.concat());
         kinds.insert(kind.into(), Value::Object(figures));
     }
+    let published_alone = without.iter().filter(|(group, _)| **group != "vtrain-single-node");
+    let constants_without: Map<String, Value> = published_alone
+        .map(|(group, values)| {
+            let named = FITTED.iter().zip(values).map(|((name, _), x)| ((*name).into(), json!(x)));
+            ((*group).clone(), Value::Object(named.collect()))
+        })
+        .collect();
     if write {
         let baseline = json!({
             "schema": "flopcast.left-out/1",
             "made_by": "cargo run --release --example fit_constants -- --write vtrain_single_node.csv",
             "in_sample": inside,
             "left_out": out,
+            "constants_without": constants_without,
             "left_out_coverage90": coverage,
             "vtrain_half_left_out": half,
             "left_out_by_kind": kinds,
@@ -309,18 +304,6 @@ fn main() -> flopcast::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Whether the 90 % band around a prediction that is `error` off holds what was measured, with another
-/// spread of several boxes, `wider` so many times more from 1,000 accelerators on.
-fn covers(catalog: &Catalog, row: &Row, best: &Constants, error: f64, sd: f64, wider: f64) -> bool {
-    let mut catalog = catalog.clone();
-    let reach = (row.case.n_accel() / 100.0).log10().clamp(0.0, 1.0);
-    catalog.constants.multi_node.spread = Spread::Log(sd * (1.0 + wider * reach) / (1.0 + WIDENING * reach));
-    let (layout, seconds) = choose(&row.case, best);
-    let (low, high) = band(&catalog, &row.case, &layout, seconds);
-    // The band is taken around the left-out prediction: measured / predicted is e^−error.
-    (low / seconds..=high / seconds).contains(&(-error).exp())
 }
 
 /// Puts the fitted values, in the units of the file, into `data/constants.toml`.
@@ -349,8 +332,13 @@ fn write_constants(catalog: &Catalog, places: &[usize], fitted: &[f64]) -> flopc
     std::fs::write(FILE, lines.join("\n") + "\n").map_err(failed)
 }
 
+/// A constant as it is committed.
+fn entry(catalog: &Catalog, place: usize) -> f64 {
+    catalog.constants.entries()[place].median
+}
+
 fn error(row: &Row, constants: &Constants) -> f64 {
-    (choose(&row.case, constants).1 / row.measured).ln()
+    row.known.error(constants)
 }
 
 fn with(base: &Constants, places: &[usize], values: &[f64]) -> Constants {
@@ -370,7 +358,7 @@ fn loss(rows: &[&Row], base: &Constants, places: &[usize], start: &[f64], x: &[f
         return 1e9;
     }
     let constants = with(base, places, &values);
-    if constants.scale_factor < 1.0 || constants.expert_rate > 1.1 {
+    if constants.expert_rate > 1.1 {
         return 1e9;
     }
     let total: f64 = rows
@@ -416,8 +404,8 @@ fn report(what: &str, rows: &[&Row], constants: &Constants) {
     summary("all", rows.iter().map(|r| error(r, constants)).collect());
     let mut groups: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for row in rows {
-        groups.entry(&row.group).or_default().push(error(row, constants));
-        if row.case.job.experts.is_some() {
+        groups.entry(&row.known.group).or_default().push(error(row, constants));
+        if row.known.moe() {
             groups.entry("moe").or_default().push(error(row, constants));
         }
     }
@@ -427,27 +415,14 @@ fn report(what: &str, rows: &[&Row], constants: &Constants) {
 }
 
 fn summary(name: &str, errors: Vec<f64>) -> Value {
-    let mut absolute: Vec<f64> = errors.iter().map(|e| e.abs()).collect();
-    absolute.sort_by(f64::total_cmp);
-    if absolute.is_empty() {
-        return Value::Null;
-    }
-    let at = |q: f64| absolute[((absolute.len() - 1) as f64 * q).round() as usize].exp();
-    let bias = (errors.iter().sum::<f64>() / errors.len() as f64).exp();
-    let mape = errors.iter().map(|e| (e.exp() - 1.0).abs()).sum::<f64>() / errors.len() as f64;
+    let Some(f) = Factors::of(&errors) else { return Value::Null };
     println!(
-        "  {name:22} n {:4}  median {:.3}  p90 {:.3}  bias {bias:.3}  MAPE {:.1} %",
-        errors.len(),
-        at(0.5),
-        at(0.9),
-        100.0 * mape
+        "  {name:22} n {:4}  median {:.3}  p90 {:.3}  bias {:.3}  MAPE {:.1} %",
+        f.n,
+        f.median_factor,
+        f.p90_factor,
+        f.bias_factor,
+        100.0 * f.mape
     );
-    let digits = |x: f64| (x * 1e4).round() / 1e4;
-    json!({
-        "n": errors.len(),
-        "median_factor": digits(at(0.5)),
-        "p90_factor": digits(at(0.9)),
-        "bias_factor": digits(bias),
-        "mape": digits(mape),
-    })
+    json!(f)
 }

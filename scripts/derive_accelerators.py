@@ -25,6 +25,9 @@ ACHIEVED = {"GB200": "gb200", "GB300": "gb300", "B200-SXM": "b200", "B300-SXM": 
 # Parts of the same chip share its surface (data/surfaces.toml).
 LIKE = {"a100-sxm-40gb": "a100", "a100-pcie-80gb": "a100", "h100-pcie-80gb": "h100", "h800-sxm-80gb": "h100",
         "gh200": "h100"}
+# Whose surface stands for one that nobody published, where the H100's would be farther: the generation before, or
+# the card with the same kind of chip.
+SHAPED = {"rubin": "gb300", "rtx-3090": "l40s", "rtx-4090": "l40s", "rtx-5090": "l40s"}
 ALIASES = {"gb200": ["GB200-NVL72"], "gb300": ["GB300-NVL72"], "h100": ["H100"], "a100": ["A100", "A100 (up to one 8-GPU server)"]}
 
 # The box that each is usually sold in (data/fabrics.toml).
@@ -100,6 +103,8 @@ for row in csv.DictReader(open(devices)):
     print("aliases = [" + ", ".join(f'"{n}"' for n in names) + "]")
     if name in LIKE:
         print(f'surface = "{LIKE[name]}"')
+    if name in SHAPED:
+        print(f'like = "{SHAPED[name]}"')
     node = NODES.get(name) or (name if name.startswith("tpu") else "workstation")
     print(f'node = "{node}"')
     if row["intra_link"]:

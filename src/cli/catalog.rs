@@ -30,6 +30,8 @@ enum What {
     /// All-reduces as others measured them.
     #[value(name = "all-reduces")]
     AllReduces,
+    /// Matrix products as others measured them, by extents.
+    Surfaces,
     /// Ways to run a cluster: failures, spares, checkpoints, maintenance.
     Operations,
     /// Sites: power, carbon, tariff.
@@ -98,6 +100,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         What::AllReduces => {
             show!("all_reduce", c.all_reduces, |n: &str| c.all_reduce(n), catalog::all_reduces(&c));
         }
+        What::Surfaces => show!("surface", c.surfaces, |n: &str| c.surface_named(n), catalog::surfaces(&c)),
         What::Operations => show!(
             "operations",
             c.operations,

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::sourced::{Stamp, Value};
-use crate::units::{Bandwidth, Bytes, FlopRate, Power, Ratio, Time};
+use crate::units::{Bandwidth, Bytes, FlopRate, Power, Ratio};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -78,9 +78,13 @@ pub struct Accelerator {
     /// Other names it goes by in published tables.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<String>,
-    /// Name of the accelerator whose [`Surface`] it shares, where it is not its own.
+    /// Name of the accelerator whose [`Surface`](super::Surface) it shares, being of the same chip.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub surface: Option<String>,
+    /// Name of the accelerator whose [`Surface`](super::Surface) stands for its own where nobody published one, widened;
+    /// the H100's where none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub like: Option<String>,
     /// The box that it usually comes in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
@@ -108,25 +112,6 @@ pub struct Accelerator {
     /// Best matrix product that others measured, per number format.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub achieved: BTreeMap<Format, Value<FlopRate>>,
-    /// Source of what has none of its own.
-    pub provenance: Stamp,
-}
-
-/// How the time of a 16-bit product depends on its extents, fitted to products that others measured:
-/// t = ((flop·waves/rate)³ + (bytes/bandwidth)³)^⅓ + overhead, see `scripts/derive_surfaces.py`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Surface {
-    /// Compute units that tiles of 128×256 are dealt to.
-    pub units: u32,
-    /// Rate of large products over the peak.
-    pub rate: Value<Ratio>,
-    /// Bandwidth of thin products over that of the memory.
-    pub bandwidth: Value<Ratio>,
-    /// Time beyond both.
-    pub overhead: Value<Time>,
-    /// How much of an unfilled last wave is lost: 0 nothing, 1 all.
-    pub waves: Value<Ratio>,
     /// Source of what has none of its own.
     pub provenance: Stamp,
 }

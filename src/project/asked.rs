@@ -101,7 +101,7 @@ impl<'a> Asked<'a> {
             Place::Cluster(name) => e.context(format!("cluster `{name}`")),
             Place::Count(..) => e,
         };
-        let halves = named.map(|c| parts(catalog, c)).transpose().map_err(in_place)?.unwrap_or_default();
+        let halves = named.map(|c| parts(catalog, c, target.format)).transpose().map_err(in_place)?.unwrap_or_default();
         possible(count, (node_name, node), fabric, &halves).map_err(in_place)?;
         let rated = mean_rated(chip, node, &halves).map(|(fact, basis, _)| (fact, basis));
         let asked = count;

@@ -38,6 +38,7 @@ pub mod schema;
 mod search;
 mod step;
 pub mod study;
+mod sweep;
 pub mod template;
 mod transfer;
 pub mod validate;
@@ -60,6 +61,7 @@ pub use scenario::Forecast;
 pub use search::{Candidate, Found, Losses, Objective, Power, Rules, Space, Watch, best_layout, search};
 pub use step::{Step, StepModel, WIDENING};
 pub use study::{Input, MeasureNext, Narrowed, Node, NodeKind, Output, Sensitivity, Study};
+pub use sweep::{Bend, Sweep, Swept};
 pub use transfer::{Options, Transfer};
 
 /// Schema id of a projection.

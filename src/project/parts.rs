@@ -3,8 +3,9 @@
 
 use super::catalog::Catalog;
 use super::machine::Machine;
+use super::sweep::Swept;
 use crate::cluster::power::{Basis, rated};
-use crate::cluster::{Accelerator, Cluster, FabricKind, FabricTable, Format, Half, Node, Price, Surface};
+use crate::cluster::{Accelerator, Cluster, FabricKind, FabricTable, Format, Half, Node, Price};
 use crate::error::{Error, Result};
 use crate::provenance::Provenance;
 use crate::sourced::{Fact, Spread, Value};
@@ -24,8 +25,8 @@ pub struct Part<'a> {
     pub kind: &'a str,
     /// Its accelerator.
     pub accelerator: &'a Accelerator,
-    /// How that one's products depend on their extents, where others measured it.
-    pub surface: Option<&'a Surface>,
+    /// How that one's products depend on their extents.
+    pub surface: Swept<'a>,
     /// Its boxes.
     pub node: &'a Node,
     /// Its share of the cluster's accelerators.
@@ -115,8 +116,8 @@ impl OnParts {
     }
 }
 
-/// The parts of a cluster, which must make up all of it.
-pub fn parts<'a>(catalog: &'a Catalog, cluster: &'a Cluster) -> Result<Vec<Part<'a>>> {
+/// The parts of a cluster, which must make up all of it, for products in a format.
+pub fn parts<'a>(catalog: &'a Catalog, cluster: &'a Cluster, format: Format) -> Result<Vec<Part<'a>>> {
     let all = cluster.accelerators.value;
     let mut parts = Vec::new();
     for (name, half) in &cluster.half {
@@ -127,7 +128,7 @@ pub fn parts<'a>(catalog: &'a Catalog, cluster: &'a Cluster) -> Result<Vec<Part<
         let node = catalog.node(half.node.as_deref().unwrap_or(&cluster.node))?;
         let accelerator = catalog.accelerator(kind)?;
         let share = half.accelerators.value / all;
-        parts.push(Part { name, half, kind, accelerator, surface: catalog.surface(kind), node, share });
+        parts.push(Part { name, half, kind, accelerator, surface: catalog.surface(kind, format)?, node, share });
     }
     let sum: f64 = parts.iter().map(|p| p.half.accelerators.value).sum();
     if !parts.is_empty() && sum != all {

@@ -2,8 +2,7 @@
 
 use super::asked::{Asked, Target};
 use super::catalog::Catalog;
-use super::constants::Constants;
-use super::sample::{SEED, quantile};
+use super::sample::{drawn, quantile};
 use super::search::{Candidate, Found, Objective, Watch, nothing_fits};
 use super::step::StepModel;
 use crate::error::{Error, Kind, Result};
@@ -122,11 +121,11 @@ impl Asked<'_> {
             let constants = catalog.constants.medians();
             return Err(nothing_fits(found, &self.rules, self.job, &self.run, &self.machine, &constants));
         };
-        let draws = draws(catalog);
+        let draws: Vec<_> = (0..256).map(|i| drawn(&catalog.constants, &self.machine, i)).collect();
         let times = |c: &Candidate| -> Vec<f64> {
             let run = Run { batch: f64::from(c.batch), ..self.run };
             let model = StepModel::new(self.job, &run, &c.layout, &self.machine, None);
-            draws.iter().map(|d| model.time(&self.machine, d, 1.0).total).collect()
+            draws.iter().map(|(constants, machine)| model.time(machine, constants, 1.0).total).collect()
         };
         let all: Vec<Vec<f64>> = found.quickest.iter().map(times).collect();
         let late = |times: &[f64]| {
@@ -260,19 +259,6 @@ impl Asked<'_> {
 pub fn plan(catalog: &Catalog, target: &Target) -> Result<Plan> {
     let asked = Asked::new(catalog, target)?;
     asked.plan(catalog, &asked.search(catalog, &Watch { done: &|_, _| {}, go_on: &|| true }))
-}
-
-fn draws(catalog: &Catalog) -> Vec<Constants> {
-    let entries = catalog.constants.entries();
-    (0..256)
-        .map(|i| {
-            let mut c = catalog.constants.medians();
-            for (column, e) in entries.iter().enumerate() {
-                c.set(column, e.spread.at(e.median, f64::from(sobol_burley::sample(i, column as u32, SEED))));
-            }
-            c
-        })
-        .collect()
 }
 
 #[cfg(test)]

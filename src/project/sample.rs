@@ -3,6 +3,8 @@
 //! Points are Owen-scrambled Sobol (crate `sobol_burley`), the seed is fixed: the same input gives
 //! the same bits. Sensitivities are Saltelli's and Jansen's estimators on two independent blocks.
 
+use super::constants::{COUNT, Constants, ConstantsFile};
+use super::machine::Machine;
 use crate::sourced::Spread;
 use sobol_burley::{NUM_DIMENSION_SETS_4D, sample_4d};
 
@@ -17,6 +19,18 @@ const SETS: u32 = NUM_DIMENSION_SETS_4D / 2;
 
 /// Most inputs that a block has dimensions for.
 pub const MAX_INPUTS: usize = 4 * SETS as usize;
+
+/// One draw of the constants, and a machine with one of the error of its products: for a published run or a choice
+/// of layouts, where nothing else is uncertain.
+pub fn drawn(file: &ConstantsFile, machine: &Machine, point: u32) -> (Constants, Machine) {
+    let u = |column: usize| f64::from(sobol_burley::sample(point, column as u32, SEED));
+    let mut constants = file.medians();
+    for (column, entry) in file.entries().iter().enumerate() {
+        constants.set(column, entry.spread.at(entry.median, u(column)));
+    }
+    let products_slower = Spread::Log(machine.products_sd_log()).at(1.0, u(COUNT));
+    (constants, Machine { products_slower, ..*machine })
+}
 
 /// A matrix of draws, `DRAWS` rows of one column per input; what is certain has its median in each.
 pub struct Draws {

@@ -5,8 +5,9 @@ use super::constants::ConstantsFile;
 use super::entries::Scenario;
 use super::machine::Machine;
 use super::parts::{OnParts, Part, Usual, mean_rated, parts, usual_price};
+use super::sweep::Swept;
 use crate::cluster::power::{Basis, Supply};
-use crate::cluster::{Accelerator, Cluster, FabricKind, FabricTable, Node, Operations, Price, Site, Surface};
+use crate::cluster::{Accelerator, Cluster, FabricKind, FabricTable, Node, Operations, Price, Site};
 use crate::error::{Error, Result};
 use crate::job::{Layout, Run, Stack, Transformer};
 use crate::provenance::Provenance;
@@ -24,7 +25,7 @@ pub struct Forecast<'a> {
     /// Its accelerator.
     pub accelerator: &'a Accelerator,
     /// How its products depend on their extents, where others measured it.
-    pub surface: Option<&'a Surface>,
+    pub surface: Swept<'a>,
     /// Its boxes.
     pub node: &'a Node,
     /// Its network.
@@ -81,7 +82,7 @@ impl<'a> Forecast<'a> {
 
     /// Whether anybody published a measured product of its accelerator, of each where its parts differ.
     pub fn measured(&self) -> bool {
-        let one = |a: &Accelerator, surface: Option<&Surface>| surface.is_some() || !a.achieved.is_empty();
+        let one = |a: &Accelerator, surface: Swept| !surface.transferred || !a.achieved.is_empty();
         one(self.accelerator, self.surface) && self.halves.iter().all(|p| one(p.accelerator, p.surface))
     }
 
@@ -94,7 +95,7 @@ impl<'a> Forecast<'a> {
         job.check(&scenario.job)?;
         let fail = |field: &str, why: String| Err(Error::usage(format!("`{field}`: {why}")));
         let asked = scenario.accelerators.as_ref().unwrap_or(&cluster.accelerators).value;
-        let halves = parts(catalog, cluster)?;
+        let halves = parts(catalog, cluster, scenario.format)?;
         possible(asked, (&cluster.node, node), fabric, &halves)?;
         if asked > cluster.accelerators.value {
             return fail("accelerators", format!("{asked} of a cluster of {}", cluster.accelerators.value));
@@ -149,7 +150,7 @@ impl<'a> Forecast<'a> {
             scenario,
             cluster,
             accelerator,
-            surface: catalog.surface(&cluster.accelerator),
+            surface: catalog.surface(&cluster.accelerator, scenario.format)?,
             node,
             fabric,
             fabric_table,

@@ -8,15 +8,18 @@
 //! 2412.19437 table 2). Gradients are reduced over the replicas behind the last backward pass as far
 //! as it reaches.
 
+mod layer;
+
+pub use layer::{Computing, Layer, Stage};
+
 use super::LARGEST_VALIDATED;
 use super::constants::Constants;
-use super::machine::{Machine, cubic_max};
+use super::machine::Machine;
+use super::sweep::Bend;
 use crate::calibrate::Curve;
 use crate::cluster::Fabric;
 use crate::cluster::collective::{Exchange, Group};
-use crate::job::{
-    ContextExchange, Layout, MAX_GEMMS, Pass, Recompute, Run, Schedule, Stack, Transformer, Work, memory,
-};
+use crate::job::{ContextExchange, Layout, MAX_GEMMS, Pass, Run, Stack, Transformer, Work, memory};
 
 /// A step, seconds each.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,13 +72,12 @@ pub struct StepModel {
     layout: Layout,
     microbatches: f64,
     stack: Stack,
-    /// Time of each product and pass over that at the rate of large ones: tiles that leave units idle,
-    /// and the transferred curve. No draw changes it.
-    stretch: [[f64; 3]; MAX_GEMMS],
+    /// What bends each product and pass: the surface, or the transferred curve. No draw changes it.
+    bends: [[Bend; 3]; MAX_GEMMS],
     /// The same of the output layer.
-    stretch_output: [f64; 3],
-    /// The same of stored scores; 1 where none are.
-    stretch_scores: [f64; 3],
+    bends_output: [Bend; 3],
+    /// The same of stored scores; nothing where none are.
+    bends_scores: [Bend; 3],
     held: memory::Held,
     /// Bytes of one layer's activations for one microbatch.
     activations: f64,
@@ -88,16 +90,18 @@ impl StepModel {
     /// its own, so extents scale with the cube root of the rates.
     pub fn new(job: &Transformer, run: &Run, layout: &Layout, machine: &Machine, curve: Option<(&Curve, f64)>) -> Self {
         let work = Work::new(job, run, layout);
-        let mut stretch = [[1.0; 3]; MAX_GEMMS];
-        for (gemm, row) in work.gemms().iter().zip(&mut stretch) {
-            *row = Pass::ALL.map(|pass| machine.idle_units(&gemm.of(pass)));
+        let mut bends = [[Bend::NONE; 3]; MAX_GEMMS];
+        for (gemm, row) in work.gemms().iter().zip(&mut bends) {
+            *row = Pass::ALL.map(|pass| machine.surface.bend(&gemm.of(pass)));
         }
         if let Some((curve, rate)) = curve {
             let scale = (rate / machine.achieved.unwrap_or(machine.peak)).cbrt();
-            for (gemm, row) in work.gemms().iter().zip(&mut stretch) {
-                for (pass, cell) in Pass::ALL.into_iter().zip(row) {
+            for (gemm, row) in work.gemms().iter().zip(&mut bends) {
+                for (pass, bend) in Pass::ALL.into_iter().zip(row) {
                     let g = gemm.of(pass);
-                    *cell /= curve.at(g.m * scale, g.n * scale, g.k * scale).min(1.0);
+                    // One shape or the other: what was measured here goes before what others did.
+                    bend.compute /= curve.at(g.m * scale, g.n * scale, g.k * scale).min(1.0);
+                    bend.whole = 1.0;
                 }
             }
         }
@@ -106,9 +110,9 @@ impl StepModel {
             layout: *layout,
             microbatches: layout.microbatches(run),
             stack: run.stack,
-            stretch,
-            stretch_output: Pass::ALL.map(|pass| machine.idle_units(&work.logits.of(pass))),
-            stretch_scores: if run.stack.early() { [machine.idle_units(&work.score_product); 3] } else { [1.0; 3] },
+            bends,
+            bends_output: Pass::ALL.map(|pass| machine.surface16.bend(&work.logits.of(pass))),
+            bends_scores: [if run.stack.early() { machine.surface16.bend(&work.score_product) } else { Bend::NONE }; 3],
             held: memory::held(job, run, layout),
             activations: memory::layer_activations(job, run, layout),
         }
@@ -155,7 +159,7 @@ impl StepModel {
     /// What of a layer no network changes.
     pub fn computing(&self, machine: &Machine, c: &Constants, transfer: f64) -> Computing {
         let (w, l) = (&self.work, &self.layout);
-        let kernels = transfer
+        let kernels = transfer / machine.products_slower
             * match self.stack {
                 Stack::EarlyDeepspeed => c.deepspeed_early,
                 Stack::Early | Stack::EarlyOverlapped => 1.0,
@@ -174,14 +178,15 @@ impl StepModel {
             Stack::Fused => (c.memory_efficiency, c.attention),
         };
         let engine = if self.stack == Stack::EarlyDeepspeed { c.deepspeed_early } else { 1.0 };
-        let bandwidth = machine.memory_bandwidth * efficiency * engine;
+        let memory = machine.memory_bandwidth;
+        let bandwidth = memory * efficiency * engine;
         let (mut forward, mut data, mut weights, mut matrices) = (0.0, 0.0, 0.0, 0.0);
         // Gradients are summed in 32 bits as they are made, or written in 16.
         let summed = matches!(self.stack, Stack::Fused | Stack::EarlyOverlapped);
         let gradient = if summed { 8.0 } else { machine.operand.max(2.0) };
-        for (gemm, stretch) in w.gemms().iter().zip(&self.stretch) {
+        for (gemm, bends) in w.gemms().iter().zip(&self.bends) {
             let routed = if gemm.routed { c.expert_rate / c.expert_imbalance } else { 1.0 };
-            let [f, d, g] = machine.products(gemm, stretch, rate * routed, machine.operand, gradient, c);
+            let [f, d, g] = machine.surface.seconds(gemm, bends, rate * routed, machine.operand, gradient, memory);
             forward += gemm.times * f;
             data += gemm.times * d;
             weights += gemm.times * g;
@@ -191,7 +196,8 @@ impl StepModel {
         // backward there are four products and a quarter more bytes. Fused attention computes the scores
         // again backward.
         let (scores, scores_back) = if self.stack.early() {
-            let [product, ..] = machine.products(&w.score_product, &self.stretch_scores, rate16, 2.0, 2.0, c);
+            let [product, ..] =
+                machine.surface16.seconds(&w.score_product, &self.bends_scores, rate16, 2.0, 2.0, memory);
             let between = w.scores * c.score_bytes / (machine.memory_bandwidth * c.score_efficiency);
             (2.0 * product + between, 4.0 * product + 1.25 * between)
         } else {
@@ -216,7 +222,7 @@ impl StepModel {
         };
         let per_logit = if self.stack.early() { LOSS_BYTES_EARLY } else { LOSS_BYTES };
         let loss = per_logit * w.logits.m * w.logits.n / bandwidth;
-        let output = machine.products(&w.logits, &self.stretch_output, rate16, 2.0, 2.0, c);
+        let output = machine.surface16.seconds(&w.logits, &self.bends_output, rate16, 2.0, 2.0, memory);
         Computing {
             forward: forward + scores + elementwise,
             backward: data + weights + scores_back + 2.0 * elementwise,
@@ -280,250 +286,6 @@ impl StepModel {
             boundary_bytes: 2.0 * w.boundary_elements,
             boundary_gather: fabric.all_gather(Group { size: tensor, stride: 1.0 }, 2.0 * w.boundary_gather_elements),
             tied_bytes: 2.0 * w.tied_elements,
-        }
-    }
-}
-
-/// Seconds that one accelerator computes for one layer and one microbatch, and what bounds it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Computing {
-    forward: f64,
-    backward: f64,
-    /// The gradients of the weights in `backward`: what a schedule may put off.
-    weights: f64,
-    /// Adding a microbatch's gradients to those before it.
-    accumulate: f64,
-    /// Attention's share of `forward`.
-    scores: f64,
-    /// Host time of the forward kernels.
-    kernels: f64,
-    /// The output layer, all passes.
-    output: f64,
-    /// Bytes per second of memory-bound operations.
-    bandwidth: f64,
-    /// Bytes per second to the host.
-    host_link: f64,
-}
-
-/// Seconds of one layer and one microbatch on one accelerator.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Layer {
-    stack: Stack,
-    computing: Computing,
-    /// One gather or scatter over the tensor ranks, for each of the two blocks, as far as it waits.
-    gather: f64,
-    /// Exchanges with experts, both ways and passes.
-    expert: f64,
-    /// Exchanges of the context ranks that wait.
-    context: f64,
-    /// Layers beyond the job's own, each with an output layer.
-    further: f64,
-    boundary_bytes: f64,
-    /// Gathering what arrived from the stage before over the tensor ranks.
-    boundary_gather: f64,
-    tied_bytes: f64,
-}
-
-/// What the most loaded stage has.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Stage {
-    /// Layers.
-    pub layers: f64,
-    /// Layers of the last stage.
-    pub end_layers: f64,
-    /// Layers of the job.
-    pub all_layers: f64,
-    /// Bytes of activations that one layer keeps of one microbatch.
-    pub activations: f64,
-    /// Parameters per accelerator that all replicas share.
-    pub dense_params: f64,
-    /// Parameters per accelerator of experts.
-    pub expert_params: f64,
-}
-
-impl Layer {
-    /// What of it no network changes.
-    pub fn computing(&self) -> &Computing {
-        &self.computing
-    }
-
-    /// The same communication beside another computation.
-    #[must_use]
-    pub fn with(self, computing: Computing) -> Layer {
-        Layer { computing, ..self }
-    }
-
-    /// Whether another layer communicates as long.
-    pub fn communicates_like(&self, other: &Layer) -> bool {
-        other.with(self.computing) == *self
-    }
-
-    /// The step of a layout that this layer was made for, with any stages, replicas, recomputation and
-    /// sharding; `scale` is [`scale_cost`].
-    pub fn step(
-        &self,
-        l: &Layout,
-        microbatches: f64,
-        stage: &Stage,
-        fabric: &Fabric,
-        c: &Constants,
-        scale: f64,
-    ) -> Step {
-        let (t, p, v) = (f64::from(l.tensor), f64::from(l.pipeline), f64::from(l.virtual_stages));
-        let layers = stage.layers;
-        let again = match l.recompute {
-            Recompute::None | Recompute::Selective => 0.0,
-            Recompute::Half => 0.5,
-            Recompute::Full => 1.0,
-        };
-        let scores_again = if self.stack.early() && l.recompute == Recompute::Selective { 1.0 } else { 0.0 };
-        let backward = self.computing.backward
-            + again * self.computing.forward
-            + scores_again * self.computing.scores
-            + self.computing.accumulate * (1.0 - 1.0 / microbatches.max(1.0));
-        // Gathers and scatters forward, the same backward; what sequence parallelism scattered is
-        // gathered once more, what is recomputed communicates again.
-        let regather = if l.sequence_parallel { 1.0 } else { 0.0 };
-        let kappa = c.overlap_slowdown - 1.0;
-        let backward_gathers = (2.0 + regather) * self.gather;
-        let tensor = (2.0 + 2.0 * again) * self.gather
-            + if self.stack == Stack::EarlyOverlapped {
-                (backward_gathers - self.computing.weights).max(0.0)
-                    + kappa * backward_gathers.min(self.computing.weights)
-            } else {
-                backward_gathers
-            };
-        let expert = if l.schedule == Schedule::DualPipe {
-            // A forward and a backward pass of two microbatches run beside each other's exchanges.
-            let beside = self.computing.forward + backward;
-            (self.expert - beside).max(0.0) + kappa * self.expert.min(beside)
-        } else {
-            c.expert_exposed * self.expert
-        };
-        // What the host keeps goes out behind the forward pass and comes back behind the backward one.
-        let travel = if l.offload.activations() { stage.activations / self.computing.host_link } else { 0.0 };
-        let fetched = (travel - self.computing.forward).max(0.0) + (travel - backward).max(0.0);
-        let moved = tensor + expert + self.context + fetched;
-        // Where the host cannot issue kernels as fast as they run, it is what one waits for.
-        // Neither is the quicker all the time, so that the sum of cubes stands for the larger.
-        let issue = ((3.0 + again) * self.computing.kernels - moved).max(0.0);
-        let layer = cubic_max(self.computing.forward + backward, issue);
-        // The last stage has the output layer, and perhaps fewer layers.
-        let whole = layer + moved;
-        let ends = self.further * whole + (1.0 + self.further) * self.computing.output;
-        let last = stage.end_layers * whole + ends;
-        let per_microbatch = if p > 1.0 { last.max(layers * whole) } else { last };
-        let waits = moved * per_microbatch / whole.max(f64::MIN_POSITIVE);
-        let compute = per_microbatch - if waits.is_finite() { waits.min(per_microbatch) } else { 0.0 };
-
-        // Pipeline.
-        let m = if l.virtual_stages > 1 { (microbatches / p).ceil() * p } else { microbatches };
-        let boundary =
-            if p > 1.0 { fabric.send(t * l.replicas(), self.boundary_bytes) + self.boundary_gather } else { 0.0 };
-        let others = (stage.all_layers * whole + ends - per_microbatch).max(0.0);
-        let put_off = layers * self.computing.weights;
-        let waiting = match l.schedule {
-            Schedule::Alternating => others / v,
-            Schedule::ZeroBubble => (others - 2.0 * (p - 1.0) * put_off).max(0.0),
-            Schedule::DualPipe => {
-                let (f, b) = (layers * self.computing.forward, layers * backward);
-                (0.5 * p - 1.0).max(0.0) * (f + 2.0 * b - 3.0 * put_off).max(0.0)
-            }
-        };
-        let bubble = waiting + 2.0 * (p - 1.0) * v.min(2.0) * boundary;
-        // Sends at every boundary of every microbatch, forward and backward; interleaved schedules hide
-        // them as far as communication is hidden at all, plain ones and early stacks do not.
-        let sends = match self.stack {
-            Stack::Early | Stack::EarlyOverlapped | Stack::EarlyDeepspeed => 2.0 * v * m * boundary,
-            _ if v > 1.0 => 2.0 * (v - 1.0) * m * boundary * (1.0 - c.data_overlap).max(0.0),
-            _ => 2.0 * m * boundary,
-        };
-
-        // Gradients and parameters over the replicas; 16-bit gradients, but for Megatron-Core, which
-        // sums them in 32.
-        let (all, sharded) = (memory::replicas(l), memory::sharded_over(l));
-        let (all_experts, sharded_experts) = (memory::expert_replicas(l), memory::expert_sharded_over(l));
-        let apart = f64::from(l.expert) * f64::from(l.expert_tensor);
-        let dense = Group { size: sharded, stride: t };
-        let experts = Group { size: sharded_experts, stride: apart };
-        let gradient = if self.stack == Stack::Fused && l.zero < 3 { 4.0 } else { 2.0 };
-        let over = |bytes: f64| {
-            fabric.all_gather(dense, bytes * stage.dense_params)
-                + fabric.all_gather(experts, bytes * stage.expert_params)
-        };
-        // Whole copies of the sharded state sum their shards once a step.
-        let copies = fabric
-            .all_reduce(Group { size: all / sharded, stride: t * sharded }, gradient * stage.dense_params / sharded)
-            + fabric.all_reduce(
-                Group { size: all_experts / sharded_experts, stride: apart * sharded_experts },
-                gradient * stage.expert_params / sharded_experts,
-            );
-        let overlap = if self.stack.early() { 0.0 } else { c.data_overlap };
-        let hidden = |moved: f64, window: f64, least: f64| {
-            least.max(moved - overlap * window) + kappa * moved.min(overlap * window)
-        };
-        // Layers' passes that are still to come when the first gradients are whole. With interleaved
-        // parts the last part is done with all microbatches while those of the first p are still to
-        // pass the others.
-        let window = (layers - 1.0).max(layers * (1.0 - 1.0 / v) * m.min(p));
-        let data = match l.zero {
-            // One all-reduce, bucket by bucket behind the backward pass.
-            0 => {
-                let reduce = fabric.all_reduce(dense, gradient * stage.dense_params)
-                    + fabric.all_reduce(experts, gradient * stage.expert_params);
-                hidden(reduce, backward * window, reduce / layers)
-            }
-            3 => {
-                // Gathered for both passes and reduced, each microbatch, beside the computation; what
-                // waits in any case is the first gather and the last reduction.
-                // Each layer starts its own; before 2023 each tensor of it, by a ring over all ranks.
-                let starts = match self.stack {
-                    Stack::Early | Stack::EarlyOverlapped | Stack::EarlyDeepspeed => {
-                        TENSORS * (fabric.start() + (sharded - 1.0) * fabric.out.latency)
-                    }
-                    _ => fabric.all_gather(dense, 1.0),
-                };
-                let moved = 2.0 * over(2.0) + over(gradient) + 3.0 * layers * starts;
-                m * hidden(moved, per_microbatch, moved / (2.0 * layers))
-                    + hidden(copies, backward * window, copies / layers)
-            }
-            _ => {
-                let (gather, reduce) = (over(2.0), over(gradient));
-                // Gradients that are sharded are reduced after every microbatch.
-                let times = if l.zero == 2 { m } else { 1.0 };
-                times * hidden(reduce, backward * window, reduce / layers)
-                    + hidden(gather, self.computing.forward * window, gather / layers)
-                    + hidden(copies, backward * window, copies / layers)
-            }
-        };
-        // The first and the last stage sum the gradient of the embedding that they share.
-        let tied = if p > 1.0 && self.tied_bytes > 0.0 {
-            2.0 * fabric.send(t * l.replicas() * (p - 1.0), 0.5 * gradient * self.tied_bytes)
-        } else {
-            0.0
-        };
-
-        let shard = |params: f64, replicas: f64| params / if l.zero >= 1 { replicas } else { 1.0 };
-        let params = shard(stage.dense_params, sharded) + shard(stage.expert_params, sharded_experts);
-        let updated = if l.offload.optimizer() {
-            // 16-bit gradients out, 16-bit parameters back, the update in the host's own memory.
-            params * (4.0 / self.computing.host_link + c.optimizer_bytes / c.host_memory)
-        } else {
-            c.optimizer_bytes * params / self.computing.bandwidth
-        };
-        let optimizer = updated + c.step_fixed;
-        let data = data + tied;
-        let sum = m * per_microbatch + bubble + sends + data + optimizer;
-        let share = |part: f64| m * waits * part / moved.max(f64::MIN_POSITIVE);
-        Step {
-            total: sum * scale,
-            compute: m * compute,
-            tensor: share(tensor + self.context + fetched),
-            expert: share(expert),
-            bubble: bubble + sends,
-            data,
-            optimizer,
-            scale: sum * (scale - 1.0),
         }
     }
 }

@@ -202,6 +202,27 @@ pub fn all_reduces(catalog: &Catalog) -> Table {
     table
 }
 
+/// Matrix products by their extents: share of the peak that large ones reach and of the memory's bandwidth that
+/// thin ones do, what is lost beside, and the error of one that is left out.
+pub fn surfaces(catalog: &Catalog) -> Table {
+    let mut table =
+        Table::new(&["name", ">large", ">bandwidth", ">overhead", ">waves", ">left out", "rests on", "source", "note"]);
+    for (name, s) in &catalog.surfaces {
+        table.row([
+            name.clone(),
+            number(s.rate.value, 3),
+            number(s.bandwidth.value, 3),
+            value(&s.overhead),
+            number(s.waves.value, 3),
+            format!("{} %", number(100.0 * s.error.value, 2)),
+            s.error.stamp.tier.to_string(),
+            s.error.stamp.source.clone(),
+            s.error.note.clone().unwrap_or_default(),
+        ]);
+    }
+    table
+}
+
 /// Tables of optional values: how a cluster is run, sites, prices.
 pub fn knobs<'a>(entries: impl Iterator<Item = (&'a String, &'static [&'static str], Vec<Option<Fact>>)>) -> Table {
     let mut table = Table::new(&["name", "field", ">value", "unit", "spread", "rests on", "source", "note"]);

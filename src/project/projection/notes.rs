@@ -6,7 +6,8 @@ use crate::cluster::power::Basis;
 use crate::project::catalog::Catalog;
 use crate::project::fewer::{Enough, Fewer};
 use crate::project::study::inputs::computing;
-use crate::project::study::{Output, Study, TRANSFER_SD_LOG};
+use crate::project::study::{Output, Study};
+use crate::project::sweep::TRANSFER_SD_LOG;
 use crate::provenance::Tier;
 
 /// Every input that nobody measured and that moves something.
@@ -104,6 +105,18 @@ pub(super) fn warnings(p: &Projection, study: &Study, calibration: Option<&Calib
         all.push(format!(
             "{used} accelerators in one job: the largest that was ever published used {}; the band is widened beyond it",
             p.largest_validated
+        ));
+    }
+    let swept = forecast.surface;
+    if swept.transferred {
+        all.push(format!(
+            "no {} products of `{}` were published over their extents: those of `{}` in {} stand for their shape, widened \
+             by {:.0} %",
+            forecast.scenario.format,
+            forecast.cluster.accelerator,
+            swept.surface.accelerator,
+            swept.surface.format,
+            100.0 * TRANSFER_SD_LOG
         ));
     }
     if !p.accelerator_measured {

@@ -1,7 +1,7 @@
 //! Schedules, offload, exchanges and sharding against closed forms derived by hand.
 
 use super::*;
-use crate::job::{LAYOUT, Offload};
+use crate::job::{LAYOUT, Offload, Recompute, Schedule};
 use crate::project::Catalog;
 use crate::project::validate::{Case, read_table_text};
 
@@ -64,6 +64,40 @@ fn dualpipe_waits_as_its_table_says() {
     let sends = (2.0 * 7.0 + 2.0 * 64.0) * fabric.send(8.0, 2.0 * 4096.0 * 4096.0);
     close(dual.3.bubble, 3.0 * stage + sends);
     assert!(dual.3.bubble < plain.3.bubble);
+}
+
+#[test]
+fn passes_of_dualpipe_are_as_long_as_what_waits_in_them() {
+    let layout = Layout { tensor: 8, data: 1, ..STAGED };
+    let (_, layer, fabric, step, _) = parts(Layout { schedule: Schedule::DualPipe, ..layout });
+    let work = &layer.computing;
+    // Two gathers forward and three backward, with what sequence parallelism scattered gathered again.
+    let waits = 1.0 + 5.0 * layer.gather / (work.forward + work.backward);
+    let stage = 4.0 * (waits * (work.forward + 2.0 * work.backward) - 3.0 * work.weights);
+    let boundary = fabric.send(8.0, layer.boundary_bytes) + layer.boundary_gather;
+    assert!(layer.gather > 0.0, "tensor ranks that hide everything test nothing");
+    close(step.bubble, 3.0 * stage + (2.0 * 7.0 + 2.0 * 512.0) * boundary);
+}
+
+#[test]
+fn what_is_computed_again_is_exchanged_again() {
+    let catalog = Catalog::built_in().unwrap();
+    let (job, c) = (catalog.job("deepseek-v3").unwrap(), catalog.constants.medians());
+    let run = Run { sequence: 16_384.0, batch: 1024.0, stack: Stack::Fused, causal: 0.5 };
+    let machine = case(&STAGED).0.machine;
+    let time = |layout: Layout| StepModel::new(job, &run, &layout, &machine, None).time(&machine, &c, 1.0);
+    let layout = Layout { pipeline: 1, data: 64, expert: 64, ..STAGED };
+    let [none, half, full] = [Recompute::None, Recompute::Half, Recompute::Full]
+        .map(|recompute| time(Layout { recompute, ..layout }).expert);
+    // Dispatch and combine forward are half of all four; the output layer, which has none, is a little of a step.
+    let near = |a: f64, b: f64| assert!((a / b - 1.0).abs() < 0.03, "{a} against {b}");
+    near(full, 1.5 * none);
+    near(half, 1.25 * none);
+    let layout = Layout { context: 2, data: 32, expert: 1, ..layout };
+    for (exchange, more) in [(ContextExchange::Ring, 1.0 / 3.0), (ContextExchange::AllToAll, 0.5)] {
+        let of = |recompute| time(Layout { recompute, context_exchange: exchange, ..layout }).tensor;
+        near(of(Recompute::Full), (1.0 + more) * of(Recompute::None));
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use crate::calibrate::{Calibration, Curve};
 use crate::cluster::measured::Local;
-use crate::cluster::{Accelerator, Node, Surface};
+use crate::cluster::{Accelerator, Node};
 use crate::cluster::{Operations, Price, Site};
 use crate::measure::physics::meant;
 use crate::project::constants::{COUNT, Constants};
@@ -13,6 +13,7 @@ use crate::project::equivalents::Equivalents;
 use crate::project::machine::Machine;
 use crate::project::parts::MAX_PARTS;
 use crate::project::scenario::Forecast;
+use crate::project::sweep::{Swept, TRANSFER_SD_LOG};
 use crate::provenance::{Provenance, Tier};
 use crate::sourced::{Fact, Spread, Stamp};
 
@@ -75,10 +76,6 @@ impl Input {
     }
 }
 
-/// Standard deviation of the logarithm that moving a curve to another accelerator adds: 24 %, the
-/// error that aiconfigurator's profiles show when one accelerator's stands for another's.
-pub const TRANSFER_SD_LOG: f64 = 0.24;
-
 // Places in a row of draws, after the constants.
 pub const FABRIC_EFFICIENCY: usize = COUNT;
 pub const FABRIC_LATENCY: usize = COUNT + 1;
@@ -108,7 +105,7 @@ const _: () =
 pub type Setter = fn(&mut Machine, f64);
 
 /// Numbers of the machine, in the order of their places.
-pub const PARTS: [(&str, Setter); 12] = [
+pub const PARTS: [(&str, Setter); 13] = [
     ("accelerator.peak", |m, x| {
         // In 16 bits and above both are the same figure.
         if m.peak16 == m.peak {
@@ -132,6 +129,7 @@ pub const PARTS: [(&str, Setter); 12] = [
     ("fabric.oversubscription", |m, x| m.oversubscription = x),
     ("fabric.pod", |m, x| m.pod = x),
     ("surface.rate", |m, x| m.set_surface_rate(x)),
+    ("surface.error", |m, x| m.products_slower = x),
 ];
 
 /// What makes the job another one: no plain number, so the step is made anew to see what it moves.
@@ -193,7 +191,7 @@ pub fn inputs(f: &Forecast, curve: Option<&Curve>, calibration: Option<&Calibrat
             all.push(Input::new(format!("{table}.{name}"), measured.or(fact)));
         }
     }
-    all.extend(hardware(f));
+    all.extend(hardware(f, curve.is_some()));
     all.push(Input::new(format!("job.{}", s.job), Some(job(f))));
     all.push(Input::new("sequence", Some((&s.sequence).into())));
     all.push(Input::new("batch", Some((&s.batch).into())));
@@ -202,9 +200,10 @@ pub fn inputs(f: &Forecast, curve: Option<&Curve>, calibration: Option<&Calibrat
 }
 
 /// The numbers of the machine, in the order of [`PARTS`]. Where parts of the cluster differ each is the
-/// least of theirs, rates are those of the slowest accelerator, and all of them have a part in it.
-fn hardware(f: &Forecast) -> Vec<Input> {
-    let mut kinds: Vec<(&Accelerator, &Node, Option<&Surface>)> =
+/// least of theirs, rates are those of the slowest accelerator, and all of them have a part in it. Where a
+/// curve measured here bends the products, its error is an input of its own and no surface's is drawn.
+fn hardware(f: &Forecast, curve: bool) -> Vec<Input> {
+    let mut kinds: Vec<(&Accelerator, &Node, Swept)> =
         f.halves.iter().map(|p| (p.accelerator, p.node, p.surface)).collect();
     if kinds.is_empty() {
         kinds.push((f.accelerator, f.node, f.surface));
@@ -212,13 +211,7 @@ fn hardware(f: &Forecast) -> Vec<Input> {
     let format = f.scenario.format;
     let facts: Vec<[Option<Fact>; PARTS.len()]> = kinds
         .into_iter()
-        .map(|(a, node, surface)| {
-            let surface = surface.map(|s| {
-                let mut rate = Fact::from(&s.rate);
-                // Its error is in the spreads that were tuned on published runs; drawn here it would count twice.
-                rate.spread = Spread::None;
-                rate
-            });
+        .map(|(a, node, swept)| {
             [
                 a.peak.get(&format).map(Fact::from),
                 a.achieved.get(&format).map(Fact::from),
@@ -231,12 +224,14 @@ fn hardware(f: &Forecast) -> Vec<Input> {
                 Some((&node.scale_out).into()),
                 Some((&f.fabric.oversubscription).into()),
                 f.fabric.pod.as_ref().map(Fact::from),
-                surface,
+                (!swept.transferred).then(|| Fact::from(&swept.surface.rate)),
+                (!curve).then(|| off(swept)),
             ]
         })
         .collect();
     let one = |(place, (name, _)): (usize, &(&str, Setter))| {
-        let rate = matches!(*name, "accelerator.peak" | "accelerator.achieved" | "accelerator.derate" | "surface.rate");
+        let rate = name.starts_with("surface.")
+            || matches!(*name, "accelerator.peak" | "accelerator.achieved" | "accelerator.derate");
         let given = facts.iter().filter_map(|part| part[place].as_ref());
         let fact = match rate {
             true => facts[f.on_parts.slowest][place].clone(),
@@ -249,6 +244,27 @@ fn hardware(f: &Forecast) -> Vec<Input> {
         input
     };
     PARTS.iter().enumerate().map(one).collect()
+}
+
+/// What products take over what their surface says: its error, and that of standing for another accelerator's.
+fn off(swept: Swept) -> Fact {
+    let (s, error) = (swept.surface, &swept.surface.error);
+    let left_out =
+        format!("{} products of `{}`; one left out is off by {:.1} %", s.format, s.accelerator, 100.0 * error.value);
+    let (tier, note) = match swept.transferred {
+        false => (error.stamp.tier, left_out),
+        true => {
+            (Tier::Assumed, format!("{left_out}, and standing for another's by {:.0} % more", 100.0 * TRANSFER_SD_LOG))
+        }
+    };
+    Fact {
+        value: 1.0,
+        spread: Spread::Log(swept.sd_log()),
+        written: 1.0,
+        unit: "1",
+        stamp: Stamp { tier, ..error.stamp.clone() },
+        note: Some(note),
+    }
 }
 
 /// What was measured on the fabric here: a factor on its times, with the error of the table.

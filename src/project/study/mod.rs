@@ -9,7 +9,7 @@ mod probe;
 mod sensitivity;
 
 pub use explain::{Explanation, Node, NodeKind, SCHEMA as EXPLAIN_SCHEMA};
-pub use inputs::{Input, TRANSFER_SD_LOG};
+pub use inputs::Input;
 pub use output::{Outcome, Output};
 pub use sensitivity::{MeasureNext, Narrowed, Sensitivity};
 

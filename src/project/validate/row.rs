@@ -150,7 +150,10 @@ impl Case {
         let sequence = need("seq_len")?;
         let machine = hardware::machine(catalog, line, f64::from(count))?;
         let mut job = shape::transformer(catalog, line)?;
-        shape::spread_heads(&mut job, line.whole("tp")?.unwrap_or(1));
+        // Where they are stated, ranks that do not divide them are a mistake.
+        if line.number("heads")?.is_none() {
+            shape::spread_heads(&mut job, line.whole("tp")?.unwrap_or(1));
+        }
         job.check(line.text("model").unwrap_or("row")).map_err(|e| e.message().to_string())?;
         let stack = hardware::stack(line)?;
         let run = Run { sequence: f64::from(sequence), batch, stack, causal: 0.5 };

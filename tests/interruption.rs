@@ -4,7 +4,7 @@
 mod support;
 
 use flopcast::measure::wire;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use support::{flopcast, folder, on_adapter, run};
@@ -84,6 +84,36 @@ fn a_kill_loses_at_most_the_case_under_way_and_a_cut_line_is_repaired() {
         assert_eq!(ended.code, Some(0), "{ended:#?}");
         assert_eq!(ids(&file).len(), 6);
         assert!(wire::read(&file).unwrap().cut.is_none());
+    });
+}
+
+/// Begins a verb, sends Ctrl-C once it has said what it runs on, and waits for its end.
+fn interrupted_once_it_runs(args: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = flopcast(args);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+    let mut talk = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    talk.read_line(&mut said).unwrap();
+    signal(&child, "-INT");
+    let output = child.wait_with_output().unwrap();
+    talk.read_to_string(&mut said).unwrap();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap(), said)
+}
+
+#[test]
+fn ctrl_c_in_every_verb_that_measures_prints_what_there_is_with_exit_130() {
+    on_adapter(|_| {
+        for (args, shown) in [
+            (&["doctor", "--no-cache"][..], "ended before the step"),
+            (&["ab", "naive", "register_tiled", "--shape", "64x64x64"], "pairs in random order"),
+            (&["smoke"], " passed, "),
+            (&["measure", "--suite", "portability", "--shapes", "64x64x64"], "bounds checks on"),
+        ] {
+            let (code, stdout, said) = interrupted_once_it_runs(args);
+            assert_eq!(code, Some(130), "{args:?}: {stdout}{said}");
+            assert!(stdout.contains(shown), "{args:?}: {stdout}{said}");
+            assert!(said.contains("error: interrupted, with "), "{args:?}: {said}");
+        }
     });
 }
 

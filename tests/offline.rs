@@ -21,6 +21,41 @@ fn no_adapter_is_exit_3_with_the_package_to_install() {
 }
 
 #[test]
+fn without_an_adapter_no_verb_touches_what_stands_where_it_would_write() {
+    let folder = folder("no-adapter");
+    let older = folder.join("older.jsonl");
+    std::fs::write(&older, "what was there\n").unwrap();
+    let newer = folder.join("newer.jsonl");
+    for args in [
+        &["measure", "--suite", "smoke", "--out"][..],
+        &["measure", "--suite", "roofline", "--out"],
+        &["tune", "--out"],
+        &["ab", "naive", "register_tiled", "--out"],
+        &["smoke", "--junit"],
+        &["doctor", "--out-metrics"],
+    ] {
+        for file in [&older, &newer] {
+            without_adapter(&[args, &[file.to_str().unwrap()]].concat()).refused(3, "mesa-vulkan-drivers");
+        }
+        let there: Vec<_> = std::fs::read_dir(&folder).unwrap().flatten().map(|entry| entry.file_name()).collect();
+        assert_eq!(there, ["older.jsonl"], "{args:?}");
+        assert_eq!(std::fs::read_to_string(&older).unwrap(), "what was there\n", "{args:?}");
+    }
+    let out = folder.join("out");
+    without_adapter(&["run", "--out", out.to_str().unwrap()]).refused(3, "mesa-vulkan-drivers");
+    assert!(!out.exists());
+}
+
+#[test]
+fn a_file_without_a_record_in_it_is_not_replayed() {
+    let file = folder("replay-empty").join("empty.jsonl");
+    for text in ["", "\n\n"] {
+        std::fs::write(&file, text).unwrap();
+        run(flopcast(&["measure", "--replay"]).arg(&file)).refused(12, "holds no record");
+    }
+}
+
+#[test]
 fn unusable_arguments_are_exit_2_and_say_what_would_do() {
     for (args, part) in [
         (&["measure", "--shapes", "0x1x1"][..], "m is 0"),

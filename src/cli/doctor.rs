@@ -2,11 +2,12 @@
 
 use super::output::{self, Format, Metered, MetricsFile, Printing};
 use super::{counting, kept, stop};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::gpu::{self, GpuExecutor};
 use crate::measure::Executor;
 use crate::measure::doctor::{Examination, Machine, Plan, examine};
 use crate::report;
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 /// Examine the instrument before trusting it: clocks, floors, transfers, contention, data, watchdog.
@@ -18,7 +19,8 @@ use std::process::ExitCode;
 /// watchdog (hardware; at most one second is tried). That is kept in the cache, and later runs split their dispatches so
 /// that none is longer. Takes less than ten seconds.
 ///
-/// Exit codes: 0 fit to measure, with or without warnings; 1 unfit; 2 unusable arguments; 3 no usable adapter.
+/// Exit codes: 0 fit to measure, with or without warnings; 1 unfit; 2 unusable arguments; 3 no usable adapter; 130
+/// interrupted, with the checks that were done.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   flopcast doctor
@@ -42,19 +44,24 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let selection = gpu::choose(args.adapter.as_deref())?;
     let mut executor = GpuExecutor::open(&selection)?;
     let plan = Plan::of(executor.adapter());
-    stop::at_once()?;
+    stop::gracefully("interrupted: what was seen follows after this step; once more to stop at once")?;
+    if how.format == Format::Text {
+        output::talk(&report::measurement::headline(executor.adapter()));
+    }
     let bar = counting::bar();
     let mut observe = |what: &'static str, part: f64| {
         bar.set_position((1000.0 * part) as u64);
         bar.set_message(what);
+        if stop::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let found = examine(&mut executor, &mut Machine, &plan, &mut observe);
     bar.finish_and_clear();
-    if how.format == Format::Text {
-        output::talk(&report::measurement::headline(executor.adapter()));
-    }
     output::show(&found, how)?;
     metrics.map_or(Ok(()), |metrics| metrics.write(&found))?;
+    if stop::asked() {
+        let done = found.checks.iter().filter(|check| check.code.as_deref() != Some("interrupted")).count();
+        return Err(Error::new(Kind::Interrupted, format!("interrupted, with {done} checks done")));
+    }
     if let Some(dispatches) = found.dispatches().filter(|_| found.fit() && !args.no_cache) {
         kept::keep_dispatches(&dispatches);
     }

@@ -36,7 +36,7 @@ use std::time::{Duration, Instant};
 ///
 /// Exit codes: 0 every case has a figure, is unsupported or was skipped; 1 a case failed or is
 /// INVALID, or none has a figure; 2 unusable arguments; 3 no usable adapter; 12 `--resume` of another
-/// adapter, driver or method; 130 interrupted, after printing what there is.
+/// adapter, driver or method, or `--replay` of what holds no record; 130 interrupted, after printing what there is.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   flopcast measure --suite quick --out measurements.jsonl
@@ -359,6 +359,10 @@ fn replayed(file: &Path, args: &Args) -> Result<ExitCode> {
     files::apart(&[args.metrics.place()], &[file])?;
     let metrics = args.metrics.begin()?;
     let wire = wire::read(file)?;
+    if wire.records.is_empty() {
+        return Err(Error::new(Kind::NotComparable, format!("`{}`: holds no record", file.display()))
+            .hint("a record is the file that `flopcast measure --out FILE.jsonl` writes"));
+    }
     let again: Vec<Record> = wire.records.iter().map(replay).collect();
     let found = Measurements::of(&again, Vec::new());
     output::show(&found, how)?;

@@ -26,6 +26,9 @@ pub fn run(
     how: How,
 ) -> Result<ExitCode> {
     stop::watch()?;
+    if how.format == Format::Text {
+        output::talk(&report::measurement::headline(executor.adapter()));
+    }
     let started = Instant::now();
     let usual = [Shape::square(if executor.adapter().software { 512 } else { 2048 })];
     let shapes = if shapes.is_empty() { &usual[..] } else { shapes };
@@ -35,8 +38,11 @@ pub fn run(
     // What compiling and proving a pair took beyond its share, at most.
     let mut beyond = 0.0f64;
     let bar = counting::bar();
-    for pair in &pairs {
+    'pairs: for pair in &pairs {
         for &shape in shapes {
+            if stop::asked() {
+                break 'pairs;
+            }
             let left = budget.map(|budget| budget.saturating_sub(started.elapsed()).as_secs_f64());
             let share = left.map_or(PAIR_S, |left| left / (all - costs.len()) as f64);
             // Half as much again for its fewest rounds, as a case may; the last one has no time but its own.
@@ -45,9 +51,6 @@ pub fn run(
             if share < LEAST_PAIR_S {
                 costs.push(left_out(pair, shape, format!("{:.2} s are left of the time budget", left.unwrap_or(0.0))));
                 continue;
-            }
-            if stop::asked() {
-                return Err(Error::new(Kind::Interrupted, format!("interrupted, with {} pairs done", costs.len())));
             }
             bar.set_position((1000 * costs.len() / all) as u64);
             bar.set_message(format!("{}/{all} {} {} {shape}", costs.len() + 1, pair.what, pair.variant.name()));
@@ -58,12 +61,13 @@ pub fn run(
         }
     }
     bar.finish_and_clear();
-    if how.format == Format::Text {
-        output::talk(&report::measurement::headline(executor.adapter()));
-    }
     let found = Costs { schema: SCHEMA.into(), adapter: executor.adapter().clone(), costs };
     output::show(&found, how)?;
     let costs = found.costs;
+    if stop::asked() {
+        let done = costs.iter().filter(|cost| cost.missing.is_none()).count();
+        return Err(Error::new(Kind::Interrupted, format!("interrupted, with {done} pairs done")));
+    }
     match costs.iter().find(|c| c.missing.as_deref() == Some("failed")) {
         Some(failed) => {
             let why = failed.why.as_deref().unwrap_or_default();

@@ -281,7 +281,14 @@ mod tests {
         let honest = cost(&mut ScriptedExecutor::new(Script::honest()), &pair, Shape::square(64), &plenty(), 1);
         assert!((honest.ratio.unwrap() - 1.0).abs() < 1e-3, "{honest:?}");
         assert!(honest.lo <= honest.ratio && honest.ratio <= honest.hi && honest.rounds as u32 >= LEAST_ROUNDS);
-        for kernel in [KernelFault::HalfK, KernelFault::RightOnce, KernelFault::EveryOther, KernelFault::OnlyLast] {
+        for kernel in [
+            KernelFault::HalfK,
+            KernelFault::RightOnce,
+            KernelFault::EveryOther,
+            KernelFault::OnlyLast,
+            KernelFault::StopsWriting,
+            KernelFault::OffByAHair,
+        ] {
             let script = Script { kernel, ..Script::honest() };
             let wrong = cost(&mut ScriptedExecutor::new(script), &pair, Shape::square(64), &plenty(), 1);
             assert_eq!((wrong.ratio, wrong.missing.as_deref()), (None, Some("failed")), "{kernel:?}");

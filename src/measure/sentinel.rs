@@ -253,6 +253,20 @@ mod tests {
     }
 
     #[test]
+    fn a_lap_is_read_by_the_clock_of_the_headline() {
+        // By the device's clock a step, by the host's none.
+        let times = stepped(1, 1.1);
+        let lap = |t: &f64| SentinelLap { host_ns: 1_000_000, device_ticks: Some([5, 5 + (t * 1e6) as u64]) };
+        let sentinel = Sentinel { dispatches: 10, laps: times.iter().map(lap).collect() };
+        let seen = |clock| moved(&sentinel, Some(1.0), clock, &stepped(2, 1.1), METHOD).map(|moved| moved.in_step);
+        assert_eq!(seen(TimingMethod::DeviceSlope), Some(true));
+        assert_eq!(seen(TimingMethod::HostSlope), None);
+        let level = |clock| level(&sentinel, Some(1.0), clock).map_or(0.0, |level| level.median);
+        assert!((level(TimingMethod::HostSlope) - 1e-4).abs() < 1e-9);
+        assert!((level(TimingMethod::DeviceSlope) - 1e-4).abs() > 1e-7);
+    }
+
+    #[test]
     fn a_sentinel_that_is_wrong_is_none() {
         use crate::measure::scripted::{KernelFault, Script, ScriptedExecutor};
         assert!(Ready::on(&mut ScriptedExecutor::new(Script::honest()), 4e-3).is_ok());

@@ -336,6 +336,21 @@ mod tests {
     }
 
     #[test]
+    fn the_usual_rule_takes_as_many_as_tell_whether_neighbours_hang_together() {
+        let equal = [1.0; 100];
+        assert_eq!(taken(&mut First::usual(0.005, 100.0, 5000), &equal, 0.1), INDEPENDENT_SAMPLES);
+        // And half a second.
+        assert_eq!(taken(&mut First::usual(0.005, 100.0, 5000), &equal, 1.0 / 64.0), 32);
+    }
+
+    #[test]
+    fn looks_are_as_far_apart_as_a_tenth_of_the_count() {
+        let mut looks = Looks::from(20);
+        let taken: Vec<usize> = (1..60).filter(|&n| looks.due(n)).collect();
+        assert_eq!(taken, [20, 22, 25, 28, 31, 35, 39, 43, 48, 53, 59]);
+    }
+
+    #[test]
     fn the_usual_rule_stops_for_the_right_reason() {
         let quiet = Noise::Normal(0.002).trace(1, 5000);
         let mut rule = First::usual(0.005, 100.0, 5000);

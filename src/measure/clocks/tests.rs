@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::measure::figure::timing;
-use crate::measure::record::{METHOD, Submission};
+use crate::measure::record::{Interval, METHOD, Sentinel, SentinelLap, Submission};
+use crate::stats::interval::median_95;
+use crate::stats::synthetic::Noise;
 
 /// Twenty rounds of k, 2k and 3k with k = 4: `each` and `cost` in nanoseconds, on two clocks that count them.
 fn samples(each: f64, cost: f64) -> Samples {
@@ -149,6 +151,58 @@ fn time_that_bends_by_more_than_a_fifth_of_its_rise_is_doubted_either_way() {
         // The next begin would lie before this end, so the host's clock is what is looked at.
         assert_eq!(codes(&clocks.doubts).contains(&"does-not-scale"), doubted, "{more}: {:?}", clocks.doubts);
     }
+}
+
+#[test]
+fn an_outlier_is_a_note_and_stays_behind_the_figure() {
+    let mut all = Samples { tick_ns: None, ..samples(1e6, 50e3) };
+    all.submissions[31].host_ns *= 10;
+    let found = timing(&all, METHOD).unwrap();
+    assert_eq!((codes(&found.suspect), codes(&found.notes)), (vec![], vec!["outlier"]));
+    assert_eq!(found.samples, 20);
+    let slopes = read(&all).headline.unwrap().slopes;
+    let whole = median_95(&slopes).unwrap();
+    let Interval { median, lo, hi } = found.seconds;
+    assert_eq!((slopes.len(), median, lo, hi), (20, whole.median, whole.lo, whole.hi));
+}
+
+#[test]
+fn a_time_whose_interval_reaches_zero_is_no_figure() {
+    let mut seen = 0;
+    for seed in 0..50 {
+        // A submission costs forty times its longest work, give or take three per cent.
+        let mut all = Samples { tick_ns: None, ..samples(25e3, 10e6) };
+        for (submission, noise) in all.submissions.iter_mut().zip(Noise::Normal(0.03).trace(seed, 60)) {
+            submission.host_ns = (submission.host_ns as f64 * noise) as u64;
+        }
+        let Some(clock) = read(&all).headline else { continue };
+        if clock.work_share >= LEAST_WORK && median_95(&clock.slopes).unwrap().lo <= 0.0 {
+            seen += 1;
+            assert_eq!(timing(&all, METHOD).unwrap_err()[0].code, "noise", "{seed}");
+        }
+    }
+    assert!(seen >= 5, "{seen}");
+}
+
+#[test]
+fn a_sentinel_that_goes_with_the_samples_is_a_doubt_and_one_that_goes_alone_a_note() {
+    let found = |samples_by: u64, sentinel_by: u64| {
+        let mut all = Samples { tick_ns: None, ..samples(1e6, 50e3) };
+        for s in all.submissions.iter_mut().filter(|s| s.round >= 10) {
+            s.host_ns = s.host_ns / 100 * samples_by;
+        }
+        let lap = |round: u64| SentinelLap {
+            host_ns: (1_000_000 + round * 7919 % 997) / 100 * if round < 10 { 100 } else { sentinel_by },
+            device_ticks: None,
+        };
+        all.sentinel = Some(Sentinel { dispatches: 3, laps: (0..20).map(lap).collect() });
+        timing(&all, METHOD).unwrap()
+    };
+    let both = found(110, 110);
+    assert!(codes(&both.suspect).contains(&"clock-moved") && both.notes.is_empty(), "{both:?}");
+    let alone = found(100, 110);
+    assert_eq!((codes(&alone.suspect), codes(&alone.notes)), (vec![], vec!["sentinel-moved"]));
+    assert_eq!(codes(&found(110, 100).suspect), ["step"]);
 }
 
 #[test]

@@ -23,6 +23,7 @@ use super::record::{AdapterIdentity, Tool};
 use crate::kernel::{Family, Kernel, Operands, Precision, Settings, Shape, prove};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 /// Schema id of a doctor's report.
 pub const SCHEMA: &str = "flopcast.doctor/1";
@@ -156,45 +157,17 @@ impl Plan {
 }
 
 /// What the examination is at, and which part of its time is over by then, about: as it was on lavapipe, 4.4 s in all.
-pub type Observe<'a> = &'a mut dyn FnMut(&'static str, f64);
+/// `Break` ends it there.
+pub type Observe<'a> = &'a mut dyn FnMut(&'static str, f64) -> ControlFlow<()>;
 
 /// Examines an instrument. `cpu` tells how busy the machine is, where that can be known. A step that fails
-/// is a check that is unfit, and what depends on it is left out: nothing is guessed.
+/// is a check that is unfit, and what depends on it is left out: nothing is guessed. One that `observe` ended has a
+/// check `examination` that says where.
 pub fn examine(instrument: &mut dyn Instrument, cpu: &mut dyn Cpu, plan: &Plan, observe: Observe) -> Examination {
-    let before = cpu.times();
-    let software = instrument.adapter().software;
     let mut checks = vec![nature(instrument.adapter())];
-    observe("proof", 0.0);
-    let proof = works(instrument);
-    let fit = proof.grade == Grade::Ok;
-    checks.push(proof);
-    if fit {
-        observe("clocks", 0.01);
-        let ruler = attempt(&mut checks, "clocks", || clock::look(instrument));
-        if let Some(looked) = &ruler {
-            checks.extend(looked.checks.iter().cloned());
-        }
-        observe("floors", 0.3);
-        if let Some(found) = attempt(&mut checks, "floors", || floors::look(instrument)) {
-            checks.extend(found.checks);
-            if let Some(looked) = &ruler {
-                checks.push(floors::shortest(looked, found.submission_s));
-            }
-        }
-        observe("contention", 0.6);
-        if let Some(found) = attempt(&mut checks, "contention", || contention::look(instrument, cpu)) {
-            checks.extend(found);
-        }
-        observe("data", 0.75);
-        if let Some(found) = attempt(&mut checks, "data", || data::look(instrument, plan.data_shape)) {
-            checks.extend(found);
-        }
-    }
-    checks.push(contention::others(before.zip(cpu.times())));
-    // Last, since a device that is lost here is of no use to what would come after it.
-    if fit {
-        observe("watchdog", 0.98);
-        checks.push(if software { watchdog::none() } else { watchdog::look(instrument) });
+    if let ControlFlow::Break(next) = steps(instrument, cpu, plan, observe, &mut checks) {
+        let detail = format!("ended before the step `{next}`: nothing is known of it and of what follows");
+        checks.push(Check::of("examination", Grade::NotKnown, "interrupted", detail));
     }
     let grade = checks.iter().map(|c| c.grade).filter(|g| *g != Grade::NotKnown).max().unwrap_or(Grade::Unfit);
     Examination {
@@ -207,6 +180,52 @@ pub fn examine(instrument: &mut dyn Instrument, cpu: &mut dyn Cpu, plan: &Plan, 
         features: instrument.features(),
         limits: instrument.limits(),
     }
+}
+
+/// Every step in its order; `Break` with the name of the one that was not begun.
+fn steps(
+    instrument: &mut dyn Instrument,
+    cpu: &mut dyn Cpu,
+    plan: &Plan,
+    observe: Observe,
+    checks: &mut Vec<Check>,
+) -> ControlFlow<&'static str> {
+    let before = cpu.times();
+    let software = instrument.adapter().software;
+    let mut next = |name: &'static str, part: f64| observe(name, part).map_break(|()| name);
+    next("proof", 0.0)?;
+    let proof = works(instrument);
+    let fit = proof.grade == Grade::Ok;
+    checks.push(proof);
+    if fit {
+        next("clocks", 0.01)?;
+        let ruler = attempt(checks, "clocks", || clock::look(instrument));
+        if let Some(looked) = &ruler {
+            checks.extend(looked.checks.iter().cloned());
+        }
+        next("floors", 0.3)?;
+        if let Some(found) = attempt(checks, "floors", || floors::look(instrument)) {
+            checks.extend(found.checks);
+            if let Some(looked) = &ruler {
+                checks.push(floors::shortest(looked, found.submission_s));
+            }
+        }
+        next("contention", 0.6)?;
+        if let Some(found) = attempt(checks, "contention", || contention::look(instrument, cpu)) {
+            checks.extend(found);
+        }
+        next("data", 0.75)?;
+        if let Some(found) = attempt(checks, "data", || data::look(instrument, plan.data_shape)) {
+            checks.extend(found);
+        }
+    }
+    checks.push(contention::others(before.zip(cpu.times())));
+    // Last, since a device that is lost here is of no use to what would come after it.
+    if fit {
+        next("watchdog", 0.98)?;
+        checks.push(if software { watchdog::none() } else { watchdog::look(instrument) });
+    }
+    ControlFlow::Continue(())
 }
 
 /// Does a step; a failure becomes a check that is unfit.

@@ -20,7 +20,28 @@ impl Cpu for Quiet {
 fn examined(script: Script) -> Examination {
     // Multiplied on the host, so a small one.
     let plan = Plan { data_shape: Shape::square(32) };
-    examine(&mut ScriptedExecutor::new(script), &mut Quiet, &plan, &mut |_, _| {})
+    examine(&mut ScriptedExecutor::new(script), &mut Quiet, &plan, &mut |_, _| ControlFlow::Continue(()))
+}
+
+#[test]
+fn an_examination_that_is_ended_keeps_what_was_seen_and_says_where_it_ended() {
+    let plan = Plan { data_shape: Shape::square(32) };
+    let whole = examined(Script::honest());
+    for (ended, last) in [("proof", "adapter"), ("watchdog", "other-processes")] {
+        let mut executor = ScriptedExecutor::new(Script::honest());
+        let found = examine(&mut executor, &mut Quiet, &plan, &mut |step, _| match step == ended {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        });
+        let (end, before) = found.checks.split_last().unwrap();
+        assert_eq!((end.check.as_ref(), end.grade), ("examination", Grade::NotKnown));
+        assert_eq!(end.code.as_deref(), Some("interrupted"));
+        assert!(end.detail.contains(ended), "{end:?}");
+        assert_eq!(before.last().unwrap().check, last);
+        let names = |checks: &[Check]| checks.iter().map(|c| c.check.to_string()).collect::<Vec<_>>();
+        assert_eq!(names(before), names(&whole.checks)[..before.len()]);
+        assert!(found.dispatches().is_none(), "nothing is kept of a watchdog that was not looked for");
+    }
 }
 
 /// A grid of clock faults: what is found under which check and code, and whether the instrument stays fit.

@@ -107,6 +107,14 @@ mod tests {
     }
 
     #[test]
+    fn what_drifts_too_slowly_for_two_levels_is_not_settled_either() {
+        for seed in 0..50 {
+            let s = settle(Noise::Normal(0.0005), seed, 40, |i| 1.0 + 0.008 * i as f64 / 40.0);
+            assert!(s.sustained.is_none() && s.segments.len() == 1, "{seed}: {s:?}");
+        }
+    }
+
+    #[test]
     fn a_trace_without_samples_has_no_answer() {
         assert_eq!(settling(&[], &[]), Err(Undefined::Empty));
         assert_eq!(settling(&[1.0], &[1.0, 2.0]), Err(Undefined::TooFew { have: 1, need: 2 }));

@@ -110,6 +110,14 @@ mod tests {
     }
 
     #[test]
+    fn one_change_is_a_step_and_not_two_speeds() {
+        for seed in 0..100 {
+            let step = rounds(Noise::Normal(0.01), seed, 20, |i| if i < 30 { 1.0 } else { 1.15 });
+            assert_eq!(two_speeds(&step), None, "{seed}");
+        }
+    }
+
+    #[test]
     fn a_length_that_does_not_scale_is_no_speed() {
         let mut bent = rounds(Noise::Normal(0.005), 1, 30, |_| 1.0);
         bent.iter_mut().filter(|s| s.0 == 2).for_each(|s| s.1 *= 1.3);

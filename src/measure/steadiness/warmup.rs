@@ -228,6 +228,16 @@ mod tests {
     }
 
     #[test]
+    fn a_slow_drift_is_no_steadiness_though_its_halves_are_close() {
+        // 0.4 % to 1.5 % between the halves of what is judged, well below the tolerance of the halves.
+        for seed in 0..100 {
+            let budget = WarmUpBudget { most_samples: 120, ..BUDGET };
+            let state = warm(Noise::Normal(0.0005), seed, budget, 1e-3, |i| 1.0 + 5e-4 * i as f64);
+            assert!(matches!(state, WarmUpState::NeverSteady { samples: 120, .. }), "{seed}: {state:?}");
+        }
+    }
+
+    #[test]
     fn the_budget_of_time_holds_and_a_state_once_reached_stays() {
         let budget = WarmUpBudget { least_seconds: 0.5, most_seconds: 1.0, most_samples: 10_000 };
         let mut warmup = WarmUp::new(budget);

@@ -16,7 +16,7 @@ use super::record::{AdapterIdentity, Record};
 use super::suite::Request;
 use super::timing::Stage;
 use super::{Executor, Step};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::kernel::{Family, Kernel, Precision, Settings, Shape};
 use crate::units::duration;
 use serde::{Deserialize, Serialize};
@@ -132,12 +132,25 @@ pub type Observe<'a> = dyn FnMut(Progress) -> ControlFlow<()> + 'a;
 /// Exit code 2 for a budget too small for one measurement; 1 where no candidate runs; 130 where `observe`
 /// ended it.
 pub fn tune(executor: &mut dyn Executor, wish: &Wish, observe: &mut Observe) -> Result<Tuning> {
+    let mut families = Vec::new();
+    search(executor, wish, observe, &mut families).map_err(|error| {
+        let best = families.iter().max_by(|a: &&Best, b: &&Best| a.gflop_per_s.total_cmp(&b.gflop_per_s));
+        match best.filter(|_| error.kind() == Kind::Interrupted) {
+            Some(Best { candidate, gflop_per_s }) => {
+                let name = candidate.name();
+                error.hint(format!("best so far: {name}, {gflop_per_s:.1} GFLOP/s in the search, not measured again"))
+            }
+            None => error,
+        }
+    })
+}
+
+fn search(executor: &mut dyn Executor, wish: &Wish, observe: &mut Observe, families: &mut Vec<Best>) -> Result<Tuning> {
     let mut search = Search { begin_s: seconds(executor), executor, wish, observe, dropped: Vec::new() };
     let mut shapes = wish.shapes.clone();
     shapes.sort_by(|a, b| a.flop().total_cmp(&b.flop()));
     let candidates = candidates(wish)?;
     let all = candidates.len();
-    let mut families: Vec<Best> = Vec::new();
 
     // Rungs: one per shape, the first for every candidate.
     let mut left: Vec<Trial> = candidates.into_iter().map(Trial::new).collect();
@@ -156,7 +169,7 @@ pub fn tune(executor: &mut dyn Executor, wish: &Wish, observe: &mut Observe) -> 
             (tried, fell) = (ran.len(), search.dropped.len());
         }
         for trial in &ran {
-            note(&mut families, trial);
+            note(families, trial);
         }
         if ran.is_empty() {
             return Err(search.nothing(rung));
@@ -178,11 +191,12 @@ pub fn tune(executor: &mut dyn Executor, wish: &Wish, observe: &mut Observe) -> 
     let regret = record.figure.as_ref().map(|f| search_gflop_per_s / f.gflop_per_s.median - 1.0);
     let mut last = Trial::new(winner.clone());
     last.rate = search_gflop_per_s * 1e9;
-    note(&mut families, &last);
+    note(families, &last);
     let dropped = std::mem::take(&mut search.dropped);
     // Of those that fell out later the first rung had seen a rate.
     let untried = all - tried - fell;
     let spent_s = search.spent();
+    let families = std::mem::take(families);
     Ok(Tuning { winner, search_gflop_per_s, record, regret, families, tried, untried, dropped, spent_s })
 }
 
@@ -378,7 +392,7 @@ impl Search<'_, '_> {
 }
 
 fn interrupted() -> Error {
-    Error::new(crate::error::Kind::Interrupted, "interrupted: nothing was stored")
+    Error::new(Kind::Interrupted, "interrupted: nothing was stored")
 }
 
 fn seconds(executor: &dyn Executor) -> f64 {

@@ -193,7 +193,15 @@ fn whoever_watches_can_end_a_search() {
         asked += 1;
         if asked > 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    assert_eq!(tune(&mut executor, &wish(10.0), &mut stop).unwrap_err().exit_code(), 130);
+    let error = tune(&mut executor, &wish(10.0), &mut stop).unwrap_err();
+    assert_eq!((error.exit_code(), error.hint_text()), (130, None), "nothing was seen yet");
+    let mut stop = |progress: Progress| match progress.doing.starts_with("final") {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    };
+    let error = tune(&mut Uneven::new(rate), &wish(10.0), &mut stop).unwrap_err();
+    let hint = error.hint_text().unwrap();
+    assert!(hint.starts_with("best so far: register_tiled[") && hint.contains("not measured again"), "{hint}");
 }
 
 fn folder(name: &str) -> PathBuf {

@@ -253,4 +253,16 @@ mod tests {
         assert_eq!(lengths(0.020, 0.004, 100.0), [1, 2]);
         assert_eq!(lengths(0.001, 0.004, 0.1), [4, 8]);
     }
+
+    #[test]
+    fn submissions_are_as_short_as_twenty_rounds_of_three_take_after_the_whole_warm_up() {
+        for case_s in [0.25, 0.5, 1.0, 2.0, 20.0] {
+            let effort = Effort::quick().within(case_s);
+            let left = (1.0 - effort.warmup_share) * effort.case_s;
+            // Dispatches that are short, and such that a whole number of them is up to a tenth too long.
+            for each in [1e-5, effort.submission_s / 9.1] {
+                assert_eq!(lengths(each, effort.submission_s, left).len(), 3, "{case_s} s, {each} s a dispatch");
+            }
+        }
+    }
 }

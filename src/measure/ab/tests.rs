@@ -5,7 +5,7 @@ use crate::kernel::{Family, Kernel, Operands, Precision, Settings, Shape};
 use crate::measure::interleave::Contestant;
 use crate::measure::record::{Samples, Submission};
 use crate::measure::scripted::{DeviceClock, HostClock, KernelFault, Script, ScriptedExecutor};
-use crate::stats::synthetic::{Noise, rng};
+use crate::stats::synthetic::{Noise, autoregressive, rng};
 
 fn entry(spec: &str) -> Entry {
     let parsed: Spec = spec.parse().unwrap();
@@ -146,6 +146,77 @@ fn a_slowdown_of_5_per_cent_is_caught_or_called_inconclusive() {
         assert!(missed <= 50, "{noise:?}: {missed} of 1,000 missed");
         assert!(caught >= caught_at_least, "{noise:?}: {caught} of 1,000 caught");
     }
+}
+
+#[test]
+fn a_difference_below_the_threshold_is_none_however_sure_it_is() {
+    for slower in [1.01, 1.0 / 1.01] {
+        for seed in 0..100 {
+            assert_eq!(gate(seed, Noise::Normal(0.002), slower), Call::NoDifference, "{slower}, {seed}");
+        }
+    }
+}
+
+#[test]
+fn a_difference_as_large_as_the_threshold_is_hardly_ever_called_none() {
+    for noise in [Noise::Normal(0.01), Noise::Lognormal(0.05)] {
+        let slower = 1.0 + threshold().share();
+        let none = (0..400).filter(|&seed| gate(seed, noise, slower) == Call::NoDifference).count();
+        assert!(none <= 10, "{noise:?}: {none} of 400");
+    }
+}
+
+/// The trial as the host alone saw it.
+fn by_host(samples: &mut Samples) {
+    samples.tick_ns = None;
+    samples.submissions.iter_mut().for_each(|s| s.device_ticks = None);
+}
+
+#[test]
+fn the_interval_is_wider_where_neighbouring_pairs_resemble_each_other() {
+    let covered = (0..300).filter(|&seed| {
+        let [mut a, mut b] = simulated(seed, Noise::Normal(0.005), 1.0, 60);
+        by_host(&mut a);
+        by_host(&mut b);
+        let wander = autoregressive(seed + 1000, 60, 0.5, 0.03);
+        for s in &mut b.submissions {
+            s.host_ns = (s.host_ns as f64 * wander[s.round as usize]) as u64;
+        }
+        let [lo, hi] = judge(&a, &b, threshold()).interval.unwrap();
+        lo <= 1.0 && 1.0 <= hi
+    });
+    // Three of four without it.
+    let covered = covered.count();
+    assert!(covered >= 255, "{covered} of 300");
+}
+
+#[test]
+fn a_trial_that_breaks_a_rule_of_the_clocks_decides_nothing() {
+    let [mut a, mut b] = simulated(1, Noise::Normal(0.01), 1.1, 64);
+    assert_eq!(judge(&a, &b, threshold()).call, Call::Slower);
+    // The device's clock of B says that it is as quick as A: which is right cannot be told.
+    let lying = Samples {
+        submissions: b
+            .submissions
+            .iter()
+            .map(|s| Submission {
+                device_ticks: s.device_ticks.map(|[begin, end]| [begin, begin + (end - begin) * 10 / 11]),
+                ..*s
+            })
+            .collect(),
+        ..b.clone()
+    };
+    let told = judge(&a, &lying, threshold());
+    assert_eq!((told.call, told.reasons[0].code.as_str()), (Call::Inconclusive, "clocks-disagree"), "{told:?}");
+    by_host(&mut a);
+    by_host(&mut b);
+    assert_eq!(judge(&a, &b, threshold()).call, Call::Slower);
+    // Four ticks in the shortest submission.
+    for side in [&mut a, &mut b] {
+        side.host_tick_ns = 1e6;
+    }
+    let told = judge(&a, &b, threshold());
+    assert_eq!((told.call, told.reasons[0].code.as_str()), (Call::Inconclusive, "few-ticks"), "{told:?}");
 }
 
 #[test]

@@ -89,6 +89,12 @@ fn quiet_repeats_of_the_same_are_ok_rather_than_inconclusive() {
 }
 
 #[test]
+fn a_slowdown_below_the_threshold_is_no_regression_however_sure_it_is() {
+    let [ok, regressed, _] = gates(1, 6, 1.02, 0.001, 0.005, 0.05);
+    assert!(regressed == 0 && ok >= 950, "{ok} {regressed}");
+}
+
+#[test]
 fn ten_times_slower_is_regressed_and_ten_times_faster_is_ok() {
     let base = [measured(1e-3, 0.005)];
     let slower = compare(&base, &[measured(1e-2, 0.005)], five());

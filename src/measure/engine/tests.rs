@@ -184,3 +184,18 @@ fn rounds_are_rotated_as_many_as_bracket_a_median_and_long_enough_for_the_finer_
     let both = Script { host_clock, device_clock: DeviceClock::Missing, ..Script::honest() };
     assert!((10_000_000..12_000_000).contains(&shortest(both)));
 }
+
+#[test]
+fn a_cpu_type_adapter_is_never_called_measured_and_a_doubt_goes_before_that() {
+    let mut record = measured(Script::honest(), "64x48x50");
+    assert_eq!(record.verdict, Verdict::Measured);
+    record.adapter.software = true;
+    let derived = derive(&record);
+    assert_eq!((derived.verdict, derived.reasons[0].code.as_str()), (Verdict::Software, "software-adapter"));
+    // Half of its time by the host: the clocks disagree.
+    let samples = record.samples.as_mut().unwrap();
+    samples.submissions.iter_mut().for_each(|submission| submission.host_ns /= 2);
+    let derived = derive(&record);
+    assert_eq!((derived.verdict, derived.reasons[0].code.as_str()), (Verdict::Suspect, "clocks-disagree"));
+    assert!(derived.figure.is_some());
+}

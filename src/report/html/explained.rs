@@ -23,7 +23,7 @@ pub fn section(all: &[Shown<Explanation>]) -> Markup {
             @for Shown { file, is } in all {
                 h3 { code { (clean(&is.tree.name)) } @if !is.scenario.is_empty() { " of " (clean(&is.scenario)) } (software(is.tree.software)) }
                 p.made { "made by " code { "flopcast explain " (clean(&is.tree.name)) " --format json" } ", read from " code { (clean(file)) } }
-                div.wide-table { (table(&["what", ">value", ">5–95 %", "rests on", "source", "how it is made, or what there is to say"], rows(&is.tree))) }
+                div.wide-table { (table(&["what", ">value", ">5–95 %", "rests on", "source", "note"], rows(&is.tree))) }
             }
         }
     }

@@ -452,7 +452,10 @@ mod tests {
                 match done {
                     Ok(()) => assert_eq!(part, "", "{said}{text}"),
                     Err(error) => {
-                        assert!(part != "" && error.message().contains(&format!("{said}{part}")), "{part}: {error}");
+                        assert!(
+                            !part.is_empty() && error.message().contains(&format!("{said}{part}")),
+                            "{part}: {error}"
+                        );
                         assert_eq!(error.exit_code(), 2);
                     }
                 }

@@ -192,10 +192,13 @@ def together(table, errors):
     return sum(x * y for x, y in pairs) / math.sqrt(sum(x * x for x, _ in pairs) * sum(y * y for _, y in pairs))
 
 def standing_for(other, p, fitted, table):
-    """Error where `other`'s surface stands for the table's, at the table's own best rate."""
+    """Errors where `other`'s surface stands for the table's, at the table's own best rate: root mean square, and what
+    of them is left in a step, where all of their mean stays and 0.31 of what they stray about it."""
     best = lambda t: max(2 * m * n * k / s for m, n, k, s in t.rows) / t.peak
     q = [p[0] / best(other) * best(table)] + p[1:]
-    return rms(math.log(row[3] / table.latency(q, row)) - interpolated(fitted, row) for row in table.rows)
+    errors = [math.log(row[3] / table.latency(q, row)) - interpolated(fitted, row) for row in table.rows]
+    mean = sum(errors) / len(errors)
+    return rms(errors), math.hypot(mean, 0.312 * rms(e - mean for e in errors))
 
 def main():
     sweep, devices = sys.argv[1:3]
@@ -243,7 +246,11 @@ def main():
         print("]")
     for (name, form), (table, _, _) in tables.items():
         others = {n: standing_for(t, p, fitted, table) for (n, f), (t, p, fitted) in tables.items() if f == form and n != name}
-        print(f"{name} {form} by another's: " + ", ".join(f"{n} {e:.3f}" for n, e in others.items()), file=sys.stderr)
+        print(f"{name} {form} by another's: " + ", ".join(f"{n} {e:.3f} ({step:.3f})" for n, (e, step) in others.items()), file=sys.stderr)
+    for form in ("bf16", "fp8"):
+        steps = [standing_for(*tables[("h100", form)], t)[1] for (n, f), (t, _, _) in tables.items() if f == form and n != "h100"]
+        print(f"the H100's {form} for all others, in a step: {rms(steps):.3f}", file=sys.stderr)
+
 
 if __name__ == "__main__":
     main()

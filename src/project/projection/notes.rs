@@ -116,7 +116,7 @@ pub(super) fn warnings(p: &Projection, study: &Study, calibration: Option<&Calib
             forecast.cluster.accelerator,
             swept.surface.accelerator,
             swept.surface.format,
-            100.0 * TRANSFER_SD_LOG
+            100.0 * swept.standing_sd_log()
         ));
     }
     if !p.accelerator_measured {

@@ -253,9 +253,10 @@ fn off(swept: Swept) -> Fact {
         format!("{} products of `{}`; one left out is off by {:.1} %", s.format, s.accelerator, 100.0 * error.value);
     let (tier, note) = match swept.transferred {
         false => (error.stamp.tier, left_out),
-        true => {
-            (Tier::Assumed, format!("{left_out}, and standing for another's by {:.0} % more", 100.0 * TRANSFER_SD_LOG))
-        }
+        true => (
+            Tier::Assumed,
+            format!("{left_out}, and standing for another's by {:.0} % more", 100.0 * swept.standing_sd_log()),
+        ),
     };
     Fact {
         value: 1.0,

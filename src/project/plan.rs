@@ -99,6 +99,9 @@ pub struct Plan {
     pub warnings: Vec<String>,
 }
 
+/// Draws of each of the quickest layouts: enough for percentiles whose noise is below what a doubling adds.
+const DRAWN: u32 = 1_024;
+
 impl Plan {
     /// Enters the wall time of the search.
     pub fn clock(&mut self, seconds: f64) {
@@ -121,7 +124,7 @@ impl Asked<'_> {
             let constants = catalog.constants.medians();
             return Err(nothing_fits(found, &self.rules, self.job, &self.run, &self.machine, &constants));
         };
-        let draws: Vec<_> = (0..256).map(|i| drawn(&catalog.constants, &self.machine, i)).collect();
+        let draws: Vec<_> = (0..DRAWN).map(|i| drawn(&catalog.constants, &self.machine, i)).collect();
         let times = |c: &Candidate| -> Vec<f64> {
             let run = Run { batch: f64::from(c.batch), ..self.run };
             let model = StepModel::new(self.job, &run, &c.layout, &self.machine, None);

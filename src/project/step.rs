@@ -99,9 +99,7 @@ impl StepModel {
             for (gemm, row) in work.gemms().iter().zip(&mut bends) {
                 for (pass, bend) in Pass::ALL.into_iter().zip(row) {
                     let g = gemm.of(pass);
-                    // One shape or the other: what was measured here goes before what others did.
                     bend.compute /= curve.at(g.m * scale, g.n * scale, g.k * scale).min(1.0);
-                    bend.whole = 1.0;
                 }
             }
         }

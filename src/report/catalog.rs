@@ -212,7 +212,7 @@ pub fn surfaces(catalog: &Catalog) -> Table {
             name.clone(),
             number(s.rate.value, 3),
             number(s.bandwidth.value, 3),
-            value(&s.overhead),
+            format!("{} {}", number(s.overhead.written(), 3), s.overhead.unit()),
             number(s.waves.value, 3),
             format!("{} %", number(100.0 * s.error.value, 2)),
             s.error.stamp.tier.to_string(),

@@ -125,7 +125,7 @@ impl Default for Power {
     /// Shares as boxes of H100 and B200 were measured to draw (MLPerf power logs); rated power 1 W, for
     /// searches in which only the order counts.
     fn default() -> Self {
-        Power { rated: 1.0, computing: 0.705, waiting: 0.46 }
+        Power { rated: 1.0, computing: 0.767, waiting: 0.46 }
     }
 }
 

@@ -8,8 +8,12 @@ use std::path::{Path, PathBuf};
 const MOST_LINKS: usize = 40;
 
 /// What a path leads to in the end: symbolic links in its last place are followed, also one that leads to nothing yet.
+/// A pipe or a device is its own name: what its link says (`pipe:[1]`) is none.
 pub fn resolved(path: &Path) -> PathBuf {
     let mut at = path.to_path_buf();
+    if special(path) {
+        return at;
+    }
     for _ in 0..MOST_LINKS {
         match std::fs::read_link(&at) {
             Ok(to) => at = at.parent().unwrap_or(Path::new("")).join(to),
@@ -200,6 +204,9 @@ mod tests {
         write(&pipe, b"through").unwrap();
         assert_eq!(reader.join().unwrap(), b"through");
         assert!(pipe.metadata().unwrap().file_type().is_fifo());
+        let to_pipe = folder.join("to the pipe");
+        symlink("pipe", &to_pipe).unwrap();
+        assert_eq!((resolved(&to_pipe), resolved(&loose)), (to_pipe, folder.join("new")));
         let circle = folder.join("circle");
         symlink("circle", &circle).unwrap();
         assert!(writable(&circle).is_err());

@@ -65,12 +65,13 @@ command -v "$flopcast" >/dev/null || usage "\`$flopcast\` is no program"
 [ "$smoke" = true ] || [ -n "$measure$record" ] || usage "nothing to do: \`--no-smoke\` and nothing measured"
 mkdir -p "$out"
 # What an earlier run left in the folder would pass for this one's; what is read may not be among it.
-for name in smoke.txt smoke.xml measurements.jsonl compare.xml compare.json summary.md report.html; do
+made=(smoke.txt smoke.xml measurements.jsonl compare.xml compare.json summary.md report.html)
+for name in "${made[@]}"; do
     [ ! "$record" -ef "$out/$name" ] || usage "\`--record\` is what \`--out\` would overwrite"
     [ ! "$baseline" -ef "$out/$name" ] || usage "\`--baseline\` is what \`--out\` would overwrite"
     [ ! "$smoke_baseline" -ef "$out/$name" ] || usage "\`--smoke-baseline\` is what \`--out\` would overwrite"
-    rm -f "$out/$name"
 done
+for name in "${made[@]}"; do rm -f "$out/$name"; done
 
 chosen=()
 [ -z "$adapter" ] || chosen=(--adapter "$adapter")

@@ -425,7 +425,9 @@ fn tuning_is_stored_used_by_measure_and_ignored_where_it_does_not_hold() {
         let file = cache.join("a file");
         std::fs::write(&file, "").unwrap();
         let below = run(support::flopcast(&tune).env("FLOPCAST_CACHE_DIR", file.join("below")));
-        below.refused(2, "cannot be written");
+        // What was found is shown all the same.
+        assert_eq!(below.code, Some(0), "{below:#?}");
+        assert!(below.stdout.contains("winner: ") && below.stderr.contains("cannot be written"), "{below:#?}");
     });
 }
 

@@ -60,14 +60,15 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         file.map_or(Ok(()), |file| output::writable(flag, file))?;
     }
     let summary = summary()?;
+    let asked = args.baseline.as_deref().map(read).transpose()?;
     let selection = gpu::choose(args.adapter.as_deref())?;
     let mut executor = GpuExecutor::open(&selection)?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let host = Host { threads };
     let mut written = args.write_baseline.as_deref().map(|file| begun(file, &executor, &host)).transpose()?;
-    let baseline = match &args.baseline {
+    let baseline = match asked {
         _ if written.is_some() => None,
-        Some(file) => Some(read(file)?),
+        Some(baseline) => Some(baseline),
         None => smoke::built_in(executor.adapter(), &host)?,
     };
     stop::watch()?;

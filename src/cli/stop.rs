@@ -36,7 +36,7 @@ pub fn at_once() -> Result<()> {
     WATCHING.call_once(|| {
         outcome = ctrlc::set_handler(|| {
             super::output::clear();
-            super::output::error(&Error::new(Kind::Interrupted, "interrupted").hint("nothing is left half done"));
+            super::output::error(&Error::new(Kind::Interrupted, "interrupted").hint("no file is half written"));
             std::process::exit(130);
         })
         .or_failed("ctrl-c handler");

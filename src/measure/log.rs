@@ -221,6 +221,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_in_a_file_is_not_measured_again_and_all_else_is() {
+        use crate::kernel::{Family, Kernel, Precision};
+        use crate::measure::Executor;
+        use crate::measure::effort::Effort;
+        use crate::measure::engine::{Pace, measure};
+        use crate::measure::scripted::{Script, ScriptedExecutor};
+        use crate::measure::timing::unwatched;
+        let kernel = Kernel::compose(Family::Naive, Family::Naive.tilings()[0], Precision::F32).unwrap();
+        let of_seed = |seed| Request { seed, ..Request::plain(kernel.clone(), "64x48x50".parse().unwrap()) };
+        let mut executor = ScriptedExecutor::new(Script::honest());
+        let record = measure(&mut executor, &of_seed(1), &Effort::smoke(), &mut Pace::default(), &mut unwatched);
+        let requests = vec![of_seed(2), of_seed(1), of_seed(3)];
+        let left = remaining(&[record.unwrap()], requests, executor.adapter(), &executor.tool()).unwrap();
+        assert_eq!(left.iter().map(|request| request.seed).collect::<Vec<_>>(), [2, 3]);
+    }
+
+    #[test]
     fn a_file_that_is_no_record_is_left_alone() {
         let path = file("foreign");
         std::fs::write(&path, "my shopping list\n").unwrap();

@@ -91,6 +91,7 @@ mod tests {
         let peak = |rate| [bound(Limit::Arithmetic(Precision::F32), rate)];
         assert_eq!(check(&peak(rate * 1.0001), &case, 1e-3), None);
         assert_eq!(check(&[], &case, 1e-3), None);
+        assert!(check(&peak(rate * 0.999), &case, 1e-3).is_some(), "no allowance");
         let Some(Broken::Physics(reason)) = check(&peak(rate * 0.5), &case, 1e-3) else { panic!("it passed") };
         assert_eq!(reason.code, "above-physics");
         assert!(reason.detail.contains("2.000 times") && reason.detail.contains("a test"), "{reason:?}");

@@ -162,6 +162,16 @@ mod tests {
     }
 
     #[test]
+    fn submissions_are_shorter_under_a_budget_so_that_twenty_rounds_of_three_lengths_fit() {
+        // Half a second a case: of 4 ms, 8 ms and 12 ms fifteen rounds would fit.
+        let (_, records) = within(4.0, 0.0, 1e10);
+        for record in &records {
+            assert!(record.figure.as_ref().is_some_and(|figure| figure.samples >= 20), "{record:#?}");
+            assert!(record.reasons.iter().all(|reason| reason.code != "two-lengths"), "{:?}", record.reasons);
+        }
+    }
+
+    #[test]
     fn what_does_not_fit_is_a_skipped_row_with_the_reason() {
         // Four set-ups of 1 s do not leave room for eight.
         let (took, records) = within(4.0, 1.0, 1e12);

@@ -250,7 +250,8 @@ fn a_side_that_is_wrong_has_no_ratio() {
         KernelFault::StopsWriting,
         KernelFault::OffByAHair,
     ] {
-        let (trial, _) = tried(Script { kernel, ..Script::honest() }, ["naive", "register_tiled"]);
+        // Slow enough for a trial of a second: one of them is right for the first 0.6 s.
+        let (trial, _) = tried(Script { kernel, flop_per_s: 1e9, ..Script::honest() }, ["naive", "register_tiled"]);
         let error = view(&trial, threshold()).unwrap_err();
         assert_eq!(error.exit_code(), 1, "{kernel:?}");
         assert!(error.message().starts_with("A `naive` is wrong"), "{kernel:?}: {error}");

@@ -109,7 +109,8 @@ fn a_host_clock_that_does_not_grow_is_doubted_and_neither_clock_growing_is_no_fi
 #[test]
 fn a_tick_is_the_step_that_moments_and_durations_were_seen_to_move_by() {
     let stepped = |step: u64| {
-        let clocks = changed(samples(1e6, 50e3), |_, s| {
+        // No multiple of any step, lest a greater one be seen.
+        let clocks = changed(samples(1_013_377.0, 52_345.0), |_, s| {
             s.device_ticks = s.device_ticks.map(|t| t.map(|x| x / step * step));
         });
         clocks.headline.unwrap()
@@ -202,7 +203,9 @@ fn a_sentinel_that_goes_with_the_samples_is_a_doubt_and_one_that_goes_alone_a_no
     assert!(codes(&both.suspect).contains(&"clock-moved") && both.notes.is_empty(), "{both:?}");
     let alone = found(100, 110);
     assert_eq!((codes(&alone.suspect), codes(&alone.notes)), (vec![], vec!["sentinel-moved"]));
-    assert_eq!(codes(&found(110, 100).suspect), ["step"]);
+    let samples_alone = found(110, 100);
+    assert!(codes(&samples_alone.suspect).contains(&"step") && samples_alone.notes.is_empty(), "{samples_alone:?}");
+    assert!(!codes(&samples_alone.suspect).contains(&"clock-moved"), "{samples_alone:?}");
 }
 
 #[test]

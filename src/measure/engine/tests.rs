@@ -153,7 +153,7 @@ fn what_is_timed_is_the_class_of_data_that_was_asked_for() {
 fn what_was_not_warm_is_measured_for_all_of_its_time_and_says_so() {
     // It gets quicker for as long as the warm-up lasts, and is as steady as can be from then on.
     let pace = |_, t: f64| if t < 0.55 { 1.6 - t } else { 1.0 };
-    let record = measured(Script { pace: Box::new(pace), ..Script::honest() }, "64x48x50");
+    let record = measured(Script { pace: Box::new(pace), flop_per_s: 1e10, ..Script::honest() }, "64x48x50");
     let samples = record.samples.as_ref().unwrap();
     assert_eq!((samples.warm, samples.stopped.as_str()), (false, "time-used"));
     assert!(record.reasons.iter().any(|reason| reason.code == "warm-up-cut"), "{:?}", record.reasons);
@@ -171,7 +171,12 @@ fn rounds_are_rotated_as_many_as_bracket_a_median_and_long_enough_for_the_finer_
         .collect();
     assert!(first[..3] == [first[0], 2 * first[0], 3 * first[0]] && first[3] == first[0], "{first:?}");
     // A tenth of a second a dispatch: the time is used up before the sixth round.
-    let slow = samples(Script { flop_per_s: 64.0 * 48.0 * 50.0 * 2.0 / 0.1, ..Script::honest() });
+    let shape: crate::kernel::Shape = "64x48x50".parse().unwrap();
+    let cost = move |kernel: &Kernel, _, _: &crate::kernel::Operands| match kernel.family {
+        Family::Naive => 0.1 * 1e12 / shape.flop(),
+        _ => 1.0,
+    };
+    let slow = samples(Script { cost: Box::new(cost), ..Script::honest() });
     assert_eq!(slow.submissions.last().unwrap().round + 1, Effort::quick().min_rounds);
     let shortest = |script| {
         let samples = samples(Script { flop_per_s: 1e10, ..script });

@@ -202,6 +202,14 @@ fn repeats_replace_the_assumed_term_by_the_measured_one() {
 }
 
 #[test]
+fn repeats_that_agree_by_luck_are_not_known_better_than_each_of_them() {
+    let runs = [Run { seconds: 1e-3, error: 0.05, samples: 20 }; 3];
+    let (call, slowdown, _) = judge(&runs, &runs, 0.05, false, 1);
+    assert!(slowdown.between_runs_measured && slowdown.hi > 1.05, "{slowdown:?}");
+    assert_eq!(call, Call::Inconclusive);
+}
+
+#[test]
 fn repeats_that_scatter_more_than_is_assumed_count_even_when_there_are_few() {
     let base = [measured(1e-3, 1e-4), measured(1.2e-3, 1e-4)];
     let slowdown = compare(&base, &[measured(1.3e-3, 1e-4)], five()).cases[0].slowdown.unwrap();

@@ -47,7 +47,6 @@ fn unusable_arguments_are_exit_2_and_say_what_would_do() {
         (&["explain", "goodput", "--calibration", "/not/there"], "/not/there"),
         (&["validate", "--data", "/not/there.csv"], "/not/there.csv"),
         (&["validate", "--baseline", "/not/there.json"], "/not/there.json"),
-        (&["validate", "--no-rows", "--format", "csv"], "--no-rows"),
         (&["new", "cluster", "a b"], "is no name"),
         (&["scale", "--finish-within", "0day"], "no time at all"),
         (&["scale", "--critical-batch", "x"], "`--critical-batch`"),

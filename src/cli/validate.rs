@@ -2,7 +2,7 @@
 
 use super::output::{self, Format, Printing};
 use super::{counting::Counting, stop};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::project::Catalog;
 use crate::project::validate::{
     Figures, Line, Row, SCHEMA, built_in_table, open_table, read_figures, regressions, validate,
@@ -40,11 +40,6 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<ExitCode> {
     stop::at_once()?;
     let how = args.printing.among(&validation::TABLES)?;
-    if args.no_rows && how.format != Format::Json {
-        return Err(
-            Error::usage("`--no-rows` goes with `--format json` alone").hint("the other formats print groups first")
-        );
-    }
     let catalog = Catalog::built_in()?;
     // Everything that can be wrong with a file is found before the first row is printed.
     let baseline = args.baseline.as_deref().map(read_figures).transpose()?;

@@ -4,9 +4,9 @@
 //!
 //! ```text
 //! Llama 3 70B on 2,048 H100: estimate
-//! step_time: 3.99 s (5–95 %: 3.43 to 6.56), assumed
-//! mfu: 0.470 (5–95 %: 0.280 to 0.540), assumed
-//! run_days: 11.3 day (5–95 %: 9.76 to 18.7), assumed
+//! step_time: 3.99 s (5–95 %: 3.39 to 6.62), assumed
+//! mfu: 0.470 (5–95 %: 0.280 to 0.550), assumed
+//! run_days: 11.3 day (5–95 %: 9.63 to 18.9), assumed
 //! goodput: 0.972 (5–95 %: 0.949 to 0.985), assumed
 //! assumed: collective_rate = 1.00
 //! assumed: scale_factor = 1.02

@@ -30,7 +30,7 @@ pub struct Surface {
     pub quantising: Option<Value<Ratio>>,
     /// Root mean square of ln(measured/predicted), each product left out in turn.
     pub error: Value<Ratio>,
-    /// ln(measured/form) at the nodes of [`GRID`].
+    /// ln(measured/form) at the nodes of its grid.
     pub residual: Residual,
     /// Source of what has none of its own.
     pub provenance: Stamp,

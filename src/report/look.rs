@@ -139,7 +139,7 @@ pub fn escaped_prose(text: &str) -> String {
     let text = clean(text);
     let mut parts: Vec<&str> = text.split('`').collect();
     // An odd backtick closes nothing.
-    let odd = (parts.len() % 2 == 0).then(|| parts.pop()).flatten();
+    let odd = parts.len().is_multiple_of(2).then(|| parts.pop()).flatten();
     let told = parts.iter().enumerate().map(|(place, part)| match place % 2 {
         1 if !part.is_empty() => format!("`{part}`"),
         1 => r"\`\`".to_string(),

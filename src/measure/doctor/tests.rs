@@ -34,7 +34,7 @@ fn an_examination_that_is_ended_keeps_what_was_seen_and_says_where_it_ended() {
             false => ControlFlow::Continue(()),
         });
         let (end, before) = found.checks.split_last().unwrap();
-        assert_eq!((end.check.as_ref(), end.grade), ("examination", Grade::NotKnown));
+        assert_eq!((end.check, end.grade), ("examination", Grade::NotKnown));
         assert_eq!(end.code.as_deref(), Some("interrupted"));
         assert!(end.detail.contains(ended), "{end:?}");
         assert_eq!(before.last().unwrap().check, last);

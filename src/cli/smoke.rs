@@ -66,9 +66,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let host = Host { threads };
     let mut written = args.write_baseline.as_deref().map(|file| begun(file, &executor, &host)).transpose()?;
-    let baseline = match asked {
-        _ if written.is_some() => None,
-        Some(baseline) => Some(baseline),
+    let baselines = match asked {
+        _ if written.is_some() => Vec::new(),
+        Some(baseline) => vec![baseline],
         None => smoke::built_in(executor.adapter(), &host)?,
     };
     stop::watch()?;
@@ -82,7 +82,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         },
         stop: &stop::asked,
     };
-    let smoke = smoke::run(&mut executor, baseline.as_ref(), &host, &mut watch)?;
+    let smoke = smoke::run(&mut executor, &baselines, &host, &mut watch)?;
     bar.finish_and_clear();
     // Shown first: a file that fails now takes nothing away.
     match how.format {

@@ -118,19 +118,18 @@ fn driver(adapter: &AdapterIdentity) -> String {
     format!("{} {}", adapter.driver, adapter.driver_info).trim().to_string()
 }
 
-/// The committed baselines, by name.
-const BUILT_IN: [(&str, &str); 1] = [("lavapipe-2", include_str!("../../../data/smoke/lavapipe-2.toml"))];
+/// The committed baselines, by name. Two of one adapter are of two makes of processors.
+const BUILT_IN: [(&str, &str); 2] = [
+    ("lavapipe-2", include_str!("../../../data/smoke/lavapipe-2.toml")),
+    ("lavapipe-2-model-17", include_str!("../../../data/smoke/lavapipe-2-model-17.toml")),
+];
 
-/// The committed baseline for this machine, if there is one, with its name.
+/// The committed baselines for this machine.
 ///
 /// # Errors
 /// Exit code 2 where a committed one does not parse; a test reads them all.
-pub fn built_in(adapter: &AdapterIdentity, host: &Host) -> Result<Option<Baseline>> {
-    for (name, text) in BUILT_IN {
-        let baseline = Baseline::parse(text, name)?;
-        if baseline.unlike(adapter, host).is_none() {
-            return Ok(Some(baseline));
-        }
-    }
-    Ok(None)
+pub fn built_in(adapter: &AdapterIdentity, host: &Host) -> Result<Vec<Baseline>> {
+    let mut all = BUILT_IN.into_iter().map(|(name, text)| Baseline::parse(text, name)).collect::<Result<Vec<_>>>()?;
+    all.retain(|baseline| baseline.unlike(adapter, host).is_none());
+    Ok(all)
 }

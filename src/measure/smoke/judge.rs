@@ -46,12 +46,34 @@ impl Spread {
     }
 }
 
+/// How far each ratio is from the baseline's, in the logarithm.
+fn moved(ratios: &[(String, f64)], baseline: &Baseline) -> Vec<f64> {
+    let one = |(kernel, ratio): &(String, f64)| {
+        let spread = baseline.kernels.get(kernel).and_then(|runs| Spread::of(runs))?;
+        Some((ratio / spread.ratio).ln())
+    };
+    ratios.iter().filter_map(one).collect()
+}
+
+/// Of baselines of the same adapter, driver and number of processors the one that the ratios as a whole are nearest to:
+/// how kernels compare differs between makes of processors. A kernel counts as far as the limit at most, so that one
+/// that became slow does not choose for the others.
+pub fn nearest<'a>(ratios: &[(String, f64)], baselines: &[&'a Baseline]) -> Option<&'a Baseline> {
+    let distance = |baseline: &Baseline| {
+        let moved = moved(ratios, baseline);
+        let common = median(&moved).unwrap_or(0.0);
+        let all: f64 = moved.iter().map(|m| (m - common).abs().min(LIMIT.ln())).sum();
+        // What it does not know is as far as can be.
+        all + LIMIT.ln() * (ratios.len() - moved.len()) as f64
+    };
+    baselines.iter().copied().min_by(|a, b| distance(a).total_cmp(&distance(b)))
+}
+
 /// Holds each ratio against the baseline's. What all kernels have in common (another reference, a machine
 /// that is busier as a whole) is the median over them, and is left out.
 pub fn judge(ratios: &[(String, f64)], baseline: &Baseline) -> Vec<Relative> {
     let spread = |kernel: &str| baseline.kernels.get(kernel).and_then(|runs| Spread::of(runs));
-    let moved: Vec<f64> = ratios.iter().filter_map(|(k, r)| Some((r / spread(k)?.ratio).ln())).collect();
-    let common = median(&moved).unwrap_or(0.0);
+    let common = median(&moved(ratios, baseline)).unwrap_or(0.0);
     let one = |(kernel, ratio): &(String, f64)| {
         let spread = spread(kernel);
         Relative {

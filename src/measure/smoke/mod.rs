@@ -11,7 +11,7 @@ mod relative;
 mod tests;
 
 pub use baseline::{Baseline, Host, SCHEMA as BASELINE_SCHEMA, built_in};
-pub use judge::{LIMIT, Spread, judge};
+pub use judge::{LIMIT, Spread, judge, nearest};
 pub use relative::SHAPE;
 
 use super::doctor::Cpu;
@@ -132,7 +132,7 @@ pub struct Watch<'a> {
 ///
 /// # Errors
 /// Only where the catalogue's own kernels do not compose; everything else is a failed test.
-pub fn run(executor: &mut dyn Executor, baseline: Option<&Baseline>, host: &Host, watch: &mut Watch) -> Result<Smoke> {
+pub fn run(executor: &mut dyn Executor, baselines: &[Baseline], host: &Host, watch: &mut Watch) -> Result<Smoke> {
     let mut smoke = Smoke {
         schema: SCHEMA.into(),
         adapter: executor.adapter().clone(),
@@ -162,7 +162,7 @@ pub fn run(executor: &mut dyn Executor, baseline: Option<&Baseline>, host: &Host
         }
     }
     // A wrong kernel is not timed.
-    relative::look(executor, &right, baseline, host, watch, &mut smoke);
+    relative::look(executor, &right, baselines, host, watch, &mut smoke);
     Ok(smoke)
 }
 

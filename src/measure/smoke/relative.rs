@@ -1,6 +1,6 @@
 //! Every kernel's time over the others', turn by turn.
 
-use super::{Baseline, Host, Outcome, Relative, Smoke, Test, Watch, judge, name};
+use super::{Baseline, Host, Outcome, Relative, Smoke, Test, Watch, judge, name, nearest};
 use crate::kernel::{DataClass, Kernel, Operands, Settings, Shape};
 use crate::measure::interleave::{Contestant, turns};
 use crate::measure::record::Workers;
@@ -20,7 +20,7 @@ const ROUNDS: u32 = 9;
 pub fn look(
     executor: &mut dyn Executor,
     kernels: &[&Kernel],
-    baseline: Option<&Baseline>,
+    baselines: &[Baseline],
     host: &Host,
     watch: &mut Watch,
     smoke: &mut Smoke,
@@ -58,12 +58,12 @@ pub fn look(
             return;
         }
     };
-    let unfit = match baseline {
-        None => Some("no baseline for this adapter; make one with `--write-baseline FILE`".to_string()),
-        Some(baseline) => baseline.unlike(&smoke.adapter, host),
-    };
-    let (Some(baseline), None) = (baseline, &unfit) else {
-        let why = unfit.unwrap_or_default();
+    let fit: Vec<&Baseline> = baselines.iter().filter(|b| b.unlike(&smoke.adapter, host).is_none()).collect();
+    let Some(baseline) = nearest(&ratios, &fit) else {
+        let why = match baselines.first() {
+            None => "no baseline for this adapter; make one with `--write-baseline FILE`".to_string(),
+            Some(baseline) => baseline.unlike(&smoke.adapter, host).unwrap_or_default(),
+        };
         let outcome = Outcome::Skipped(why);
         smoke.tests.push(Test {
             kind: "relative".into(),

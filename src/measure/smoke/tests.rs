@@ -29,7 +29,8 @@ impl Cpu for Shared {
 
 fn smoked_beside(script: Script, baseline: Option<&Baseline>, others: u64) -> Smoke {
     let mut watch = Watch { cpu: &mut Shared(others, 0), observe: &mut |_, _| {}, stop: &|| false };
-    run(&mut ScriptedExecutor::new(script), baseline, &HOST, &mut watch).unwrap()
+    let baselines = baseline.map(std::slice::from_ref).unwrap_or_default();
+    run(&mut ScriptedExecutor::new(script), baselines, &HOST, &mut watch).unwrap()
 }
 
 /// Naive kernels cost ten times what the others do, and one family may be slower by a factor.
@@ -67,7 +68,7 @@ fn an_honest_device_passes_and_a_missing_baseline_is_said() {
 fn every_proof_begins_on_a_poisoned_output() {
     let mut executor = ScriptedExecutor::new(Script::honest());
     let mut watch = Watch { cpu: &mut Shared(0, 0), observe: &mut |_, _| {}, stop: &|| false };
-    assert!(run(&mut executor, None, &HOST, &mut watch).unwrap().passed());
+    assert!(run(&mut executor, &[], &HOST, &mut watch).unwrap().passed());
     assert_eq!(executor.bare(), 0);
 }
 
@@ -203,5 +204,25 @@ fn a_baseline_reads_as_it_is_written_and_keeps_the_newest_runs() {
 #[test]
 fn the_committed_baselines_are_readable() {
     let adapter = ScriptedExecutor::new(Script::honest()).adapter().clone();
-    assert!(built_in(&adapter, &HOST).unwrap().is_none(), "there is none for a scripted device");
+    assert!(built_in(&adapter, &HOST).unwrap().is_empty(), "there is none for a scripted device");
+}
+
+#[test]
+fn of_two_makes_of_processors_the_one_that_is_alike_as_a_whole_judges() {
+    let of = |slower: Family, factor: f64| Script { cost: cost(slower, factor), ..Script::honest() };
+    let (old, new) = (made_by(of(Family::Naive, 1.0)), made_by(of(Family::WorkgroupTiled, 1.6)));
+    let both = [old.clone(), new.clone()];
+    let looked = |script: Script, baselines: &[Baseline]| {
+        let mut watch = Watch { cpu: &mut Shared(0, 0), observe: &mut |_, _| {}, stop: &|| false };
+        run(&mut ScriptedExecutor::new(script), baselines, &HOST, &mut watch).unwrap()
+    };
+    assert!(!looked(of(Family::WorkgroupTiled, 1.6), &both[..1]).passed());
+    for honest in [of(Family::Naive, 1.0), of(Family::WorkgroupTiled, 1.6)] {
+        assert!(looked(honest, &both).passed());
+    }
+    // What is slow on either is slow.
+    assert!(!looked(of(Family::RegisterTiled, 2.0), &both).passed());
+    let ratios: Vec<_> = new.kernels.iter().map(|(kernel, runs)| (kernel.clone(), runs[0])).collect();
+    assert_eq!(nearest(&ratios, &[&old, &new]), Some(&new));
+    assert_eq!(nearest(&ratios, &[]), None);
 }

@@ -78,13 +78,13 @@ pub fn write(path: &Path, bytes: &[u8]) -> IoResult<()> {
     let target = target(path)?;
     let partial = beside(&target);
     let written = std::fs::File::create(&partial).and_then(|mut file| {
-        std::io::Write::write_all(&mut file, bytes)?;
-        // Who could read the old one can read the new one, and nobody else.
+        // Who could read the old one can read the new one, and nobody else at any time.
         match target.metadata() {
             Ok(old) => file.set_permissions(old.permissions())?,
             Err(e) if e.kind() == ErrorKind::NotFound => {}
             Err(e) => return Err(e),
         }
+        std::io::Write::write_all(&mut file, bytes)?;
         file.sync_all()
     });
     let renamed = written.and_then(|()| std::fs::rename(&partial, &target));

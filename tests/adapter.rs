@@ -422,12 +422,6 @@ fn tuning_is_stored_used_by_measure_and_ignored_where_it_does_not_hold() {
 
         flopcast(&["tune", "--time-budget", "1ms"]).refused(2, "too small for one measurement");
         flopcast(&["tune", "--time-budget", "soon"]).refused(2, "--time-budget");
-        let file = cache.join("a file");
-        std::fs::write(&file, "").unwrap();
-        let below = run(support::flopcast(&tune).env("FLOPCAST_CACHE_DIR", file.join("below")));
-        // What was found is shown all the same.
-        assert_eq!(below.code, Some(0), "{below:#?}");
-        assert!(below.stdout.contains("winner: ") && below.stderr.contains("cannot be written"), "{below:#?}");
     });
 }
 

@@ -135,8 +135,8 @@ fn a_cache_that_cannot_be_written_takes_no_result_away() {
             // A folder below a file: nobody can make that, not even root.
             let ended = run(flopcast(args).env("FLOPCAST_CACHE_DIR", folder.join("file/below")));
             assert!(ended.json()["schema"].is_string(), "{ended:#?}");
-            assert_ne!(ended.code, Some(2), "{ended:#?}");
             let tuned = args[0] == "tune";
+            assert!(ended.code == Some(0) || (!tuned && ended.code == Some(1)), "{ended:#?}");
             assert!(
                 !tuned || ended.stderr.contains("warning: `") && ended.stderr.contains("FLOPCAST_CACHE_DIR"),
                 "{ended:#?}"

@@ -175,20 +175,19 @@ impl Calibration {
 
     /// Reads a calibration; another schema, a cut file or an impossible figure is refused.
     pub fn from_json(text: &str, name: &str) -> Result<Self> {
-        let hint = HINT;
         let value: serde_json::Value = serde_json::from_str(text).map_err(|e| {
-            Error::usage(format!("`{name}`: {}", if e.is_eof() { "cut off".into() } else { e.to_string() })).hint(hint)
+            Error::usage(format!("`{name}`: {}", if e.is_eof() { "cut off".into() } else { e.to_string() })).hint(HINT)
         })?;
         match value.get("schema").and_then(|s| s.as_str()) {
             Some(SCHEMA) => {}
             Some(other) => {
-                return Err(Error::usage(format!("`{name}`: schema `{other}` instead of `{SCHEMA}`")).hint(hint));
+                return Err(Error::usage(format!("`{name}`: schema `{other}` instead of `{SCHEMA}`")).hint(HINT));
             }
-            None => return Err(Error::usage(format!("`{name}`: no `schema`")).hint(hint)),
+            None => return Err(Error::usage(format!("`{name}`: no `schema`")).hint(HINT)),
         }
         let calibration: Calibration =
-            serde_json::from_value(value).map_err(|e| Error::usage(format!("`{name}`: {e}")).hint(hint))?;
-        calibration.check().map_err(|why| Error::usage(format!("`{name}`: {why}")).hint(hint))?;
+            serde_json::from_value(value).map_err(|e| Error::usage(format!("`{name}`: {e}")).hint(HINT))?;
+        calibration.check().map_err(|why| Error::usage(format!("`{name}`: {why}")).hint(HINT))?;
         Ok(calibration)
     }
 

@@ -30,13 +30,15 @@ pub fn gracefully(said: &'static str) -> Result<()> {
     outcome
 }
 
-/// For work that leaves nothing half done: Ctrl-C ends the process, with 130.
+/// For work that has no output but what it prints: Ctrl-C ends the process, with 130.
 pub fn at_once() -> Result<()> {
     let mut outcome = Ok(());
     WATCHING.call_once(|| {
         outcome = ctrlc::set_handler(|| {
             super::output::clear();
-            super::output::error(&Error::new(Kind::Interrupted, "interrupted").hint("no file is half written"));
+            super::output::error(
+                &Error::new(Kind::Interrupted, "interrupted").hint("what was printed so far is not all of it"),
+            );
             std::process::exit(130);
         })
         .or_failed("ctrl-c handler");

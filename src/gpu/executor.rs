@@ -169,7 +169,7 @@ impl Timed for GpuExecutor {
     }
 
     fn threads(&self) -> Option<Threads> {
-        own_threads().filter(|_| self.report.identity.software)
+        self.report.identity.software.then(own_threads).flatten()
     }
 }
 

@@ -271,7 +271,7 @@ impl Timed for GpuProber {
     }
 
     fn threads(&self) -> Option<Threads> {
-        own_threads().filter(|_| self.report.identity.software)
+        self.report.identity.software.then(own_threads).flatten()
     }
 }
 

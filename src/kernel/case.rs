@@ -220,9 +220,7 @@ impl DataClass {
             DataClass::Constant => "constant",
         }
     }
-}
 
-impl DataClass {
     /// How a name says so: `@zeros`; nothing for normal data, which is the default.
     pub fn mark(self) -> String {
         if self == DataClass::Normal { String::new() } else { format!("@{}", self.as_str()) }

@@ -1,6 +1,7 @@
 //! Two clocks, two measurements: what each says, and which of them makes the headline (R2).
 
 use super::record::{Reason, Samples, TimingMethod};
+use crate::stats::gcd;
 use crate::stats::median::median;
 use crate::stats::slope::{Point, Slopes, per_round};
 
@@ -232,11 +233,6 @@ fn above(value: f64, bound: f64) -> bool {
 
 fn center(values: &[f64]) -> f64 {
     median(values).unwrap_or(f64::NAN)
-}
-
-/// Greatest common divisor: of many durations of one clock it is the clock's real step.
-pub(super) fn gcd(a: u64, b: u64) -> u64 {
-    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::{Executor, Step};
 use crate::error::Result;
 use crate::kernel::{Class, DataClass, Family, Kernel, Operands, Precision, Proof, Settings, Shape, prove};
 use crate::stats::ratio::paired;
+use crate::units::duration;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -173,17 +174,20 @@ fn attempt(
     let mut contestants = Vec::new();
     let begin = executor.now_ns();
     for (slot, side) in sides.into_iter().enumerate() {
+        ask(time)?;
         let precision = side.kernel.precision;
         let exact = Operands::exact(shape, precision, seed);
         executor.select(slot);
         executor.load(&exact)?;
+        // The first one compiles, and tells no time.
+        executor.submit(1)?;
         executor.poison()?;
         let each = executor.submit(1)?.host_ns as f64 * 1e-9;
         passed(&prove(&exact, &executor.read()?, precision, seed))?;
         // Of both sides: what comes before the rounds, one and two dispatches in each, and what is seen after them.
         let least = 2.0 * each * f64::from(3 + 3 * LEAST_ROUNDS + 2);
         if let Some(most) = time.most.filter(|&most| least > most) {
-            let reason = format!("it takes about {least:.1} s, the time budget leaves it {most:.1} s");
+            let reason = format!("it takes about {}, the time budget leaves it {}", duration(least), duration(most));
             return Err(Missing::Skipped { reason });
         }
         executor.keep_decoy()?;
@@ -191,9 +195,7 @@ fn attempt(
         contestants.push(Contestant::start(executor, slot, shape, SUBMISSION_S)?);
     }
     for round in 0..ROUNDS {
-        if (time.stop)() {
-            return Err(Missing::Skipped { reason: "interrupted".into() });
-        }
+        ask(time)?;
         // Who comes first alternates, and so does the length of the first submission.
         let order = if round % 2 == 0 { [0, 1] } else { [1, 0] };
         for side in order {
@@ -222,6 +224,10 @@ fn attempt(
     (cost.ratio, cost.lo, cost.hi) = (Some(ratio.ratio), Some(ratio.lo), Some(ratio.hi));
     cost.confidence = Some(ratio.confidence);
     Ok(())
+}
+
+fn ask(time: &Time) -> Step<()> {
+    if (time.stop)() { Err(Missing::Skipped { reason: "interrupted".into() }) } else { Ok(()) }
 }
 
 fn passed(proof: &Proof) -> Step<()> {

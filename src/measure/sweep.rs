@@ -28,8 +28,8 @@ pub fn sweep(
 /// shortest submissions.
 const LEAST_CASE_S: f64 = 0.05;
 
-/// What a case gets that comes first where few of many fit and their set-up is known: twenty rounds of submissions of a millisecond and more, so that they are not
-/// doubted for their shortness.
+/// What a case gets that comes first, where few of many fit and what setting up takes is known: twenty rounds of
+/// submissions of a millisecond and more, so that it is not doubted for its shortness.
 const SOUND_CASE_S: f64 = 0.2;
 
 /// [`sweep`] within so many seconds of the executor's clock, compiling and proving included.

@@ -1,13 +1,14 @@
 //! Warm-up and rounds on anything that can be repeated: the same for a product, a copy and an empty
 //! dispatch, so that all figures are of one kind.
 
-use super::clocks::{MIN_TICKS, gcd};
+use super::clocks::MIN_TICKS;
 use super::effort::{Effort, MOST_DISPATCHES, round};
 use super::record::{Missing, Samples, Sentinel, SentinelLap, Submission, Workers};
 use super::steadiness::INDEPENDENT_SAMPLES;
 use super::steadiness::warmup::{MIN_SECONDS, WarmUp, WarmUpBudget, WarmUpState};
 use super::stopping::{Budget, First, StoppingRule};
 use super::{Lap, Step, Timed};
+use crate::stats::gcd;
 use crate::stats::slope::{Point, line};
 use crate::units::duration;
 use std::ops::ControlFlow;

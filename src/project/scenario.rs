@@ -24,7 +24,7 @@ pub struct Forecast<'a> {
     pub cluster: &'a Cluster,
     /// Its accelerator.
     pub accelerator: &'a Accelerator,
-    /// How its products depend on their extents, where others measured it.
+    /// How its products depend on their extents: its own, or those of one that is like it.
     pub surface: Swept<'a>,
     /// Its boxes.
     pub node: &'a Node,

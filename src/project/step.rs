@@ -72,7 +72,7 @@ pub struct StepModel {
     layout: Layout,
     microbatches: f64,
     stack: Stack,
-    /// What bends each product and pass: the surface, or the transferred curve. No draw changes it.
+    /// What bends each product and pass: the surface, and the transferred curve where there is one. No draw changes it.
     bends: [[Bend; 3]; MAX_GEMMS],
     /// The same of the output layer.
     bends_output: [Bend; 3],

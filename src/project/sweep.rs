@@ -100,11 +100,11 @@ impl Sweep {
     ) -> [f64; 3] {
         let compute = g.flop() / rate;
         let per_byte = 1.0 / (bandwidth * self.bandwidth);
-        let per_row = self.quantising.map_or(0.0, |share| (2.0 + operand) / (bandwidth * share));
+        let per_quantised = self.quantising.map_or(0.0, |share| (2.0 + operand) / (bandwidth * share));
         let [x, y, z] = g.elements();
         let pass = |bend: &Bend, read: f64, written: f64, width: f64, quantised: f64| {
             let product = cubic_max(compute * bend.compute, (read * operand + written * width) * per_byte);
-            (product + self.overhead + quantised * per_row) * bend.whole
+            (product + self.overhead + quantised * per_quantised) * bend.whole
         };
         let width = operand.max(2.0);
         let [forward, data, weights] = bends;
@@ -185,8 +185,8 @@ mod tests {
             let stated = catalog.surface(&name, format).unwrap().surface.error.value;
             let rms = (errors.iter().map(|e| e * e).sum::<f64>() / errors.len() as f64).sqrt();
             println!("{name} {format}: {rms:.3} for {stated:.3}");
-            // Of five, a root mean square beyond 1.6 times the deviation is one in two hundred.
-            assert!(rms < 1.6 * stated, "{name} {format}: {rms:.3} for {stated:.3}: {errors:.3?}");
+            // The largest is 1.36, of the GB300 in 4 bits.
+            assert!(rms < 1.4 * stated, "{name} {format}: {rms:.3} for {stated:.3}: {errors:.3?}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::number::{bare, cell, number, rate};
 use super::{Document, Field, Printed, Sheet, Table};
-use crate::project::scaling::{Bound, Mode, Point, Scaling, Within};
+use crate::project::scaling::{Bound, Mode, Point, Scaling, USEFUL, Within};
 
 impl Printed for Within {
     const TABLES: &'static [&'static str] = &["answer"];
@@ -60,7 +60,7 @@ fn document(s: &Scaling) -> Document {
             ranged("step_time", "s"),
             ranged("run_days", "day"),
             ranged("goodput", "1"),
-            p.quantities.get("useful_flop_per_s").map_or("–".into(), |q| rate(q.value)),
+            p.quantities.get(USEFUL).map_or("–".into(), |q| rate(q.value)),
             format!("{} %", number(100.0 * p.efficiency, 2)),
             most(p),
         ]);

@@ -4,6 +4,20 @@ use super::number::number;
 use super::{Document, Printed, Sheet, Table};
 use crate::project::{Candidate, Choice, Plan};
 
+/// Columns of the choices, of text and page alike.
+pub const CHOICES: [&str; 10] = [
+    "",
+    "layout",
+    ">accelerators",
+    ">batch",
+    ">step time",
+    ">MFU",
+    ">days/Ttoken",
+    ">memory",
+    ">energy",
+    ">USD/Mtoken",
+];
+
 /// The counter, the best, the robust layout and the Pareto set.
 fn document(p: &Plan) -> Document {
     let mut out = Document::from(format!(
@@ -24,18 +38,7 @@ fn document(p: &Plan) -> Document {
         _ => "the shortest step",
     };
     out += &format!("{} sequences of {} tokens per step; best is what has {what}\n\n", p.batch, p.sequence);
-    let mut table = Table::new(&[
-        "",
-        "layout",
-        ">accelerators",
-        ">batch",
-        ">step time",
-        ">MFU",
-        ">days/Ttoken",
-        ">memory",
-        ">energy",
-        ">USD/Mtoken",
-    ]);
+    let mut table = Table::new(&CHOICES);
     choice(&mut table, "best", &p.best);
     choice(&mut table, "robust", &p.robust.choice);
     out.table(table);

@@ -46,7 +46,7 @@ pub fn closing(smoke: &Smoke) -> String {
 }
 
 /// What did not pass, in a word and with its reason.
-fn said(test: &Test) -> Option<(&'static str, &str)> {
+pub fn said(test: &Test) -> Option<(&'static str, &str)> {
     match &test.outcome {
         Outcome::Passed => None,
         Outcome::Failed(why) => Some(("FAILED", why)),

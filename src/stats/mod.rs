@@ -27,6 +27,11 @@ pub(crate) mod synthetic;
 
 use std::fmt;
 
+/// Greatest common divisor: of many durations of one clock it is the clock's real step.
+pub fn gcd(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
 /// Why a statistic does not exist for the samples at hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Undefined {

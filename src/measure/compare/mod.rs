@@ -171,7 +171,6 @@ pub struct Comparison {
     /// Smallest slowdown that matters.
     pub threshold: Threshold,
     /// Whether a CPU-type adapter measured any of it.
-    #[serde(default)]
     pub software: bool,
     /// The cases, in the order of the base, then those that only the new file has.
     pub cases: Vec<Compared>,

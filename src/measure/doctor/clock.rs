@@ -2,9 +2,10 @@
 
 use super::{Check, Grade, Instrument, plain};
 use crate::kernel::{DataClass, Operands, Precision, Settings, Shape};
-use crate::measure::clocks::{self, MAX_DISAGREEMENT, MIN_TICKS, gcd};
+use crate::measure::clocks::{self, MAX_DISAGREEMENT, MIN_TICKS};
 use crate::measure::record::{Samples, Submission, TimingMethod};
 use crate::measure::{Lap, Step};
+use crate::stats::gcd;
 use crate::stats::median::median;
 
 /// The clocks are watched over at least this long: a period that is off by 1e-4 shows against the host's

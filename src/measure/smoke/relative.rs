@@ -4,6 +4,7 @@ use super::{Baseline, Host, Outcome, Relative, Smoke, Test, Watch, judge, name, 
 use crate::kernel::{DataClass, Kernel, Operands, Settings, Shape};
 use crate::measure::interleave::{Contestant, turns};
 use crate::measure::record::Workers;
+use crate::measure::workers::MOST_WAIT;
 use crate::measure::{Executor, Step};
 use crate::stats::ratio::paired;
 
@@ -118,12 +119,12 @@ const BUSY: f64 = 0.15;
 /// What took the processors away from the kernels, if anything did: other processes, or one of the adapter's threads
 /// stood behind another on the same processor, which those do not see.
 fn disturbed(busy: Option<f64>, waited: Option<f64>) -> Option<String> {
-    let over = |share: &f64| *share > BUSY;
-    let others =
-        busy.filter(over).map(|share| format!("other processes took {:.0} % of the processors", 100.0 * share));
+    let others = busy
+        .filter(|share| *share > BUSY)
+        .map(|share| format!("other processes took {:.0} % of the processors", 100.0 * share));
     let behind =
         |share| format!("a thread of the adapter waited for a processor for {:.0} % of the time", 100.0 * share);
-    others.or_else(|| waited.filter(over).map(behind))
+    others.or_else(|| waited.filter(|share| *share > MOST_WAIT).map(behind))
 }
 
 fn test(one: &Relative, disturbed: Option<&str>, seconds: f64) -> Test {

@@ -60,13 +60,7 @@ pub struct Candidate {
 impl Candidate {
     /// `kernel[tiling]`, and the settings that are on.
     pub fn name(&self) -> String {
-        let mut name = format!("{}[{}]", self.kernel.family.name(), self.kernel.tiling);
-        for (on, what) in [(self.settings.bounds_checks, "bounds checks"), (self.settings.zero_fill, "zero fill")] {
-            if on {
-                name.push_str(&format!(" + {what}"));
-            }
-        }
-        name
+        format!("{}[{}]{}", self.kernel.family.name(), self.kernel.tiling, self.settings.marks())
     }
 }
 

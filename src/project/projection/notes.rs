@@ -107,13 +107,16 @@ pub(super) fn warnings(p: &Projection, study: &Study, calibration: Option<&Calib
             p.largest_validated
         ));
     }
-    let swept = forecast.surface;
+    // That of the machine: where parts differ, of the one that the others wait for.
+    let part = forecast.halves.get(forecast.on_parts.slowest);
+    let own = (forecast.cluster.accelerator.as_str(), forecast.surface);
+    let (kind, swept) = part.map_or(own, |part| (part.kind, part.surface));
     if swept.transferred {
         all.push(format!(
             "no {} products of `{}` were published over their extents: those of `{}` in {} stand for their shape, widened \
              by {:.0} %",
             forecast.scenario.format,
-            forecast.cluster.accelerator,
+            kind,
             swept.surface.accelerator,
             swept.surface.format,
             100.0 * swept.standing_sd_log()

@@ -144,3 +144,15 @@ fn an_impossible_scenario_is_refused_with_its_field() {
     let most = stated(&entry("layout='tp8 pp4 dp373 ep8 mb1'").replace("24.576", "24.444928"));
     assert!(most.warnings.iter().any(|w| w.contains("64 accelerators stay idle")), "{:?}", most.warnings);
 }
+
+#[test]
+fn a_calibration_bends_a_surface_that_stands_for_another_and_takes_none_of_its_doubt() {
+    let catalog = Catalog::built_in().unwrap();
+    let software = software_for_tests();
+    for calibration in [None, Some(&software)] {
+        let p = run(&catalog, "rubin-100k", calibration, &Options::default()).unwrap();
+        assert!(p.warnings.iter().any(|w| w.contains("stand for their shape, widened")), "{:?}", p.warnings);
+        let [early, late] = p.sensitivities.iter().find(|s| s.name == "surface.error").unwrap().run_days.unwrap();
+        assert!((late / early).ln().abs() > 0.05, "{early} {late}");
+    }
+}

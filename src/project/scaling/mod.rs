@@ -88,16 +88,13 @@ pub struct Scaling {
 }
 
 /// The rate beside those of a projection.
-const USEFUL: &str = "useful_flop_per_s";
+pub const USEFUL: &str = "useful_flop_per_s";
 
 /// Units of what the points have.
 fn units(points: &[Point]) -> BTreeMap<String, String> {
     let names = points.iter().flat_map(|p| p.quantities.keys());
-    let unit = |name: &String| match Output::named(name) {
-        Some(output) => output.unit(),
-        None if name == USEFUL => Output::FlopPerS.unit(),
-        None => "1",
-    };
+    // The one name that no projection has is `USEFUL`.
+    let unit = |name: &String| Output::named(name).unwrap_or(Output::FlopPerS).unit();
     names.map(|name| (name.clone(), unit(name).to_string())).collect()
 }
 
@@ -171,7 +168,7 @@ impl Scaled {
             self.resize(count)?;
             match Study::with_draws_alone(&self.catalog, &self.name, None, &Options::default()) {
                 Ok(study) => {
-                    let first = points.first().map(|p: &Point| (p.count, p.quantities["useful_flop_per_s"].value));
+                    let first = points.first().map(|p: &Point| (p.count, p.quantities[USEFUL].value));
                     points.push(self.point(count, &study, &seen.shares, first));
                 }
                 Err(e) if e.message().contains("no progress") => stuck = stuck.or(Some(count)),
@@ -233,7 +230,7 @@ impl Scaled {
         drawn.sort_unstable_by(f64::total_cmp);
         let value = quantities["cluster_flop_per_s"].value * quantities["goodput"].value;
         let useful = Ranged { value, p5: quantile(&drawn, 0.05), p95: quantile(&drawn, 0.95) };
-        quantities.insert("useful_flop_per_s".into(), useful);
+        quantities.insert(USEFUL.into(), useful);
         let used = layout.accelerators();
         let sequence = self.catalog.scenarios.get(&self.name).map_or(0.0, |s| s.sequence.value);
         let batch_tokens = self.batch(count) * sequence;

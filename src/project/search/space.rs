@@ -3,6 +3,7 @@
 use super::rules::{Objective, Rules, Space};
 use crate::job::{BATCH_ROUNDING, ContextExchange, Layout, Offload, Recompute, Run, Schedule, Stack, Transformer};
 use crate::project::machine::Machine;
+use crate::stats::gcd;
 
 /// The axes of a layer: everything else is put together from them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -114,7 +115,7 @@ pub(super) fn replicas(batch: f64, layout: &Layout, most: u64) -> Option<u32> {
     let per_replica = u64::from(layout.tensor) * u64::from(layout.context);
     // The expert ranks divide all ranks of a stage only where the replicas are a multiple of this.
     let expert = u64::from(layout.expert) * u64::from(layout.expert_tensor);
-    let whole = expert / common_divisor(expert, per_replica);
+    let whole = expert / gcd(expert, per_replica);
     let most = most.min((batch * (1.0 + BATCH_ROUNDING) / micro) as u64);
     // For each number of microbatches the most replicas that leave the batch within its rounding: they
     // waste least, and fewer of them with as many microbatches would only be slower.
@@ -137,13 +138,6 @@ pub(super) fn replicas(batch: f64, layout: &Layout, most: u64) -> Option<u32> {
         (1..=most / whole).rev().map(|several| several * whole).find(near)
     });
     data.map(|data| data as u32)
-}
-
-fn common_divisor(mut a: u64, mut b: u64) -> u64 {
-    while b > 0 {
-        (a, b) = (b, a % b);
-    }
-    a
 }
 
 fn divisors(of: u32, up_to: u32) -> impl Iterator<Item = u32> + Clone {

@@ -191,7 +191,7 @@ pub fn inputs(f: &Forecast, curve: Option<&Curve>, calibration: Option<&Calibrat
             all.push(Input::new(format!("{table}.{name}"), measured.or(fact)));
         }
     }
-    all.extend(hardware(f, curve.is_some()));
+    all.extend(hardware(f));
     all.push(Input::new(format!("job.{}", s.job), Some(job(f))));
     all.push(Input::new("sequence", Some((&s.sequence).into())));
     all.push(Input::new("batch", Some((&s.batch).into())));
@@ -200,9 +200,8 @@ pub fn inputs(f: &Forecast, curve: Option<&Curve>, calibration: Option<&Calibrat
 }
 
 /// The numbers of the machine, in the order of [`PARTS`]. Where parts of the cluster differ each is the
-/// least of theirs, rates are those of the slowest accelerator, and all of them have a part in it. Where a
-/// curve measured here bends the products, its error is an input of its own and no surface's is drawn.
-fn hardware(f: &Forecast, curve: bool) -> Vec<Input> {
+/// least of theirs, rates are those of the slowest accelerator, and all of them have a part in it.
+fn hardware(f: &Forecast) -> Vec<Input> {
     let mut kinds: Vec<(&Accelerator, &Node, Swept)> =
         f.halves.iter().map(|p| (p.accelerator, p.node, p.surface)).collect();
     if kinds.is_empty() {
@@ -225,7 +224,7 @@ fn hardware(f: &Forecast, curve: bool) -> Vec<Input> {
                 Some((&f.fabric.oversubscription).into()),
                 f.fabric.pod.as_ref().map(Fact::from),
                 (!swept.transferred).then(|| Fact::from(&swept.surface.rate)),
-                (!curve).then(|| off(swept)),
+                Some(off(swept)),
             ]
         })
         .collect();

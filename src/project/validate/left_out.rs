@@ -197,6 +197,13 @@ mod tests {
             assert_eq!(committed.left_out_coverage90[*scale], held, "{scale}");
             assert!((0.85..=0.95).contains(&held.share()), "{scale}: {held:?}");
         }
+        // By decade too, where a row more or less moves the share by less than the range is wide: 10,000 and more has three.
+        for decade in 0..5 {
+            let of = scales.iter().filter(|(n, _)| n.log10().floor() as i32 == decade);
+            let held = Held { rows: of.clone().count(), inside: of.filter(|(_, inside)| *inside).count() };
+            println!("1e{decade}: {held:?}");
+            assert!(held.rows < 10 || (0.85..=0.95).contains(&held.share()), "1e{decade}: {held:?}");
+        }
         // What was set out to be reached, whatever a refit commits.
         let [all, _, moe, _, sc21] = anew.map(|(_, figures)| figures);
         assert!(all.median_factor <= 1.13 && all.p90_factor <= 1.40, "{all:?}");

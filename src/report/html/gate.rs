@@ -37,14 +37,12 @@ fn ink(outcome: Outcome) -> Ink {
 
 fn one(place: usize, shown: &Shown<Comparison>) -> Result<Markup> {
     let Shown { file, is: g } = shown;
-    let rows = || {
-        g.cases.iter().filter_map(|c| {
-            let s = c.slowdown?;
-            let form = if c.outcome == Outcome::Inconclusive { Form::Hollow } else { Form::Circle };
-            Some(Ratio { name: c.case.clone(), ratio: s.ratio, ends: Some([s.lo, s.hi]), ink: ink(c.outcome), form })
-        })
-    };
-    let rows: Vec<Ratio> = rows().collect();
+    let rows = g.cases.iter().filter_map(|c| {
+        let s = c.slowdown?;
+        let form = if c.outcome == Outcome::Inconclusive { Form::Hollow } else { Form::Circle };
+        Some(Ratio { name: c.case.clone(), ratio: s.ratio, ends: Some([s.lo, s.hi]), ink: ink(c.outcome), form })
+    });
+    let rows: Vec<Ratio> = rows.collect();
     let limit = 1.0 + g.threshold.share();
     let figure = Figure {
         id: format!("gate-{place}"),

@@ -29,6 +29,20 @@ impl Section {
     }
 }
 
+/// Adds a section where there is something to show.
+fn push(
+    all: &mut Vec<Section>,
+    there: bool,
+    id: &str,
+    name: &str,
+    body: impl FnOnce() -> Result<Markup>,
+) -> Result<()> {
+    if there {
+        all.push(Section::new(id, name, body()?));
+    }
+    Ok(())
+}
+
 /// What there is to show, in the order in which it came about: measured, judged, carried over, forecast, searched for,
 /// held against what others measured.
 fn sections(report: &Report, groups: &[measured::Group]) -> Result<Vec<Section>> {
@@ -43,20 +57,16 @@ fn sections(report: &Report, groups: &[measured::Group]) -> Result<Vec<Section>>
         let name = several("roofline", i, report.rooflines.len());
         all.push(Section::new(&format!("roofline-{i}"), &name, roofline::section(i, &r.file, &r.is)?));
     }
-    let mut push = |there: bool, id: &str, name: &str, body: &dyn Fn() -> Result<Markup>| -> Result<()> {
-        if there {
-            all.push(Section::new(id, name, body()?));
-        }
-        Ok(())
-    };
-    push(!(report.tunings.is_empty() && report.best_shapes.is_empty()), "tuning", "tuned", &|| {
+    push(&mut all, !(report.tunings.is_empty() && report.best_shapes.is_empty()), "tuning", "tuned", || {
         tuning::section(&report.tunings, &report.best_shapes)
     })?;
-    push(!report.portability.is_empty(), "portability", "portability", &|| portability::section(&report.portability))?;
-    push(!report.trials.is_empty(), "trial", "A against B", &|| trial::section(&report.trials))?;
-    push(!report.gates.is_empty(), "gate", "new against base", &|| gate::section(&report.gates))?;
-    push(!report.smokes.is_empty(), "smoke", "smoke", &|| smoke::section(&report.smokes))?;
-    push(!report.examined.is_empty(), "doctor", "instrument", &|| Ok(doctor::section(&report.examined)))?;
+    push(&mut all, !report.portability.is_empty(), "portability", "portability", || {
+        portability::section(&report.portability)
+    })?;
+    push(&mut all, !report.trials.is_empty(), "trial", "A against B", || trial::section(&report.trials))?;
+    push(&mut all, !report.gates.is_empty(), "gate", "new against base", || gate::section(&report.gates))?;
+    push(&mut all, !report.smokes.is_empty(), "smoke", "smoke", || smoke::section(&report.smokes))?;
+    push(&mut all, !report.examined.is_empty(), "doctor", "instrument", || Ok(doctor::section(&report.examined)))?;
     for (i, c) in report.calibrations.iter().enumerate() {
         let name = several("calibration", i, report.calibrations.len());
         all.push(Section::new(&format!("calibration-{i}"), &name, calibration::section(i, &c.file, &c.is)?));
@@ -65,20 +75,18 @@ fn sections(report: &Report, groups: &[measured::Group]) -> Result<Vec<Section>>
         let forecast = Section::new("forecast", "forecast", forecast::section(&report.projections)?);
         all.push(forecast.and("breakdown", "step").and("width-0", "uncertainty"));
     }
-    let mut push = |there: bool, id: &str, name: &str, body: &dyn Fn() -> Result<Markup>| -> Result<()> {
-        if there {
-            all.push(Section::new(id, name, body()?));
-        }
-        Ok(())
-    };
-    push(!report.comparisons.is_empty(), "comparison", "side by side", &|| comparison::section(&report.comparisons))?;
-    push(!report.scalings.is_empty(), "scaling", "over accelerators", &|| scaling::section(&report.scalings))?;
-    push(!report.what_ifs.is_empty(), "what-if", "what if", &|| what_if::section(&report.what_ifs))?;
-    push(!report.searches.is_empty(), "search", "best layout", &|| search::section(&report.searches))?;
-    push(!report.explanations.is_empty(), "explained", "what it rests on", &|| {
+    push(&mut all, !report.comparisons.is_empty(), "comparison", "side by side", || {
+        comparison::section(&report.comparisons)
+    })?;
+    push(&mut all, !report.scalings.is_empty(), "scaling", "over accelerators", || scaling::section(&report.scalings))?;
+    push(&mut all, !report.what_ifs.is_empty(), "what-if", "what if", || what_if::section(&report.what_ifs))?;
+    push(&mut all, !report.searches.is_empty(), "search", "best layout", || search::section(&report.searches))?;
+    push(&mut all, !report.explanations.is_empty(), "explained", "what it rests on", || {
         Ok(explained::section(&report.explanations))
     })?;
-    push(!report.validations.is_empty(), "validation", "validated", &|| validated::section(&report.validations))?;
+    push(&mut all, !report.validations.is_empty(), "validation", "validated", || {
+        validated::section(&report.validations)
+    })?;
     all.push(Section::new("limits", "what it does not tell", limits::section(report)));
     all.push(Section::new("provenance", "where it comes from", provenance::section(report)));
     Ok(all)

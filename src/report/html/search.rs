@@ -8,6 +8,7 @@ use super::text::{clean, prose};
 use crate::error::Result;
 use crate::project::{Candidate, Choice, Plan};
 use crate::report::number::{cell as value, number, tick};
+use crate::report::search::CHOICES;
 use maud::{Markup, html};
 
 /// Rows of a Pareto set that are listed; plots show all.
@@ -58,18 +59,6 @@ fn least(objective: &str) -> &str {
 }
 
 fn choices(p: &Plan) -> Markup {
-    let headings = [
-        "",
-        "layout",
-        ">accelerators",
-        ">batch",
-        ">step time",
-        ">MFU",
-        ">days/Ttoken",
-        ">memory",
-        ">energy",
-        ">USD/Mtoken",
-    ];
     let row = |name: &str, c: &Choice| {
         let of = |name: &str, size: f64, unit: &str| match c.quantities.get(name) {
             None => cell("–"),
@@ -92,7 +81,7 @@ fn choices(p: &Plan) -> Markup {
             of("cost_per_mtoken", 1.0, ""),
         ]
     };
-    table(&headings, [row("best", &p.best), row("robust", &p.robust.choice)])
+    table(&CHOICES, [row("best", &p.best), row("robust", &p.robust.choice)])
 }
 
 /// What no other beats, over the time of a step.

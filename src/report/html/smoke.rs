@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::measure::smoke::{Outcome, Smoke};
 use crate::report::measurement::{duration, headline};
 use crate::report::number::tick;
-use crate::report::smoke::closing;
+use crate::report::smoke::{closing, said};
 use maud::{Markup, html};
 
 /// The section of all runs.
@@ -29,14 +29,6 @@ pub fn section(smokes: &[Shown<Smoke>]) -> Result<Markup> {
     })
 }
 
-fn word(o: &Outcome) -> (&'static str, &str) {
-    match o {
-        Outcome::Passed => ("passed", ""),
-        Outcome::Failed(why) => ("FAILED", why),
-        Outcome::Skipped(why) => ("skipped", why),
-    }
-}
-
 fn one(place: usize, shown: &Shown<Smoke>) -> Result<Markup> {
     let Shown { file, is: s } = shown;
     let whole = if s.passed() { "passed" } else { "FAILED" };
@@ -48,12 +40,12 @@ fn one(place: usize, shown: &Shown<Smoke>) -> Result<Markup> {
         p.made { "made by " code { "flopcast smoke --format json" } ", read from " code { (clean(file)) } "; a host of " (s.threads) " processors"
             @if s.interrupted { "; " strong { "interrupted" } } }
         @if !first.is_empty() { div.wide-table { (table(&["outcome", "test", "name", "why"], first.into_iter().map(|t| {
-            let (word, why) = word(&t.outcome);
+            let (word, why) = said(t).unwrap_or(("passed", ""));
             vec![outcome(word), cell(&t.kind), html! { code { (clean(&t.name)) } }, prose(why)]
         }))) } }
         @if !s.relative.is_empty() { (relative(place, s)?) }
         details { summary { "every test (" (s.tests.len()) ")" } div.wide-table { (table(&["test", "name", "outcome", ">took"], s.tests.iter().map(|t| {
-            vec![cell(&t.kind), html! { code { (clean(&t.name)) } }, outcome(word(&t.outcome).0), cell(duration(t.seconds))]
+            vec![cell(&t.kind), html! { code { (clean(&t.name)) } }, outcome(said(t).map_or("passed", |(word, _)| word)), cell(duration(t.seconds))]
         }))) } }
     })
 }

@@ -105,7 +105,7 @@ fn scatter(place: usize, runs: &[Run]) -> Result<Markup> {
     let near = runs.iter().filter(|r| (r.predicted / r.measured).ln().abs() <= NEAR.ln()).count();
     let mut keys = keys(&kinds);
     keys.push(Key::line("predicted as measured", Ink::Text, true));
-    keys.push(Key::area("off by a factor of 1.2 or less", Ink::Series(2)));
+    keys.push(Key::area(format!("off by a factor of {NEAR} or less"), Ink::Series(2)));
     Figure {
         id: format!("validation-{place}-scatter"),
         title: "Time of a step, predicted against measured".into(),
@@ -145,7 +145,7 @@ fn ratio(place: usize, runs: &[Run]) -> Result<Markup> {
     let kinds = kinds(runs);
     let of = |r: &Run| [r.row.n_accel.unwrap_or(1.0), r.predicted / r.measured];
     let mut keys = keys(&kinds);
-    keys.push(Key::area("off by a factor of 1.2 or less", Ink::Series(2)));
+    keys.push(Key::area(format!("off by a factor of {NEAR} or less"), Ink::Series(2)));
     Figure {
         id: format!("validation-{place}-ratio"),
         title: "Predicted over measured, by the number of accelerators".into(),

@@ -41,9 +41,9 @@ pub struct Args {
     /// Folder for what is made; an older record in it is kept as measurements.jsonl.previous.
     #[arg(long, default_value = "flopcast-out")]
     out: PathBuf,
-    /// Most time for the measuring, compiling and proving included, like 60s; what does not fit is `skipped`.
-    #[arg(long, value_name = "TIME", value_parser = super::measure::budget)]
-    time_budget: Option<Duration>,
+    /// Most time for the measuring, compiling and proving included; what does not fit is `skipped`.
+    #[arg(long, value_name = "TIME", default_value = "27s", value_parser = super::measure::budget)]
+    time_budget: Duration,
     #[command(flatten)]
     printing: Printing,
     /// Take nothing from the cache: default tilings, no roofline of an earlier run, no limit of `flopcast doctor`.
@@ -86,12 +86,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut requests = wanted.requests(executor.class())?;
     let bounds = kept::bounds(None, &executor, !args.no_cache)?;
     requests.iter_mut().for_each(|request| request.bounds.clone_from(&bounds));
-    let seconds = args.time_budget.map(|budget| left(budget, started));
-    let adapters = seconds.map(|seconds| (1.0 - HOST_SHARE) * seconds);
-    let mut records = measured(&mut executor, &requests, &Effort::quick(), adapters, &mut log)?;
+    let adapters = (1.0 - HOST_SHARE) * left(args.time_budget, started);
+    let mut records = measured(&mut executor, &requests, &Effort::quick(), Some(adapters), &mut log)?;
     kept::drop_doubted(&records, &executor);
-    let left = args.time_budget.map(|budget| left(budget, started));
-    records.extend(host(&wanted, &Effort { case_s: HOST_CASE_S, ..Effort::quick() }, left, &mut log)?);
+    let left = left(args.time_budget, started);
+    records.extend(host(&wanted, &Effort { case_s: HOST_CASE_S, ..Effort::quick() }, Some(left), &mut log)?);
     beside(&mut records);
     if stop::asked() {
         let nothing = Everything {

@@ -113,9 +113,9 @@ impl Measurements {
 
 impl Row {
     /// The rows of records in their order; records of one case are its set-ups or repeats, and counted.
-    pub fn all(records: &[Record]) -> Vec<Row> {
+    pub fn all<'a>(records: impl IntoIterator<Item = &'a Record>) -> Vec<Row> {
         let mut seen: HashMap<Key, u32> = HashMap::new();
-        let each = records.iter().map(|record| {
+        let each = records.into_iter().map(|record| {
             let setup = seen.entry(Key::of(record)).or_default();
             *setup += 1;
             Row { setup: *setup, ..Row::from(record) }

@@ -6,15 +6,15 @@ use crate::measure::against::Against;
 use crate::measure::record::{AdapterIdentity, Interval, TimingMethod};
 use crate::measure::row::{Measurements, Row};
 use crate::measure::setups::Pooled;
+use crate::measure::suite::DEFAULT_SEED;
 
 /// One line per case: what, how fast with which interval and clock, how far to trust it, why not further.
 pub fn table(rows: &[Row]) -> Table {
     let mut table =
         Table::new(&["kernel", "precision", ">m×n×k", ">GFLOP/s", ">95 %", ">time", "clock", "*verdict", "why"]);
     for row in rows {
-        let again = if row.setup > 1 { format!("set-up {}", row.setup) } else { String::new() };
         table.row([
-            [kernel(row), again].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(" "),
+            one_of(row),
             row.precision.clone(),
             shape(row),
             row.gflop_per_s.map_or("–".into(), |r| significant(r.median)),
@@ -28,11 +28,18 @@ pub fn table(rows: &[Row]) -> Table {
     table
 }
 
-/// Kernel, tiling, settings and data where they are not the default, and whether it was tuned.
+/// Kernel, tiling, settings, data and seed where they are not the default, and whether it was tuned.
 pub fn kernel(row: &Row) -> String {
+    let seed = if row.seed == DEFAULT_SEED { String::new() } else { format!("seed {}", row.seed) };
     let (marks, tuned) = (row.marks(), row.tuned.as_ref().map_or("", |_| "tuned"));
-    let parts = [row.kernel.as_str(), &row.tiling, &marks, tuned];
+    let parts = [row.kernel.as_str(), &row.tiling, &marks, &seed, tuned];
     parts.into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// The same, and which of several set-ups it is.
+pub fn one_of(row: &Row) -> String {
+    let again = if row.setup > 1 { format!(" set-up {}", row.setup) } else { String::new() };
+    kernel(row) + &again
 }
 
 /// One line per case over its set-ups: the rate with the interval over them, and what it is made of.
@@ -163,8 +170,8 @@ impl Printed for Measurements {
         ];
         let mut verdicts = Family::info("matmul_verdict", "What each figure is worth, or why there is none.");
         // A later set-up or repeat of a case takes the place of the one before: a series is one case.
-        for row in &self.rows {
-            let labels = labels(row);
+        let all: Vec<_> = self.rows.iter().map(labels).collect();
+        for (row, labels) in self.rows.iter().zip(&all) {
             let rate = row.gflop_per_s.map(|rate| [rate.median, rate.lo, rate.hi].map(|giga| 1e9 * giga));
             let at = humantime::parse_rfc3339(&row.at).ok();
             let since = at.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
@@ -177,13 +184,12 @@ impl Printed for Measurements {
                 since.map(|since| since.as_secs_f64()),
                 Some(if row.gflop_per_s.is_some() { 0.0 } else { 1.0 }),
             ];
-            families.iter_mut().zip(values).for_each(|(family, value)| family.add(&labels, value));
+            families.iter_mut().zip(values).for_each(|(family, value)| family.add(labels, value));
         }
         // Only the verdict of the row that stands: with it in the labels, the same case would be two series.
-        let last = |place: usize, row: &Row| self.rows[place + 1..].iter().all(|later| labels(later) != labels(row));
-        for (_, row) in self.rows.iter().enumerate().filter(|(place, row)| last(*place, row)) {
+        for (place, row) in self.rows.iter().enumerate().filter(|(place, _)| !all[place + 1..].contains(&all[*place])) {
             let verdict = ("verdict", row.missing.as_deref().unwrap_or(row.verdict.as_str()).to_string());
-            verdicts.add(&[labels(row), vec![verdict]].concat(), Some(1.0));
+            verdicts.add(&[all[place].as_slice(), &[verdict]].concat(), Some(1.0));
         }
         let mut over = vec![
             Family::gauge("matmul_over_setups_flops_per_second", "", "Rate over the set-ups, their geometric mean."),
@@ -192,10 +198,10 @@ impl Printed for Measurements {
             Family::gauge("matmul_over_setups", "", "Set-ups behind the rate over them."),
         ];
         for pooled in &self.over_setups {
-            let Some(row) = self.rows.get(pooled.row) else { continue };
+            let Some(labels) = all.get(pooled.row) else { continue };
             let rate = pooled.gflop_per_s;
             let values = [1e9 * rate.median, 1e9 * rate.lo, 1e9 * rate.hi, pooled.setups as f64];
-            over.iter_mut().zip(values).for_each(|(family, value)| family.add(&labels(row), Some(value)));
+            over.iter_mut().zip(values).for_each(|(family, value)| family.add(labels, Some(value)));
         }
         [vec![build, there], families, vec![verdicts], over].concat()
     }

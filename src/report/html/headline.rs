@@ -1,10 +1,10 @@
 //! The top of the page: what was measured, how far to trust it, the best figures.
 
 use super::badge::{badge, software};
-use super::measured::{Group, kernel};
+use super::measured::Group;
 use super::text::{clean, counted};
 use super::{Report, forecast};
-use crate::report::measurement::{clock, range, shape, significant};
+use crate::report::measurement::{clock, kernel, range, shape, significant};
 use crate::report::number::{bare, cell as value, rate};
 use crate::report::overview::best_row;
 use maud::{Markup, html};

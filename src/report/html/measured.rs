@@ -9,8 +9,7 @@ use crate::error::Result;
 use crate::measure::host::HOST;
 use crate::measure::record::{AdapterIdentity, Reason, Record, Verdict};
 use crate::measure::row::Row;
-pub use crate::report::measurement::kernel;
-use crate::report::measurement::{clock, duration, headline, range, shape, significant};
+use crate::report::measurement::{clock, duration, headline, kernel, one_of, range, shape, significant};
 use crate::report::number::tick;
 use maud::{Markup, html};
 
@@ -23,7 +22,7 @@ pub struct Group<'a> {
 
 impl Group<'_> {
     pub fn rows(&self) -> Vec<Row> {
-        self.records.iter().map(|r| Row::from(*r)).collect()
+        Row::all(self.records.iter().copied())
     }
 }
 
@@ -62,7 +61,7 @@ pub fn section(number: usize, group: &Group) -> Result<Markup> {
                 code { (clean(group.file)) } }
             div.wide-table { (cases(&id, &rows)) }
             (rates(&id, &rows)?)
-            (samples::figures(&id, &group.records)?)
+            (samples::figures(&id, &group.records, &rows)?)
         }
     })
 }
@@ -125,7 +124,7 @@ fn cases(id: &str, rows: &[Row]) -> Markup {
                 @for row in rows {
                     @let told: Vec<&Reason> = told_of(&row.reasons).into_iter().filter(|r| !common.contains(r)).collect();
                     tr.noted[!told.is_empty()] {
-                        th scope="row" { (kernel(row)) }
+                        th scope="row" { (one_of(row)) }
                         td data-k=(head(1)) { (row.precision) }
                         td.r data-k=(head(2)) { span.n { (shape(row)) } }
                         td.r data-k=(head(3)) { (row.gflop_per_s.map_or("–".into(), |r| significant(r.median))) }
@@ -193,7 +192,7 @@ fn rates(id: &str, rows: &[Row]) -> Result<Markup> {
                 &["shape", "kernel", ">GFLOP/s", ">95 %", "verdict"],
                 by_size.iter().filter_map(|r| {
                     let rate = r.gflop_per_s?;
-                    Some(vec![cell(shape(r)), cell(kernel(r)), cell(significant(rate.median)), cell(range(rate)), badge(r.verdict)])
+                    Some(vec![cell(shape(r)), cell(one_of(r)), cell(significant(rate.median)), cell(range(rate)), badge(r.verdict)])
                 }),
             ),
             plot: &|narrow| rate_plot(&shown, &kernels, &shapes, narrow),

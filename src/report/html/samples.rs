@@ -2,7 +2,6 @@
 
 use super::badge::badge;
 use super::figure::{cell, small, table};
-use super::measured::kernel;
 use super::plot::{Axis, Ink, Mark, Plot};
 use super::text::counted;
 use super::thin::thin;
@@ -10,25 +9,24 @@ use crate::error::Result;
 use crate::measure::figure::{Course, course};
 use crate::measure::record::Record;
 use crate::measure::row::Row;
-use crate::report::measurement::{duration, shape};
+use crate::report::measurement::{duration, one_of, shape};
 use crate::report::number::tick;
 use maud::{Markup, html};
 
 /// Points of a trace that are drawn.
 const POINTS: usize = 120;
 
-/// All traces of a group.
+/// All traces of a group, of its records and their rows.
 ///
 /// # Errors
 /// As [`small`].
-pub fn figures(id: &str, records: &[&Record]) -> Result<Markup> {
-    let traces: Vec<(&&Record, Course)> = records.iter().filter_map(|r| Some((r, course(r)?))).collect();
+pub fn figures(id: &str, records: &[&Record], rows: &[Row]) -> Result<Markup> {
+    let traces: Vec<(&Row, Course)> = rows.iter().zip(records).filter_map(|(row, r)| Some((row, course(r)?))).collect();
     if traces.is_empty() {
         return Ok(html! {});
     }
-    let drawn = traces.iter().enumerate().map(|(i, (record, course))| {
-        let row = Row::from(**record);
-        let heading = html! { (kernel(&row)) " · " (shape(&row)) " · " (row.precision) " " (badge(row.verdict)) };
+    let drawn = traces.iter().enumerate().map(|(i, (row, course))| {
+        let heading = html! { (one_of(row)) " · " (shape(row)) " · " (row.precision) " " (badge(row.verdict)) };
         small(&format!("{id}-s{i}"), &heading, &told(course), &levels(course), &trace(course))
     });
     let drawn = drawn.collect::<Result<Vec<Markup>>>()?;

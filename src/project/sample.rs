@@ -7,6 +7,7 @@ use super::constants::{COUNT, Constants, ConstantsFile};
 use super::machine::Machine;
 use crate::sourced::Spread;
 use sobol_burley::{NUM_DIMENSION_SETS_4D, sample_4d};
+use std::sync::Arc;
 
 /// Draws per projection.
 pub const DRAWS: usize = 4096;
@@ -33,9 +34,11 @@ pub fn drawn(file: &ConstantsFile, machine: &Machine, point: u32) -> (Constants,
 }
 
 /// A matrix of draws, `DRAWS` rows of one column per input; what is certain has its median in each.
+#[derive(Clone)]
 pub struct Draws {
-    columns: usize,
-    values: Vec<f64>,
+    inputs: Vec<(f64, Spread)>,
+    block: u32,
+    values: Arc<[f64]>,
 }
 
 impl Draws {
@@ -64,12 +67,21 @@ impl Draws {
                 }
             }
         }
-        Draws { columns, values }
+        Draws { inputs: inputs.to_vec(), block, values: values.into() }
+    }
+
+    /// [`Draws::new`], or earlier ones again where they are of the same inputs.
+    pub fn again(earlier: Option<&Self>, inputs: &[(f64, Spread)], block: u32) -> Self {
+        match earlier.filter(|e| e.block == block && e.inputs == inputs) {
+            Some(same) => same.clone(),
+            None => Self::new(inputs, block),
+        }
     }
 
     /// One draw.
     pub fn row(&self, index: usize) -> &[f64] {
-        &self.values[index * self.columns..(index + 1) * self.columns]
+        let columns = self.inputs.len();
+        &self.values[index * columns..(index + 1) * columns]
     }
 }
 
@@ -147,7 +159,12 @@ mod tests {
         let draws = Draws::new(&inputs, 0);
         assert_eq!(draws.values, Draws::new(&inputs, 0).values);
         assert_ne!(draws.values, Draws::new(&inputs, 1).values);
-        let mut sorted = draws.values.clone();
+        let again = |other: &[(f64, Spread)], block| Draws::again(Some(&draws), other, block);
+        assert!(Arc::ptr_eq(&draws.values, &again(&inputs, 0).values));
+        assert_eq!(again(&inputs, 1).values, Draws::new(&inputs, 1).values);
+        let wider = [(1.0, Spread::Log(0.6))];
+        assert_eq!(again(&wider, 0).values, Draws::new(&wider, 0).values);
+        let mut sorted = draws.values.to_vec();
         sorted.sort_by(f64::total_cmp);
         assert!((quantile(&sorted, 0.5) - 1.0).abs() < 0.005);
         assert!((quantile(&sorted, 0.95).ln() / 0.5 - 1.645).abs() < 0.02);

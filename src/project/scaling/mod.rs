@@ -10,7 +10,7 @@ use super::LARGEST_VALIDATED;
 use super::catalog::Catalog;
 use super::plan::Ranged;
 use super::projection::{listed, run, spread};
-use super::sample::quantile;
+use super::sample::{Draws, quantile};
 use super::scenario::Forecast;
 use super::study::{Output, Study};
 use super::transfer::Options;
@@ -144,6 +144,7 @@ impl Scaled {
         let mut points: Vec<Point> = Vec::new();
         let mut takeovers = Vec::new();
         let (mut fits_from, mut stuck) = (None, None);
+        let mut drawn: Option<Draws> = None;
         // The last count before any that holds the job, and the last that holds it with its bound.
         let (mut too_few, mut before): (Option<u64>, Option<(u64, Bound)>) = (None, None);
         for count in grid {
@@ -166,8 +167,10 @@ impl Scaled {
             before = Some((count, bound));
             // Looking for a takeover has left it at another count.
             self.resize(count)?;
-            match Study::with_draws_alone(&self.catalog, &self.name, None, &Options::default()) {
+            let options = Options { layout: Some(seen.layout), ..Options::default() };
+            match Study::with_draws_alone(&self.catalog, &self.name, None, &options, drawn.as_ref()) {
                 Ok(study) => {
+                    drawn = Some(study.drawn().clone());
                     let first = points.first().map(|p: &Point| (p.count, p.quantities[USEFUL].value));
                     points.push(self.point(count, &study, &seen.shares, first));
                 }

@@ -98,12 +98,17 @@ impl Found {
 
     pub(super) fn offer(&mut self, candidate: Candidate) {
         self.feasible += 1;
-        if self.quickest.len() < KEPT || self.quickest.last().is_some_and(|last| candidate.score < last.score) {
+        self.keep(candidate, KEPT);
+        self.spread(candidate);
+    }
+
+    /// Keeps it where it is among the best `most`.
+    pub(super) fn keep(&mut self, candidate: Candidate, most: usize) {
+        if self.quickest.len() < most || self.quickest.last().is_some_and(|last| candidate.score < last.score) {
             let place = self.quickest.partition_point(|q| q.score <= candidate.score);
             self.quickest.insert(place, candidate);
-            self.quickest.truncate(KEPT);
+            self.quickest.truncate(most);
         }
-        self.spread(candidate);
     }
 
     pub(super) fn lean(&mut self, bytes: f64, layout: Layout) {

@@ -26,7 +26,7 @@ use crate::error::Result;
 use crate::job::{Layout, Recompute, Run, Schedule, Transformer, memory};
 use rayon::prelude::*;
 use space::{Axes, RECOMPUTE, axes, offloads, replicas, schedules, shards, shares};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Looks at every layout of the space: tensor ranks that divide the heads and stay inside a scale-up
 /// domain, stages and interleaved parts, microbatches and experts that divide, context ranks where a
@@ -63,25 +63,8 @@ pub fn search_watched(
     curve: Option<(&Curve, f64)>,
     watch: &Watch,
 ) -> Found {
-    let sizes = memory::Sizes::new(job);
-    let fabric = machine.fabric(constants);
-    let context = Context { rules, job, run, machine, constants, curve, sizes, fabric, watch, any: None };
-    let axes = axes(rules, job, run, machine);
-    let share = 1.0 / axes.len().max(1) as f64;
-    let parts: Vec<Found> = axes
-        .into_par_iter()
-        .map(|axes| {
-            let found = context.look(axes);
-            (watch.done)(found.strategies, share);
-            found
-        })
-        .collect();
-    let whole =
-        if parts.is_empty() { 1.0 } else { parts.iter().map(|part| part.done).sum::<f64>() / parts.len() as f64 };
-    let mut all = parts.into_iter().fold(Found::nothing(), Found::merge);
-    all.done = whole;
-    all.pareto.sort_by(|a, b| a.time.total_cmp(&b.time).then(a.held_bytes.total_cmp(&b.held_bytes)));
-    all
+    let (sizes, fabric) = (memory::Sizes::new(job), machine.fabric(constants));
+    Context { rules, job, run, machine, constants, curve, sizes, fabric, watch, wanted: Wanted::All }.all()
 }
 
 struct Context<'a> {
@@ -94,8 +77,17 @@ struct Context<'a> {
     sizes: memory::Sizes,
     fabric: Fabric,
     watch: &'a Watch<'a>,
-    /// Where it is only asked whether any layout fits: whether one did.
-    any: Option<&'a AtomicBool>,
+    wanted: Wanted<'a>,
+}
+
+/// What of a space is asked for.
+enum Wanted<'a> {
+    /// The best few and the Pareto set.
+    All,
+    /// The best alone: the bits of the least score so far, of all threads. What cannot have less is not costed to its end.
+    Best(&'a AtomicU64),
+    /// Whether any layout fits, and whether one did.
+    Any(&'a AtomicBool),
 }
 
 /// Whether any layout of the space fits the memory; nothing is costed.
@@ -103,8 +95,8 @@ fn fits(rules: &Rules, job: &Transformer, run: &Run, machine: &Machine, constant
     let any = AtomicBool::new(false);
     let watch = Watch { done: &|_, _| {}, go_on: &|| !any.load(Ordering::Relaxed) };
     let (sizes, fabric) = (memory::Sizes::new(job), machine.fabric(constants));
-    let context =
-        Context { rules, job, run, machine, constants, curve: None, sizes, fabric, watch: &watch, any: Some(&any) };
+    let wanted = Wanted::Any(&any);
+    let context = Context { rules, job, run, machine, constants, curve: None, sizes, fabric, watch: &watch, wanted };
     axes(rules, job, run, machine).into_par_iter().for_each(|axes| drop(context.look(axes)));
     any.load(Ordering::Relaxed)
 }
@@ -126,6 +118,26 @@ struct Spread {
 }
 
 impl Context<'_> {
+    /// The whole space.
+    fn all(&self) -> Found {
+        let axes = axes(self.rules, self.job, self.run, self.machine);
+        let share = 1.0 / axes.len().max(1) as f64;
+        let parts: Vec<Found> = axes
+            .into_par_iter()
+            .map(|axes| {
+                let found = self.look(axes);
+                (self.watch.done)(found.strategies, share);
+                found
+            })
+            .collect();
+        let whole =
+            if parts.is_empty() { 1.0 } else { parts.iter().map(|part| part.done).sum::<f64>() / parts.len() as f64 };
+        let mut all = parts.into_iter().fold(Found::nothing(), Found::merge);
+        all.done = whole;
+        all.pareto.sort_by(|a, b| a.time.total_cmp(&b.time).then(a.held_bytes.total_cmp(&b.held_bytes)));
+        all
+    }
+
     fn look(&self, axes: Axes) -> Found {
         let mut found = Found::nothing();
         if !(self.watch.go_on)() {
@@ -246,12 +258,16 @@ impl Context<'_> {
         if held_bytes > self.machine.memory {
             return;
         }
-        if let Some(any) = self.any {
-            any.store(true, Ordering::Relaxed);
-            return;
-        }
-        let Step { total, compute, .. } =
-            part.layer.step(layout, spread.microbatches, stage, &self.fabric, self.constants, spread.scale);
+        let batch = spread.run.batch;
+        let at_most = match self.wanted {
+            Wanted::All => f64::INFINITY,
+            // A hair more, so that no rounding of the score leaves out what is as good.
+            Wanted::Best(least) => f64::from_bits(least.load(Ordering::Relaxed)) * batch * (1.0 + 1e-9),
+            Wanted::Any(any) => return any.store(true, Ordering::Relaxed),
+        };
+        let (fabric, constants) = (&self.fabric, self.constants);
+        let step = part.layer.step_within(at_most, layout, spread.microbatches, stage, fabric, constants, spread.scale);
+        let Some(Step { total, compute, .. }) = step else { return };
         let power = &self.rules.power;
         let waiting = (total - compute).max(0.0);
         let candidate = Candidate {
@@ -259,13 +275,20 @@ impl Context<'_> {
             step_s: total,
             held_bytes,
             slack_bytes: self.machine.memory - held_bytes,
-            batch: spread.run.batch as u32,
+            batch: batch as u32,
             energy_j: spread.used * power.rated * (power.computing * (total - waiting) + power.waiting * waiting),
             goodput: spread.goodput,
             time: 0.0,
             score: 0.0,
         };
-        found.offer(candidate.scored(self.rules));
+        let candidate = candidate.scored(self.rules);
+        if let Wanted::Best(least) = self.wanted {
+            // Positive numbers are in the order of their bits.
+            least.fetch_min(candidate.score.to_bits(), Ordering::Relaxed);
+            found.keep(candidate, 1);
+        } else {
+            found.offer(candidate);
+        }
     }
 }
 
@@ -277,9 +300,13 @@ pub fn best_layout(
     constants: &Constants,
     curve: Option<(&Curve, f64)>,
 ) -> Result<(Layout, f64, u64)> {
-    let found = search(&Rules::free(Space::Common), job, run, machine, constants, curve);
+    let rules = &Rules::free(Space::Common);
+    let (sizes, fabric) = (memory::Sizes::new(job), machine.fabric(constants));
+    let (watch, least) = (&Watch { done: &|_, _| {}, go_on: &|| true }, AtomicU64::new(f64::INFINITY.to_bits()));
+    let wanted = Wanted::Best(&least);
+    let found = Context { rules, job, run, machine, constants, curve, sizes, fabric, watch, wanted }.all();
     match found.quickest.first() {
         Some(best) => Ok((best.layout, best.step_s, found.strategies)),
-        None => Err(nothing_fits(&found, &Rules::free(Space::Common), job, run, machine, constants)),
+        None => Err(nothing_fits(&found, rules, job, run, machine, constants)),
     }
 }

@@ -32,6 +32,22 @@ fn every_layout_that_is_offered_can_run_and_costs_what_the_model_says() {
 }
 
 #[test]
+fn a_search_for_the_best_alone_finds_the_best_of_all_on_any_number_of_threads() {
+    let catalog = Catalog::built_in().unwrap();
+    let constants = catalog.constants.medians();
+    for name in catalog.scenarios.keys() {
+        let f = Forecast::new(&catalog, name).unwrap();
+        let all = search(&Rules::free(Space::Common), f.job, &f.run, &f.machine, &constants, None);
+        for threads in [1, 3] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let best = pool.install(|| best_layout(f.job, &f.run, &f.machine, &constants, None)).unwrap();
+            let wanted = all.quickest[0];
+            assert_eq!(best, (wanted.layout, wanted.step_s, all.strategies), "{name}");
+        }
+    }
+}
+
+#[test]
 fn no_layout_of_the_pareto_set_beats_another_and_the_quickest_is_in_it() {
     let catalog = Catalog::built_in().unwrap();
     let f = Forecast::new(&catalog, "xai-12k-h100-redirected").unwrap();

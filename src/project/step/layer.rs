@@ -92,6 +92,23 @@ impl Layer {
         c: &Constants,
         scale: f64,
     ) -> Step {
+        self.step_within(f64::INFINITY, l, microbatches, stage, fabric, c, scale)
+            .expect("no step takes longer than infinitely long")
+    }
+
+    /// [`Layer::step`]; `None`, without a look at what is exchanged over replicas, where already the rest of it takes
+    /// longer than `at_most` seconds.
+    #[expect(clippy::too_many_arguments, reason = "those of `step`")]
+    pub fn step_within(
+        &self,
+        at_most: f64,
+        l: &Layout,
+        microbatches: f64,
+        stage: &Stage,
+        fabric: &Fabric,
+        c: &Constants,
+        scale: f64,
+    ) -> Option<Step> {
         let (t, p, v) = (f64::from(l.tensor), f64::from(l.pipeline), f64::from(l.virtual_stages));
         let layers = stage.layers;
         let again = match l.recompute {
@@ -171,6 +188,11 @@ impl Layer {
             _ => 2.0 * m * boundary,
         };
 
+        let before_replicas = m * per_microbatch + bubble + sends;
+        if before_replicas * scale > at_most {
+            return None;
+        }
+
         // Gradients and parameters over the replicas; 16-bit gradients, but for Megatron-Core, which
         // sums them in 32.
         let (all, sharded) = (memory::replicas(l), memory::sharded_over(l));
@@ -245,9 +267,9 @@ impl Layer {
         };
         let optimizer = updated + c.step_fixed;
         let data = data + tied;
-        let sum = m * per_microbatch + bubble + sends + data + optimizer;
+        let sum = before_replicas + data + optimizer;
         let share = |part: f64| m * waits * part / moved.max(f64::MIN_POSITIVE);
-        Step {
+        Some(Step {
             total: sum * scale,
             compute: m * compute,
             tensor: share(tensor + context + fetched),
@@ -256,6 +278,6 @@ impl Layer {
             data,
             optimizer,
             scale: sum * (scale - 1.0),
-        }
+        })
     }
 }

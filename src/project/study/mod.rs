@@ -61,21 +61,23 @@ impl<'a> Study<'a> {
         calibration: Option<&'a Calibration>,
         options: &Options,
     ) -> Result<Self> {
-        let mut study = Self::with_draws_alone(catalog, name, calibration, options)?;
+        let mut study = Self::with_draws_alone(catalog, name, calibration, options, None)?;
         study.probe();
         Ok(study)
     }
 
-    /// [`Study::new`] without looking what rests on what: ranges, but neither provenance nor sensitivities.
+    /// [`Study::new`] without looking what rests on what: ranges, but neither provenance nor sensitivities. Draws of an
+    /// earlier study of the same inputs are taken again.
     pub(super) fn with_draws_alone(
         catalog: &'a Catalog,
         name: &str,
         calibration: Option<&'a Calibration>,
         options: &Options,
+        earlier: Option<&Draws>,
     ) -> Result<Self> {
         let mut study = Self::at_medians_alone(catalog, name, calibration, options)?;
         study.progresses().map_err(|e| e.context(format!("scenario `{name}`")))?;
-        study.first = Draws::new(&study.spreads(), 0);
+        study.first = Draws::again(earlier, &study.spreads(), 0);
         let drawn = (0..DRAWS).map(|i| study.evaluate(study.first.row(i), &study.drawn, &study.shape));
         (study.outcomes, study.kept) = drawn.unzip();
         Ok(study)
@@ -167,6 +169,11 @@ impl<'a> Study<'a> {
     /// A quantity at the medians; `None` where there is no such thing in this scenario.
     pub fn at_medians(&self, output: Output) -> Option<f64> {
         Some(self.central[output as usize]).filter(|x| !x.is_nan())
+    }
+
+    /// The draws of its inputs.
+    pub(super) fn drawn(&self) -> &Draws {
+        &self.first
     }
 
     /// Every draw of a quantity, in the order of the draws.

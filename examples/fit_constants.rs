@@ -157,7 +157,11 @@ fn main() -> flopcast::Result<()> {
         .map(|(group, _)| {
             if bands {
                 let of = &committed["constants_without"][group];
-                return (group, FITTED.iter().map(|(name, _)| of[*name].as_f64().unwrap_or(f64::NAN)).collect());
+                // A source that came after the fit was in none: the committed constants are those without it.
+                let value = |(fitted, place): (&(&str, f64), &usize)| {
+                    of[fitted.0].as_f64().unwrap_or_else(|| entry(&catalog, *place))
+                };
+                return (group, FITTED.iter().zip(&places).map(value).collect());
             }
             let others: Vec<&Row> = rows.iter().filter(|r| r.known.group != *group).collect();
             // At the digits that are committed, so that the figures are those of what is written.

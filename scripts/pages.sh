@@ -3,6 +3,8 @@
 set -e
 flopcast=$1
 cd "$(dirname "$0")/.."
+# A page that cannot be made leaves nothing half made behind.
+trap 'rm -f docs/scenarios/*.new' EXIT
 for kind in $("$flopcast" schema); do
     "$flopcast" schema "$kind" > "data/schema/flopcast.$kind.schema.json"
 done

@@ -7,7 +7,7 @@ use crate::files;
 use crate::gpu::{self, GpuExecutor};
 use crate::measure::Executor;
 use crate::measure::doctor::Machine;
-use crate::measure::smoke::{self, Baseline, Host, Outcome, Smoke, Watch};
+use crate::measure::smoke::{self, Baseline, Host, Outcome, Smoke, TIMING, Watch};
 use crate::report;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -148,8 +148,9 @@ fn verdict(smoke: &Smoke) -> Result<ExitCode> {
         None => Err(Error::failed("nothing could be tested").hint("`flopcast devices` lists what each adapter has")),
         Some((test, why)) => {
             let [_, count, _] = smoke.counts();
-            let hint = match test.kind.as_ref() {
-                "proof" => "the kernel is wrong on this adapter; the tolerance is not to be touched",
+            let hint = match (test.kind.as_ref(), test.name.as_str()) {
+                ("proof", _) => "the kernel is wrong on this adapter; the tolerance is not to be touched",
+                (_, TIMING) => "nothing could be timed: run it again on a quieter machine",
                 _ => "if the change is meant, add runs with `--write-baseline` to a new file and commit it",
             };
             Err(Error::failed(format!("{count} failed; first `{}`: {why}", test.name)).hint(hint))

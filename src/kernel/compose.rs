@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn workgroup_memory_is_counted_as_the_text_declares_it() {
-        for family in [Family::CooperativeMatrix, Family::RegisterTiled, Family::WorkgroupTiled] {
+        for family in Family::ALL {
             for tiling in family.tilings() {
                 for &precision in family.precisions() {
                     let kernel = Kernel::compose(family, tiling, precision).unwrap();

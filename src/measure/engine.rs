@@ -3,7 +3,7 @@
 use super::effort::{Effort, parts};
 use super::energy::{Energy, Meter};
 use super::figure::derive;
-use super::overhead::Overheads;
+use super::overhead::ByKernel;
 use super::record::{Missing, Record, SCHEMA, Samples, Spent};
 use super::sentinel::{CASE_SLOT, Guarded, Ready};
 use super::suite::Request;
@@ -18,7 +18,7 @@ use crate::units::duration;
 pub struct Pace {
     seen: Vec<Seen>,
     /// By elements of A, B and C.
-    overheads: Overheads,
+    overheads: ByKernel,
 }
 
 #[derive(Debug, Clone)]
@@ -40,8 +40,8 @@ impl Pace {
         self.seen.push(Seen { kernel: kernel.to_string(), flop, seconds });
     }
 
-    fn note_overhead(&mut self, shape: Shape, seconds: f64) {
-        self.overheads.note(elements(shape), seconds);
+    fn note_overhead(&mut self, request: &Request, seconds: f64) {
+        self.overheads.note(&request.kernel.sha256, elements(request.shape), seconds);
     }
 
     /// Seconds that one product will take, by the best rate seen of that kernel on a shape within
@@ -61,10 +61,9 @@ impl Pace {
         own.or_else(slowest).map(|seen| shape.flop() * rate(seen))
     }
 
-    /// Seconds that compiling, making operands and proving a case of this shape will take beside its
-    /// timing.
-    pub fn overhead(&self, shape: Shape) -> f64 {
-        self.overheads.predict(elements(shape), PROOF_S)
+    /// Seconds that compiling, making operands and proving a case will take beside its timing.
+    pub fn overhead(&self, request: &Request) -> f64 {
+        self.overheads.predict(&request.kernel.sha256, elements(request.shape), PROOF_S)
     }
 }
 
@@ -94,7 +93,7 @@ pub fn measure(
             if let Some(figure) = &derived.figure {
                 pace.note(kernel.family.name(), request.shape.flop(), figure.seconds.median);
             }
-            pace.note_overhead(request.shape, spent.setup_s + spent.proof_s);
+            pace.note_overhead(request, spent.setup_s + spent.proof_s);
             (record.figure, record.verdict, record.reasons) = (derived.figure, derived.verdict, derived.reasons);
         }
         Err(Halt::Stopped) => return None,

@@ -64,7 +64,7 @@ pub fn sweep_within(
             // hardware those are all launch and no work, and would only refuse what takes milliseconds.
             let guessed = || pace.guess(name, request.shape).filter(|_| executor.adapter().software);
             let product = predicted.or_else(guessed).unwrap_or(0.0);
-            let overhead = pace.overhead(request.shape) + 4.0 * product;
+            let overhead = pace.overhead(request) + 4.0 * product;
             let share = (left / cases).min(left - overhead);
             effort.case_s = effort.case_s.min(if cases > 1.0 { share - overhead } else { share });
             effort.overrun = 1.0;

@@ -13,7 +13,7 @@ use crate::cluster::{
 use crate::error::{Context, Error, Result};
 use crate::job::Transformer;
 use crate::sourced::read;
-use names::find;
+use names::{find, plain};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -202,12 +202,36 @@ impl Catalog {
         let table: toml::Value = toml::from_str(text).or_usage(format!("`{name}`"))?;
         let scenarios = file.scenario.keys().cloned().collect();
         let jobs: Vec<String> = file.job.keys().cloned().collect();
+        let accelerators: Vec<String> = file.accelerator.keys().cloned().collect();
         self.add(file);
+        for accelerator in accelerators {
+            self.stands_alone(&accelerator).map_err(|e| e.context(format!("`{name}`: `accelerator.{accelerator}`")))?;
+        }
         check_sources(&table, "", &self.sources).map_err(|e| e.context(format!("`{name}`")))?;
         for job in jobs {
             self.job(&job)?.check(&job).map_err(|e| e.context(format!("`{name}`")))?;
         }
         Ok(scenarios)
+    }
+
+    /// Whether what an accelerator names is there (whose surface it has or is like, and its box), and its other names are
+    /// nobody else's.
+    fn stands_alone(&self, name: &str) -> Result<()> {
+        let accelerator = self.accelerator(name)?;
+        for called in &accelerator.aliases {
+            let mut others = self.accelerators.iter().filter(|(other, _)| *other != name);
+            let names = |(other, a): &(&String, &Accelerator)| {
+                a.aliases.iter().chain([*other]).any(|known| plain(known) == plain(called))
+            };
+            if let Some((owner, _)) = others.find(names) {
+                return Err(Error::usage(format!("`aliases`: `{called}` is `{owner}` already"))
+                    .hint("leave out the names of the entry that it was copied from"));
+            }
+        }
+        for other in [&accelerator.surface, &accelerator.like].into_iter().flatten() {
+            self.accelerator(other)?;
+        }
+        accelerator.node.as_ref().map_or(Ok(()), |node| self.node(node).map(drop))
     }
 
     fn add(&mut self, file: File) {
@@ -292,10 +316,6 @@ impl Catalog {
 
     /// The accelerator that goes by that name in a published table, with its own name.
     pub fn accelerator_called(&self, alias: &str) -> Result<(&str, &Accelerator)> {
-        // What was no text is kept, so that a spoilt name does not become another.
-        let plain = |text: &str| {
-            text.chars().filter(|c| c.is_alphanumeric() || *c == '\u{fffd}').collect::<String>().to_lowercase()
-        };
         let wanted = plain(alias);
         let found = self
             .accelerators

@@ -12,7 +12,7 @@ mod tests;
 
 pub use baseline::{Baseline, Host, SCHEMA as BASELINE_SCHEMA, built_in};
 pub use judge::{LIMIT, Spread, judge, nearest};
-pub use relative::SHAPE;
+pub use relative::{SHAPE, TIMING};
 
 use super::doctor::Cpu;
 use super::record::{AdapterIdentity, Missing};

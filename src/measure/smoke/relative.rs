@@ -8,6 +8,9 @@ use crate::measure::workers::MOST_WAIT;
 use crate::measure::{Executor, Step};
 use crate::stats::ratio::paired;
 
+/// Name of the test that fails where no kernel can be timed at all.
+pub const TIMING: &str = "timing";
+
 /// What is multiplied: some blocks of every default tiling, so that more than one processor has work.
 pub const SHAPE: Shape = Shape { m: 256, n: 256, k: 64, batch: 1 };
 
@@ -52,7 +55,7 @@ pub fn look(
             let outcome = Outcome::Failed(why);
             smoke.tests.push(Test {
                 kind: "relative".into(),
-                name: "timing".into(),
+                name: TIMING.into(),
                 outcome,
                 seconds: seconds(executor),
             });

@@ -16,6 +16,12 @@ pub(super) fn find<'a, T>(kind: &str, entries: &'a BTreeMap<String, T>, name: &s
     })
 }
 
+/// A name as others may write it: without marks, in small letters. What was no text is kept, so that a spoilt name does not
+/// become another.
+pub(super) fn plain(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric() || *c == '\u{fffd}').collect::<String>().to_lowercase()
+}
+
 /// Names that share a part with `name`, or are few edits away, nearest first; at most five.
 fn near<'a>(name: &str, names: impl Iterator<Item = &'a String>) -> Vec<String> {
     let wanted = name.to_lowercase();

@@ -216,3 +216,33 @@ fn a_users_file_is_refused_with_file_field_and_reason() {
         assert!(error.message().contains(part), "{part}: {error}");
     }
 }
+
+#[test]
+fn no_two_accelerators_go_by_the_same_name() {
+    let catalog = Catalog::built_in().unwrap();
+    let mut owners = std::collections::BTreeMap::new();
+    for (name, accelerator) in &catalog.accelerators {
+        for called in accelerator.aliases.iter().chain([name]) {
+            let owner = owners.insert(names::plain(called), name);
+            assert!(owner.is_none_or(|o| o == name), "`{called}` is both `{name}` and `{}`", owner.unwrap());
+        }
+    }
+}
+
+#[test]
+fn an_accelerator_that_names_what_is_not_there_is_refused() {
+    let catalog = Catalog::built_in().unwrap();
+    for (line, part) in [
+        ("surface='h1000'", "accelerator `h1000`"),
+        ("like='h1000'", "`h1000`"),
+        ("node='hgx-x'", "node `hgx-x`"),
+        ("aliases=['h100']", "`h100` is `h100`"),
+    ] {
+        let text = format!(
+            "[provenance]\nsource='memory'\ndate='2026'\ntier='assumed'\n[accelerator.a]\ntitle='a'\nvendor='V'\n{line}\n\
+             memory={{value=1,unit='GB'}}\nmemory_bandwidth={{value=1,unit='TB/s'}}\npeak.bf16={{value=1,unit='Tflop/s'}}\n"
+        );
+        let error = catalog.clone().add_text(&text, "x.toml").unwrap_err().to_string();
+        assert!(error.contains("accelerator.a") && error.contains(part), "{error}");
+    }
+}

@@ -33,6 +33,9 @@ const AGAIN: f64 = 28.0;
 /// What one rung passes on: a third, and never fewer than these.
 const KEEP: usize = 3;
 
+/// A candidate below this part of the best rate on one shape is behind on every other.
+const BEHIND: f64 = 0.3;
+
 /// What is searched, on which shapes and for how long.
 #[derive(Debug, Clone)]
 pub struct Wish {
@@ -148,7 +151,7 @@ fn search(executor: &mut dyn Executor, wish: &Wish, observe: &mut Observe, famil
 
     // Rungs: one per shape, the first for every candidate.
     let mut left: Vec<Trial> = candidates.into_iter().map(Trial::new).collect();
-    let (mut tried, mut fell) = (0, 0);
+    let (mut tried, mut fell, mut defaults) = (0, 0, Vec::new());
     let rungs = shapes.len() as f64 + 1.0;
     for (rung, shape) in shapes.clone().into_iter().enumerate() {
         let end_s = wish.budget_s * SEARCH * (rung as f64 + 1.0) / rungs;
@@ -161,6 +164,8 @@ fn search(executor: &mut dyn Executor, wish: &Wish, observe: &mut Observe, famil
         ran.sort_by(|a, b| b.rate.total_cmp(&a.rate));
         if rung == 0 {
             (tried, fell) = (ran.len(), search.dropped.len());
+            let near = |trial: &&Trial| trial.rate > BEHIND * ran[0].rate;
+            defaults = ran.iter().filter(|t| search.untuned(&t.candidate)).filter(near).cloned().collect();
         }
         for trial in &ran {
             note(families, trial);
@@ -168,16 +173,21 @@ fn search(executor: &mut dyn Executor, wish: &Wish, observe: &mut Observe, famil
         if ran.is_empty() {
             return Err(search.nothing(rung));
         }
-        // The rate on one shape decides who sees the next; far behind is behind everywhere.
+        // The rate on one shape decides who sees the next.
         let keep = ran.len().div_ceil(3).max(KEEP);
         let best = ran[0].rate;
         ran.truncate(keep);
-        ran.retain(|trial| trial.rate > 0.3 * best);
+        ran.retain(|trial| trial.rate > BEHIND * best);
         left = ran;
     }
 
     // The best few against each other on every shape, and the winner's family with its other settings.
     left.truncate(KEEP);
+    // What is used without a choice is among them, however a noisy rung saw it: a choice that is no better is none.
+    let family = left[0].candidate.kernel.family;
+    let absent = |d: &Trial| d.candidate.kernel.family == family && left.iter().all(|t| t.candidate != d.candidate);
+    let default = defaults.into_iter().find(absent);
+    left.extend(default);
     let end_s = (wish.budget_s * SEARCH).min(wish.budget_s - AGAIN * shapes[0].flop() / left[0].rate);
     let (winner, rates) = search.finals(left, &shapes, end_s)?;
     let (record, shape) = search.again(&winner, &shapes, &rates)?;
@@ -253,6 +263,12 @@ impl Search<'_, '_> {
         Ok(ran)
     }
 
+    /// Whether it is what its family is run with where nothing was tuned.
+    fn untuned(&self, candidate: &Candidate) -> bool {
+        let Kernel { family, tiling, precision, .. } = &candidate.kernel;
+        *tiling == family.default_tiling(self.executor.class(), *precision) && candidate.settings == Settings::default()
+    }
+
     /// Interleaves the finalists on every shape; the winner, and its rate on each shape.
     fn finals(&mut self, trials: Vec<Trial>, shapes: &[Shape], end_s: f64) -> Result<(Candidate, Vec<f64>)> {
         // The one that the rungs put first, at the rate of the last of them.
@@ -284,14 +300,15 @@ impl Search<'_, '_> {
             return Ok((first.candidate, rates));
         }
         let score = |index: usize| rates[index].iter().map(|r| r.max(1.0).ln()).sum::<f64>();
-        // The first of those within the noise of a few laps: plain settings before others.
+        // Within the noise of a few laps: plain settings before others, and what needs no choice before all.
         let top = (0..finalists.len()).map(score).fold(f64::NEG_INFINITY, f64::max);
         let tie = 0.02 * shapes.len() as f64;
         let winner = (0..finalists.len())
             .max_by(|&a, &b| {
                 let plain = |i: usize| finalists[i].settings == Settings::default();
                 let near = |i: usize| score(i) > top - tie && plain(i);
-                near(a).cmp(&near(b)).then(score(a).total_cmp(&score(b)))
+                let untuned = |i: usize| near(i) && self.untuned(&finalists[i]);
+                near(a).cmp(&near(b)).then(untuned(a).cmp(&untuned(b))).then(score(a).total_cmp(&score(b)))
             })
             .unwrap_or(0);
         Ok((finalists[winner].clone(), rates[winner].clone()))

@@ -133,6 +133,20 @@ fn the_fastest_candidate_wins_and_what_fails_is_dropped_and_counted() {
 }
 
 #[test]
+fn what_is_used_without_a_choice_is_in_the_final_and_wins_unless_another_is_clearly_quicker() {
+    fn default() -> Tiling {
+        Family::RegisterTiled.default_tiling(Class::default(), Precision::F32)
+    }
+    let winner = |rate: fn(&Kernel, Settings) -> Option<f64>| {
+        let only = Wish { families: vec![Family::RegisterTiled], ..wish(10.0) };
+        tune(&mut Uneven::new(rate), &only, &mut go_on).unwrap().winner.kernel.tiling
+    };
+    // A hair slower than every other, so that no rung passes it on.
+    assert_eq!(winner(|k, _| Some(if k.tiling == default() { 0.995 * 5e9 } else { 5e9 })), default());
+    assert_ne!(winner(|k, _| Some(if k.tiling == default() { 0.9 * 5e9 } else { 5e9 })), default());
+}
+
+#[test]
 fn a_search_keeps_its_budget_even_when_it_cannot_try_everything() {
     for budget_s in [2.0, 5.0] {
         // So slow that the candidates alone would take longer: 0.1 s and more each, twice what the sentinel takes.

@@ -27,6 +27,19 @@ pub struct Ceiling {
     pub timing_method: TimingMethod,
     /// Its verdict.
     pub verdict: Verdict,
+    /// The quickest SUSPECT row, where it is clearly quicker: the ceiling is then a lower bound of what the adapter can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quicker_suspect: Option<Doubted>,
+}
+
+/// A row that is no ceiling because a rule is broken.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Doubted {
+    /// Rate with its 95 % interval, 1e9 flop/s.
+    pub gflop_per_s: Interval,
+    /// The case.
+    pub case: String,
 }
 
 /// Ceiling and curve of one precision.
@@ -245,9 +258,11 @@ fn precision_curve(
     let (record, figure) =
         *best_at.values().max_by(|a, b| a.1.gflop_per_s.median.total_cmp(&b.1.gflop_per_s.median))?;
     let ceiling = figure.gflop_per_s.median;
+    let of_precision = || doubted.iter().filter(|(r, _)| r.case.precision == precision);
+    let quicker = of_precision().filter(|(_, f)| f.gflop_per_s.lo > figure.gflop_per_s.hi);
+    let quickest = quicker.max_by(|a, b| a.1.gflop_per_s.median.total_cmp(&b.1.gflop_per_s.median));
     let overtaken = |shape: &Shape, best: &Figure| {
-        let mut there = doubted.iter().filter(|(r, _)| r.case.precision == precision && r.case.shape == *shape);
-        there.any(|(_, f)| f.gflop_per_s.lo > best.gflop_per_s.hi)
+        of_precision().filter(|(r, _)| r.case.shape == *shape).any(|(_, f)| f.gflop_per_s.lo > best.gflop_per_s.hi)
     };
     let points = best_at
         .iter()
@@ -267,6 +282,7 @@ fn precision_curve(
             shape: record.case.shape,
             timing_method: figure.timing_method,
             verdict: record.verdict,
+            quicker_suspect: quickest.map(|(r, f)| Doubted { gflop_per_s: f.gflop_per_s, case: r.case.id() }),
         },
         curve: Curve::new(points),
     })
@@ -397,7 +413,13 @@ pub(crate) mod tests {
         // 2 of 40 would be no efficiency of this adapter; intervals that touch say nothing; the ceiling stays.
         assert_eq!(points, [128.0, 512.0]);
         assert_eq!(calibration.best().ceiling.gflop_per_s.median, 50.0);
+        let quicker = calibration.best().ceiling.quicker_suspect.clone().unwrap();
+        assert_eq!((quicker.case.as_str(), quicker.gflop_per_s.median), ("texture_fed/f32/512x512x512", 90.0));
         assert_eq!(calibration.rows_left_out["SUSPECT"], 3);
+        // One whose interval touches the ceiling's is not quicker.
+        let close = row("512x512x512", "texture_fed", 51.0, Verdict::Suspect);
+        let calibration = Calibration::from_records(&[records[4].clone(), close], "m").unwrap();
+        assert_eq!(calibration.best().ceiling.quicker_suspect, None);
     }
 
     #[test]

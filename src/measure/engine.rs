@@ -4,7 +4,7 @@ use super::effort::{Effort, parts};
 use super::energy::{Energy, Meter};
 use super::figure::derive;
 use super::overhead::ByKernel;
-use super::record::{Missing, Record, SCHEMA, Samples, Spent};
+use super::record::{AdapterIdentity, Missing, Record, SCHEMA, Samples, Spent};
 use super::sentinel::{CASE_SLOT, Guarded, Ready};
 use super::suite::Request;
 use super::timing::{Halt, Stage, Timer, Watch, ask};
@@ -16,6 +16,8 @@ use crate::units::duration;
 /// Speeds seen so far in a run, to tell before a case how long it will take.
 #[derive(Debug, Clone, Default)]
 pub struct Pace {
+    /// Whether it is of a CPU-type adapter.
+    software: bool,
     seen: Vec<Seen>,
     /// By elements of A, B and C.
     overheads: ByKernel,
@@ -31,11 +33,19 @@ struct Seen {
 /// A shape tells the time of one with at most this many times its work: a tiny one is all overhead.
 const REACH: f64 = 100.0;
 
+/// The same on a CPU-type adapter, where a launch is a small part of all but the tiniest products.
+const REACH_SOFTWARE: f64 = 1000.0;
+
 /// Seconds per element of A, B and C that making operands and proving take before any was seen: a few
 /// times what a desktop takes, so that the first large case does not overrun a budget.
 const PROOF_S: f64 = 5e-7;
 
 impl Pace {
+    /// Of an adapter of which nothing was seen yet.
+    pub fn of(adapter: &AdapterIdentity) -> Pace {
+        Pace { software: adapter.software, ..Pace::default() }
+    }
+
     fn note(&mut self, kernel: &str, flop: f64, seconds: f64) {
         self.seen.push(Seen { kernel: kernel.to_string(), flop, seconds });
     }
@@ -48,7 +58,8 @@ impl Pace {
     /// reach; `None` where there is none.
     pub fn predict(&self, kernel: &str, shape: Shape) -> Option<f64> {
         let flop = shape.flop();
-        let near = self.seen.iter().filter(|s| s.kernel == kernel && s.flop * REACH >= flop);
+        let reach = if self.software { REACH_SOFTWARE } else { REACH };
+        let near = self.seen.iter().filter(|s| s.kernel == kernel && s.flop * reach >= flop);
         near.map(|s| flop * s.seconds / s.flop).min_by(f64::total_cmp)
     }
 

@@ -47,7 +47,7 @@ pub fn sweep_within(
     done: &mut dyn FnMut(&Record) -> Result<()>,
 ) -> Result<Vec<Record>> {
     let begin = executor.now_ns();
-    let mut pace = Pace::default();
+    let mut pace = Pace::of(executor.adapter());
     let mut records = Vec::with_capacity(requests.len());
     for (index, request) in requests.iter().enumerate() {
         let wanted_s = effort.case_s;

@@ -1,10 +1,10 @@
 //! The one screen of the main job.
 
-use super::measurement::{clock, headline, range, significant};
+use super::measurement::{clock, headline, kernel, range, shape, significant};
 use super::{Document, measurement, projection};
 use crate::calibrate::Calibration;
 use crate::measure::host::HOST;
-use crate::measure::record::AdapterIdentity;
+use crate::measure::record::{AdapterIdentity, Verdict};
 use crate::measure::row::Row;
 use crate::project::{Equivalents, LARGEST_VALIDATED, Projection};
 
@@ -57,7 +57,24 @@ fn best(rows: &[Row]) -> String {
         format_args!("{}{}", best.kernel, best.marks()),
         clock(method),
         best.verdict.as_str()
-    ) + &beside(best, rows)
+    ) + &quicker(best, rows).map_or(String::new(), |told| told + "\n")
+        + &beside(best, rows)
+}
+
+/// The quickest row that is doubted, where it is clearly quicker than the best that is not.
+pub fn quicker(best: &Row, rows: &[Row]) -> Option<String> {
+    let sound = best.gflop_per_s.filter(|_| best.verdict != Verdict::Suspect)?;
+    let doubted = rows.iter().filter(|r| r.kernel != HOST && r.precision == best.precision);
+    let above = doubted.filter_map(|r| Some((r, r.gflop_per_s?))).filter(|(_, rate)| rate.lo > sound.hi);
+    let (row, rate) = above.max_by(|a, b| a.1.median.total_cmp(&b.1.median))?;
+    Some(format!(
+        "quicker, but {}: {} GFLOP/s (95 %: {}) at {} by {}: what rests on the rate above is a lower bound",
+        row.verdict.as_str(),
+        significant(rate.median),
+        range(rate),
+        shape(row),
+        kernel(row)
+    ))
 }
 
 /// What the host itself reaches on the shape of the best row: what a software adapter's rate is worth.
@@ -101,4 +118,27 @@ fn basis(calibration: Option<&Calibration>, projections: &[Projection]) -> Strin
     }
     out += "`flopcast project --scenario NAME` shows each forecast with its layout, assumptions and sources\n";
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calibrate::tests::record;
+
+    #[test]
+    fn a_row_that_is_doubted_and_clearly_quicker_is_told_beside_the_best() {
+        let row = |kernel, rate, verdict| Row::from(&record("64x64x64", kernel, rate, verdict));
+        let told = |other: Row| best(&[row("naive", 10.0, Verdict::Software), other]);
+        let text = told(row("texture_fed", 90.0, Verdict::Suspect));
+        assert!(text.contains("best verified f32 matmul: 10.0 GFLOP/s"), "{text}");
+        assert!(text.contains("quicker, but SUSPECT: 90.0 GFLOP/s") && text.contains("lower bound"), "{text}");
+        for silent in [
+            row("texture_fed", 10.2, Verdict::Suspect),
+            row("texture_fed", 5.0, Verdict::Suspect),
+            row(HOST, 90.0, Verdict::Suspect),
+            row("texture_fed", 90.0, Verdict::Software),
+        ] {
+            assert!(!told(silent).contains("quicker, but"));
+        }
+    }
 }

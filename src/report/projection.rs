@@ -2,7 +2,7 @@
 
 use super::number::{bare, cell, mark, number, rate};
 use super::{Document, Printed, Sheet, Table};
-use crate::calibrate::Calibration;
+use crate::calibrate::{Calibration, PrecisionCurve};
 use crate::project::{Equivalents, MeasureNext, Projection, Simulation, Transfer};
 
 /// Names in the order a reader asks for them, with what they are called.
@@ -207,7 +207,25 @@ fn calibration(c: &Calibration) -> Document {
         ]);
     }
     out.table(table);
+    for p in &c.precisions {
+        if let Some(told) = lower_bound(p) {
+            out += &format!("{told}\n");
+        }
+    }
     out
+}
+
+/// That a ceiling is a lower bound, where a SUSPECT row was clearly quicker.
+pub fn lower_bound(p: &PrecisionCurve) -> Option<String> {
+    let quicker = p.ceiling.quicker_suspect.as_ref()?;
+    Some(format!(
+        "{}: the ceiling is a lower bound: {} came to {} ({} to {}), SUSPECT; measure again on a quieter machine",
+        p.precision,
+        quicker.case,
+        rate(1e9 * quicker.gflop_per_s.median),
+        rate(1e9 * quicker.gflop_per_s.lo),
+        rate(1e9 * quicker.gflop_per_s.hi)
+    ))
 }
 
 /// Quantities of a forecast for programs; each states its unit.
@@ -303,6 +321,9 @@ impl Printed for Calibration {
                     ("shapes", |p| p.curve.points.len().into()),
                     ("leave_one_out_sd_log", |p| p.curve.leave_one_out_sd_log.into()),
                     ("verdict", |p| p.ceiling.verdict.as_str().into()),
+                    ("quicker_suspect_flop_per_s", |p| {
+                        p.ceiling.quicker_suspect.as_ref().map(|q| 1e9 * q.gflop_per_s.median).into()
+                    }),
                 ],
             ),
             Sheet::of(

@@ -3,10 +3,11 @@
 use super::badge::{badge, software};
 use super::figure::{Figure, Key, cell, table};
 use super::plot::{Axis, Form, Ink, Mark, Plot};
-use super::text::clean;
+use super::text::{clean, prose};
 use crate::calibrate::Calibration;
 use crate::error::Result;
 use crate::report::number::{number, rate, tick};
+use crate::report::projection::lower_bound;
 use maud::{Markup, html};
 
 /// The section of one calibration.
@@ -32,6 +33,7 @@ pub fn section(place: usize, file: &str, c: &Calibration) -> Result<Markup> {
                         badge(p.ceiling.verdict)]
                 }),
             )) }
+            @for told in c.precisions.iter().filter_map(lower_bound) { p { (prose(&told)) } }
             (efficiency(place, c)?)
         }
     })

@@ -6,7 +6,7 @@ use super::text::{clean, counted};
 use super::{Report, forecast};
 use crate::report::measurement::{clock, kernel, range, shape, significant};
 use crate::report::number::{bare, cell as value, rate};
-use crate::report::overview::best_row;
+use crate::report::overview::{best_row, quicker};
 use maud::{Markup, html};
 
 /// Forecasts that have a card of their own.
@@ -71,6 +71,7 @@ fn best(group: &Group) -> Markup {
             h3 { "Best verified " (row.precision) " matmul, " (clean(&group.adapter.name)) }
             p.figure { (significant(figure.median)) " GFLOP/s" }
             p { "95 %: " (range(figure)) " " (badge(row.verdict)) }
+            @if let Some(told) = quicker(row, &rows) { p.sub { (clean(&told)) } }
             p.sub { (shape(row)) " by " (clean(&kernel(row))) @if let Some(method) = row.timing_method { ", " (clock(method)) " clock" } }
         }
     }

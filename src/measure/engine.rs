@@ -33,8 +33,9 @@ struct Seen {
 /// A shape tells the time of one with at most this many times its work: a tiny one is all overhead.
 const REACH: f64 = 100.0;
 
-/// The same on a CPU-type adapter, where a launch is a small part of all but the tiniest products.
-const REACH_SOFTWARE: f64 = 1000.0;
+/// The same on a CPU-type adapter for a shape of at least so many flop, of which a launch is a small part there.
+const REACH_SOFTWARE: f64 = 1e4;
+const MOSTLY_WORK: f64 = 1e7;
 
 /// Seconds per element of A, B and C that making operands and proving take before any was seen: a few
 /// times what a desktop takes, so that the first large case does not overrun a budget.
@@ -58,8 +59,8 @@ impl Pace {
     /// reach; `None` where there is none.
     pub fn predict(&self, kernel: &str, shape: Shape) -> Option<f64> {
         let flop = shape.flop();
-        let reach = if self.software { REACH_SOFTWARE } else { REACH };
-        let near = self.seen.iter().filter(|s| s.kernel == kernel && s.flop * reach >= flop);
+        let reach = |s: &Seen| if self.software && s.flop >= MOSTLY_WORK { REACH_SOFTWARE } else { REACH };
+        let near = self.seen.iter().filter(|s| s.kernel == kernel && s.flop * reach(s) >= flop);
         near.map(|s| flop * s.seconds / s.flop).min_by(f64::total_cmp)
     }
 

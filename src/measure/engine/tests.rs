@@ -206,13 +206,14 @@ fn a_cpu_type_adapter_is_never_called_measured_and_a_doubt_goes_before_that() {
 }
 
 #[test]
-fn a_small_product_tells_the_time_of_one_much_larger_on_a_software_adapter_alone() {
-    let predicted = |software, n| {
+fn a_product_tells_the_time_of_one_much_larger_on_a_software_adapter_alone() {
+    let predicted = |software, seen, n| {
         let mut pace = Pace { software, ..Pace::default() };
-        pace.note("naive", Shape::square(128).flop(), 1e-3);
+        pace.note("naive", Shape::square(seen).flop(), 1e-3);
         pace.predict("naive", Shape::square(n))
     };
-    assert_eq!((predicted(true, 512), predicted(false, 512)), (Some(0.064), Some(0.064)));
-    assert_eq!((predicted(true, 1024), predicted(false, 1024)), (Some(0.512), None));
-    assert_eq!(predicted(true, 2048), None);
+    assert_eq!((predicted(true, 256, 1024), predicted(false, 256, 1024)), (Some(0.064), Some(0.064)));
+    assert_eq!((predicted(true, 256, 4096), predicted(false, 256, 4096)), (Some(4.096), None));
+    // A tiny one is all launch, on any.
+    assert_eq!((predicted(true, 64, 512), predicted(true, 64, 128)), (None, Some(8e-3)));
 }

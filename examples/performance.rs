@@ -1,8 +1,8 @@
 //! Writes the generated part of `docs/performance.md` out of a record.
 //!
 //! ```text
-//! cargo run --release --example performance -- record/2026-11-24-lavapipe
-//! cargo run --release --example performance -- record/2026-11-24-lavapipe --host target/criterion
+//! cargo run --release --example performance -- record/2026-11-27-lavapipe
+//! cargo run --release --example performance -- record/2026-11-27-lavapipe --host target/criterion
 //! ```
 //!
 //! The second first collects what `cargo bench --bench host` left behind into the record's `host.json`.

@@ -6,6 +6,36 @@ pub struct Overheads {
     seen: Vec<(f64, f64)>,
 }
 
+/// Below this a case is all fixed cost, and tells nothing of what grows with its size.
+const LARGE: f64 = 1e5;
+
+impl Overheads {
+    /// Remembers one.
+    pub fn note(&mut self, size: f64, seconds: f64) {
+        self.seen.push((size, seconds));
+    }
+
+    /// Seconds that a case of this size will take: a fixed part, the least seen, and one per unit of size, the
+    /// most seen, or `each_s` where nothing large was.
+    pub fn predict(&self, size: f64, each_s: f64) -> f64 {
+        self.above(self.least(), size, each_s)
+    }
+
+    fn least(&self) -> f64 {
+        self.seen.iter().map(|(_, s)| *s).min_by(f64::total_cmp).unwrap_or(0.0)
+    }
+
+    /// [`Overheads::predict`] with a fixed part that is known.
+    fn above(&self, fixed: f64, size: f64, each_s: f64) -> f64 {
+        let large = self.seen.iter().filter(|(n, _)| *n >= LARGE);
+        let each = large.map(|(n, s)| (s - fixed) / n).filter(|e| *e > 0.0).max_by(f64::total_cmp);
+        let most = self.seen.iter().filter(|(n, _)| *n >= size).map(|(_, s)| *s);
+        let by_size = fixed + each.unwrap_or(each_s) * size;
+        // One that was seen of the size or above bounds it.
+        most.min_by(f64::total_cmp).map_or(by_size, |seen| seen.min(by_size))
+    }
+}
+
 /// The same of many kernels, each compiled in the first of its cases: that takes as long for a small shape as for a
 /// large one, and taken for what grows it would make seconds of a large shape out of one.
 #[derive(Debug, Clone, Default)]
@@ -41,36 +71,6 @@ impl ByKernel {
         let grown = |size| self.later.above(self.all.least(), size, each_s);
         let compiling = self.first.iter().map(|(_, n, s)| (s - grown(*n)).max(0.0)).fold(0.0, f64::max);
         grown(size) + if self.knows(kernel) { 0.0 } else { compiling }
-    }
-}
-
-/// Below this a case is all fixed cost, and tells nothing of what grows with its size.
-const LARGE: f64 = 1e5;
-
-impl Overheads {
-    /// Remembers one.
-    pub fn note(&mut self, size: f64, seconds: f64) {
-        self.seen.push((size, seconds));
-    }
-
-    /// Seconds that a case of this size will take: a fixed part, the least seen, and one per unit of size, the
-    /// most seen, or `each_s` where nothing large was.
-    pub fn predict(&self, size: f64, each_s: f64) -> f64 {
-        self.above(self.least(), size, each_s)
-    }
-
-    fn least(&self) -> f64 {
-        self.seen.iter().map(|(_, s)| *s).min_by(f64::total_cmp).unwrap_or(0.0)
-    }
-
-    /// [`Overheads::predict`] with a fixed part that is known.
-    fn above(&self, fixed: f64, size: f64, each_s: f64) -> f64 {
-        let large = self.seen.iter().filter(|(n, _)| *n >= LARGE);
-        let each = large.map(|(n, s)| (s - fixed) / n).filter(|e| *e > 0.0).max_by(f64::total_cmp);
-        let most = self.seen.iter().filter(|(n, _)| *n >= size).map(|(_, s)| *s);
-        let by_size = fixed + each.unwrap_or(each_s) * size;
-        // One that was seen of the size or above bounds it.
-        most.min_by(f64::total_cmp).map_or(by_size, |seen| seen.min(by_size))
     }
 }
 

@@ -4,7 +4,7 @@
 #
 # usage: scripts/record.sh FLOPCAST FOLDER [ADAPTER]
 #   MINUTES=4    what the measuring may take, about
-#   SHAPES=…     products besides the quick suite's
+#   SHAPES=…     products instead of the quick suite's
 #   TORCH=python3    beside it, in the same run, what PyTorch's own matmul reaches (benches/peers/torch_matmul.py)
 set -u
 
@@ -45,8 +45,7 @@ step doctor.txt doctor "${adapter[@]}"
 step roofline.txt measure --suite roofline "${adapter[@]}" --time-budget $((seconds * 3 / 8))s --out roofline.jsonl
 step tune.txt tune "${adapter[@]}" --time-budget $((seconds / 4))s
 sed -i '/^stored: /d' tune.txt
-half=$(sed -n 's/.*"\(EXPERIMENTAL_COOPERATIVE_MATRIX\)".*/f16_acc_f32/p' devices.json | head -n 1)
-if [ -n "$half" ]; then
+if grep -q '"EXPERIMENTAL_COOPERATIVE_MATRIX"' devices.json; then
     step tune-f16.txt tune "${adapter[@]}" --precision f16_acc_f32 --time-budget $((seconds / 8))s
     sed -i '/^stored: /d' tune-f16.txt
     step measured-f16.txt measure "${adapter[@]}" --precision f16_acc_f32 ${SHAPES:+--shapes "$SHAPES"} \

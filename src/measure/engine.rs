@@ -33,7 +33,8 @@ struct Seen {
 /// A shape tells the time of one with at most this many times its work: a tiny one is all overhead.
 const REACH: f64 = 100.0;
 
-/// The same on a CPU-type adapter for a shape of at least so many flop, of which a launch is a small part there.
+/// The same on a CPU-type adapter for a shape of at least so many flop: of the quickest kernel on lavapipe they take 0.1 ms, and a
+/// launch 0.05 (`record/2026-11-27-lavapipe`), so that the guess is too long by half at most.
 const REACH_SOFTWARE: f64 = 1e4;
 const MOSTLY_WORK: f64 = 1e7;
 

@@ -160,8 +160,10 @@ mod tests {
         let names: Vec<&str> = catalog.constants.entries().iter().map(|e| e.name).collect();
         let without = |group: &str| {
             let mut constants = catalog.constants.medians();
-            // A source that came after the fit was in none: the committed constants are those without it.
-            for (name, value) in committed.constants_without.get(group).into_iter().flatten() {
+            let fitted = committed.constants_without.get(group);
+            let fitted = fitted
+                .unwrap_or_else(|| panic!("no constants without `{group}`: CONTRIBUTING, Adding a published run"));
+            for (name, value) in fitted {
                 constants.set(names.iter().position(|n| n == name).unwrap(), *value);
             }
             constants

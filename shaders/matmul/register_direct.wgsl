@@ -18,15 +18,23 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     // read them again each time in it.
     let inside = row0 < dims.m && vector0 < (dims.n + 3u) / 4u;
     let vectors_k = select(0u, (dims.k + 3u) / 4u, inside);
+    var from_a: array<u32, THREAD_M>;
+    for (var y = 0u; y < THREAD_M; y++) {
+        from_a[y] = row_a(row0 + y);
+    }
+    var from_b: array<u32, VECTORS>;
+    for (var x = 0u; x < VECTORS; x++) {
+        from_b[x] = column_b(vector0 + x * THREADS_N);
+    }
     for (var k4 = 0u; k4 < vectors_k; k4++) {
         var four_a: array<vec4<Sum>, THREAD_M>;
         for (var y = 0u; y < THREAD_M; y++) {
-            four_a[y] = vec4<Sum>(load_a4(row0 + y, k4));
+            four_a[y] = vec4<Sum>(load_a4(from_a[y], k4));
         }
         var four_b: array<array<vec4<Sum>, VECTORS>, 4>;
         for (var q = 0u; q < 4u; q++) {
             for (var x = 0u; x < VECTORS; x++) {
-                four_b[q][x] = vec4<Sum>(load_b4(k4 * 4u + q, vector0 + x * THREADS_N));
+                four_b[q][x] = vec4<Sum>(load_b4(k4 * 4u + q, from_b[x]));
             }
         }
         for (var y = 0u; y < THREAD_M; y++) {

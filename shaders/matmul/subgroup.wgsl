@@ -49,19 +49,27 @@ fn main(
     // are read in front of the loop: in it they would be gathered for each lane, each time.
     let inside = row0 < dims.m && vector0 - lane < (dims.n + 3u) / 4u;
     let vectors_k = (dims.k + 3u) / 4u;
+    var from_a: array<u32, GROUPS_A>;
+    for (var i = 0u; i < GROUPS_A; i++) {
+        from_a[i] = row_a(row0 + i * LANES + lane);
+    }
+    var from_b: array<u32, VECTORS>;
+    for (var t = 0u; t < VECTORS; t++) {
+        from_b[t] = column_b(vector0 + t * LANES);
+    }
     for (var panel = 0u; panel < vectors_k; panel += PANEL) {
         let end = select(0u, min(panel + PANEL, vectors_k), inside);
         for (var k4 = panel; k4 < end; k4++) {
-            rows_a[0] = vec4<Sum>(load_a4(row0 + lane, k4));
+            rows_a[0] = vec4<Sum>(load_a4(from_a[0], k4));
             // One vector of columns after another: four rows of B then stay in registers for all rows of A.
             for (var t = 0u; t < VECTORS; t++) {
                 for (var q = 0u; q < 4u; q++) {
-                    rows_b[q] = vec4<Sum>(load_b4(k4 * 4u + q, vector0 + t * LANES));
+                    rows_b[q] = vec4<Sum>(load_b4(k4 * 4u + q, from_b[t]));
                 }
                 // Behind the first of B, whose rows lie further apart and are waited for longest.
                 if t == 0u {
                     for (var i = 0u; i < LATER_A; i++) {
-                        rows_a[i + 1u] = vec4<Sum>(load_a4(row0 + (i + 1u) * LANES + lane, k4));
+                        rows_a[i + 1u] = vec4<Sum>(load_a4(from_a[i + 1u], k4));
                     }
                 }
                 for (var g = 0u; g < ROW_GROUPS; g++) {

@@ -5,13 +5,25 @@
 @group(0) @binding(2) var b: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read_write> c: array<vec4<Result>>;
 
-// Rows and columns outside of the matrix repeat its last ones: what is made of them is never stored.
-fn load_a4(row: u32, col4: u32) -> vec4<Operand> {
-    return textureLoad(a, vec2(col4, min(row, dims.m - 1u)));
+// Rows of A and columns of B outside of the matrix repeat its last ones: what is made of them is never stored.
+// Apart from the loads, so that they stand in front of a loop: in it a CPU-type adapter would read the extents
+// again for each lane, each time.
+fn row_a(row: u32) -> u32 {
+    return min(row, dims.m - 1u);
 }
 
+fn column_b(col4: u32) -> u32 {
+    return min(col4, (dims.n + 3u) / 4u - 1u);
+}
+
+// `row` is one that `row_a` gave.
+fn load_a4(row: u32, col4: u32) -> vec4<Operand> {
+    return textureLoad(a, vec2(col4, row));
+}
+
+// `col4` is one that `column_b` gave.
 fn load_b4(row: u32, col4: u32) -> vec4<Operand> {
-    return textureLoad(b, vec2(min(col4, (dims.n + 3u) / 4u - 1u), row));
+    return textureLoad(b, vec2(col4, row));
 }
 
 // Writes the padding of a row of C along with its last elements. A row of C can be longer than n: a kernel

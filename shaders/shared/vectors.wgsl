@@ -5,6 +5,15 @@
 @group(0) @binding(2) var<storage, read> b: array<vec4<Operand>>;
 @group(0) @binding(3) var<storage, read_write> c: array<vec4<Result>>;
 
+// Where textures are read from, these keep an index within the matrix, in front of a loop; here the loads do.
+fn row_a(row: u32) -> u32 {
+    return row;
+}
+
+fn column_b(col4: u32) -> u32 {
+    return col4;
+}
+
 // Four elements of a row of A from column 4·col4 on; zero outside of A, so that a partial tile adds
 // nothing. The index is clamped first: with bounds checks off an address beyond the buffer would be
 // undefined even where the value is not used.

@@ -235,6 +235,8 @@ impl Family {
                 "64x128/32x8",
                 "64x32/16x8",
                 "64x16/16x4",
+                "256x64/16x8",
+                "256x32/16x4",
             ],
             Family::CooperativeMatrix => &[
                 "64x64x32/32x32/16x16",

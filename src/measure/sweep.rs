@@ -35,8 +35,10 @@ const SOUND_CASE_S: f64 = 0.2;
 /// [`sweep`] within so many seconds of the executor's clock, compiling and proving included.
 ///
 /// Each case gets an equal share of what is left, less what setting up and proving will take going by the
-/// cases before it; what a case does not need goes to those after it. A case that gets too little to be
-/// timed at all is a `skipped` row with the reason.
+/// cases before it; what a case does not need goes to those after it. A case whose share is too small to time it is
+/// taken up again behind all others, when what they left is known; where that is too little as well it is a
+/// `skipped` row with the reason. `done` sees records in the order in which they were made, the list that comes back
+/// has them in that of the requests.
 pub fn sweep_within(
     executor: &mut dyn Executor,
     requests: &[Request],
@@ -49,59 +51,108 @@ pub fn sweep_within(
     let begin = executor.now_ns();
     let mut pace = Pace::of(executor.adapter());
     let mut records = Vec::with_capacity(requests.len());
-    for (index, request) in requests.iter().enumerate() {
-        let wanted_s = effort.case_s;
-        let mut effort = *effort;
-        let mut short = None;
-        if let Some(seconds) = seconds {
-            let left = seconds - executor.now_ns().saturating_sub(begin) as f64 * 1e-9;
-            let cases = (requests.len() - index) as f64;
-            // Two products before the first sample, the proof's and the one that the time is learned from, and
-            // two at least that are looked at after the last.
-            let name = request.kernel.family.name();
-            let predicted = pace.predict(name, request.shape);
-            // By tiny shapes alone a large one of a CPU-type adapter could take the whole budget many times over. On
-            // hardware those are all launch and no work, and would only refuse what takes milliseconds.
-            let guessed = || pace.guess(name, request.shape).filter(|_| executor.adapter().software);
-            let product = predicted.or_else(guessed).unwrap_or(0.0);
-            let overhead = pace.overhead(request) + 4.0 * product;
-            let share = (left / cases).min(left - overhead);
-            effort.case_s = effort.case_s.min(if cases > 1.0 { share - overhead } else { share });
-            effort.overrun = 1.0;
-            // Where few of many fit, or a guess of what setting up takes is all there is, what comes first is
-            // measured, for as long as its set-up takes: better than a whole budget without a figure.
-            if effort.case_s < LEAST_CASE_S && left - overhead >= LEAST_CASE_S {
-                // What the first one takes is a guess, and the others may fit after all.
-                let least_s = if index == 0 { LEAST_CASE_S } else { SOUND_CASE_S };
-                effort.case_s = wanted_s.min(left - overhead).min(overhead.max(least_s));
+    let mut to_do: Vec<usize> = (0..requests.len()).collect();
+    'all: for again in [false, true] {
+        let mut put_off = Vec::new();
+        for (at, &index) in to_do.iter().enumerate() {
+            let request = &requests[index];
+            let mut allotted = Ok(*effort);
+            if let Some(seconds) = seconds {
+                let left_s = seconds - executor.now_ns().saturating_sub(begin) as f64 * 1e-9;
+                let left = Left { seconds, left_s, cases: to_do.len() - at, first: index == 0 };
+                allotted = allot(&pace, request, effort, left, executor.adapter().software);
             }
-            if effort.case_s < LEAST_CASE_S {
-                let cases = if cases > 1.0 { format!("{cases:.0} cases") } else { "the last case".into() };
-                short = Some(format!(
-                    "the time budget of {} has {} left for {cases}; setting this one up and proving it takes about {}",
-                    duration(seconds),
-                    duration(left.max(0.0)),
-                    duration(overhead)
-                ));
+            if !again && seconds.is_some() && would_fit_later(&pace, request, effort, &allotted) {
+                put_off.push(index);
+                continue;
             }
+            let record = match allotted {
+                Err(_) if stop() => break 'all,
+                Err(reason) => left_out(executor, request, reason),
+                Ok(effort) => {
+                    let mut watch = |stage| {
+                        observe(index, stage);
+                        if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                    };
+                    let Some(record) = measure(executor, request, &effort, &mut pace, &mut watch) else { break 'all };
+                    record
+                }
+            };
+            done(&record)?;
+            records.push((index, record));
         }
-        let effort = effort.within(effort.case_s);
-        let record = match short {
-            Some(_) if stop() => break,
-            Some(reason) => left_out(executor, request, reason),
-            None => {
-                let mut watch = |stage| {
-                    observe(index, stage);
-                    if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-                };
-                let Some(record) = measure(executor, request, &effort, &mut pace, &mut watch) else { break };
-                record
-            }
-        };
-        done(&record)?;
-        records.push(record);
+        to_do = put_off;
     }
-    Ok(records)
+    records.sort_by_key(|(index, _)| *index);
+    Ok(records.into_iter().map(|(_, record)| record).collect())
+}
+
+/// What there is of a budget when a case's turn comes.
+#[derive(Clone, Copy)]
+struct Left {
+    /// The whole budget.
+    seconds: f64,
+    /// Seconds of it that are left.
+    left_s: f64,
+    /// Cases they are for, this one included.
+    cases: usize,
+    /// Whether nothing came before it.
+    first: bool,
+}
+
+/// The effort for a case within its share; the reason where that is too little for any.
+fn allot(
+    pace: &Pace,
+    request: &Request,
+    effort: &Effort,
+    Left { seconds, left_s: left, cases, first }: Left,
+    software: bool,
+) -> std::result::Result<Effort, String> {
+    let wanted_s = effort.case_s;
+    let mut effort = *effort;
+    let cases = cases as f64;
+    // Two products before the first sample, the proof's and the one that the time is learned from, and
+    // two at least that are looked at after the last.
+    let name = request.kernel.family.name();
+    let predicted = pace.predict(name, request.shape);
+    // By tiny shapes alone a large one of a CPU-type adapter could take the whole budget many times over. On
+    // hardware those are all launch and no work, and would only refuse what takes milliseconds.
+    let guessed = || pace.guess(name, request.shape).filter(|_| software);
+    let product = predicted.or_else(guessed).unwrap_or(0.0);
+    let overhead = pace.overhead(request) + 4.0 * product;
+    let share = (left / cases).min(left - overhead);
+    effort.case_s = effort.case_s.min(if cases > 1.0 { share - overhead } else { share });
+    effort.overrun = 1.0;
+    // Where few of many fit, or a guess of what setting up takes is all there is, what comes first is
+    // measured, for as long as its set-up takes: better than a whole budget without a figure.
+    if effort.case_s < LEAST_CASE_S && left - overhead >= LEAST_CASE_S {
+        // What the first one takes is a guess, and the others may fit after all.
+        let least_s = if first { LEAST_CASE_S } else { SOUND_CASE_S };
+        effort.case_s = wanted_s.min(left - overhead).min(overhead.max(least_s));
+    }
+    if effort.case_s < LEAST_CASE_S {
+        let cases = if cases > 1.0 { format!("{cases:.0} cases") } else { "the last case".into() };
+        return Err(format!(
+            "the time budget of {} has {} left for {cases}; setting this one up and proving it takes about {}",
+            duration(seconds),
+            duration(left.max(0.0)),
+            duration(overhead)
+        ));
+    }
+    Ok(effort.within(effort.case_s))
+}
+
+/// Whether a case that its share does not time would be timed with all that a case can have.
+fn would_fit_later(
+    pace: &Pace,
+    request: &Request,
+    effort: &Effort,
+    allotted: &std::result::Result<Effort, String>,
+) -> bool {
+    let predicted = pace.predict(request.kernel.family.name(), request.shape);
+    let fits = |effort: &Effort| predicted.is_none_or(|each| effort.fits(each).is_ok());
+    let whole = Effort { overrun: 1.0, ..*effort };
+    fits(&whole) && !allotted.as_ref().is_ok_and(fits)
 }
 
 #[cfg(test)]
@@ -245,6 +296,31 @@ mod tests {
         assert!(records[1].reasons[0].detail.contains("at the rate seen"), "{:?}", records[1].reasons);
         // Two products of the first, none of the second, of which one alone would take 0.8 s.
         assert!((executor.now_ns() - begin) as f64 * 1e-9 < 0.5);
+    }
+
+    #[test]
+    fn what_its_share_does_not_time_is_taken_up_again_with_what_the_others_left() {
+        // 30 ms a product of 96³ by the slow kernel: 0.6 s for its fewest rounds, of which its share is no half.
+        let slow = |kernel: &Kernel, _, _: &Operands| if kernel.family == Family::Naive { 1.0 } else { 1e-3 };
+        let flop_per_s = Shape::square(96).flop() / 0.03;
+        let script = Script { flop_per_s, cost: Box::new(slow), software: true, ..Script::honest() };
+        let mut executor = ScriptedExecutor::new(script);
+        let requests = requests(&executor, &[48, 96], 4);
+        let begin = executor.now_ns();
+        let effort = Effort { case_s: 1.0, max_rounds: 6, ..Effort::quick() };
+        let mut made = Vec::new();
+        let mut done = |record: &Record| {
+            made.push(record.case.id());
+            Ok(())
+        };
+        let records =
+            sweep_within(&mut executor, &requests, &effort, Some(2.0), &mut |_, _| {}, &|| false, &mut done).unwrap();
+        assert!((executor.now_ns() - begin) as f64 * 1e-9 <= 2.2);
+        assert_eq!(figures(&records), 8, "{records:#?}");
+        let ids = |records: &[Record]| records.iter().map(|r| r.case.id()).collect::<Vec<_>>();
+        let wanted: Vec<_> = requests.iter().map(|r| r.case().id()).collect();
+        assert_eq!(ids(&records), wanted, "in the order of the requests");
+        assert_eq!(made.last(), Some(&wanted[4]), "made behind the others: {made:?}");
     }
 
     #[test]

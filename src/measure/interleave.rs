@@ -15,6 +15,7 @@ const LEAST_WARMUP: u32 = 3;
 pub struct Contestant {
     slot: usize,
     lengths: [u32; 2],
+    each_s: f64,
     /// Raw samples, one round a turn.
     pub samples: Samples,
 }
@@ -63,7 +64,7 @@ impl Contestant {
         };
         // The farther apart the lengths, the better the slope; a single long product is not run thrice.
         let lengths = if k == 1 { [1, 2] } else { [k, 3 * k] };
-        Ok(Contestant { slot, lengths, samples })
+        Ok(Contestant { slot, lengths, each_s: each, samples })
     }
 
     /// Its turn in a round: a submission of each length, the long one first where `long_first` says so.
@@ -71,9 +72,23 @@ impl Contestant {
     /// # Errors
     /// What the executor says.
     pub fn turn(&mut self, executor: &mut dyn Executor, round: u32, long_first: bool) -> Step<()> {
-        executor.select(self.slot);
         let [short, long] = self.lengths;
-        for dispatches in if long_first { [long, short] } else { [short, long] } {
+        let lengths = if long_first { [long, short] } else { [short, long] };
+        self.submit(executor, round, &lengths)
+    }
+
+    /// The same with its short submission alone: for a product so long that what a submission costs is nothing
+    /// beside it, once whole turns have shown that its time grows with the work.
+    ///
+    /// # Errors
+    /// What the executor says.
+    pub fn short_turn(&mut self, executor: &mut dyn Executor, round: u32) -> Step<()> {
+        self.submit(executor, round, &[self.lengths[0]])
+    }
+
+    fn submit(&mut self, executor: &mut dyn Executor, round: u32, lengths: &[u32]) -> Step<()> {
+        executor.select(self.slot);
+        for &dispatches in lengths {
             executor.poison()?;
             let lap = executor.submit(dispatches)?;
             self.samples.submissions.push(Submission {
@@ -84,6 +99,11 @@ impl Contestant {
             });
         }
         Ok(())
+    }
+
+    /// Seconds of one product, as the warm-up saw it.
+    pub fn each_s(&self) -> f64 {
+        self.each_s
     }
 
     /// Dispatches in its two submissions.

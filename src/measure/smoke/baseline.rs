@@ -118,9 +118,10 @@ fn driver(adapter: &AdapterIdentity) -> String {
     format!("{} {}", adapter.driver, adapter.driver_info).trim().to_string()
 }
 
-/// The committed baselines, by name. Two of one adapter are of two makes of processors.
-const BUILT_IN: [(&str, &str); 2] = [
+/// The committed baselines, by name. Several of one adapter are of several makes of processors.
+const BUILT_IN: [(&str, &str); 3] = [
     ("lavapipe-2", include_str!("../../../data/smoke/lavapipe-2.toml")),
+    ("lavapipe-2-model-1", include_str!("../../../data/smoke/lavapipe-2-model-1.toml")),
     ("lavapipe-2-model-17", include_str!("../../../data/smoke/lavapipe-2-model-17.toml")),
 ];
 

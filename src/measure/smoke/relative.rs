@@ -20,6 +20,16 @@ const SUBMISSION_S: f64 = 1.5e-3;
 /// Rounds; each holds a turn of every kernel.
 const ROUNDS: u32 = 9;
 
+/// Rounds that are enough where they have taken [`LOOK_S`] already: on a slow machine the gate is not to take minutes.
+const FEWEST_ROUNDS: u32 = 5;
+const LOOK_S: f64 = 4.0;
+
+/// Rounds of whole turns, from which it shows that the time grows with the work.
+const WHOLE_ROUNDS: u32 = 2;
+
+/// A product of this many submissions' length is one submission in the rounds after these.
+const LONG: f64 = 20.0;
+
 /// Times the kernels that were right, and judges them if there is a baseline for this machine.
 pub fn look(
     executor: &mut dyn Executor,
@@ -82,6 +92,8 @@ pub fn look(
     let mut judged = judge(&ratios, baseline);
     // What looks slow is looked at again, with samples of its own: a neighbour's burst seldom comes twice.
     if judged.iter().any(slow) && !(watch.stop)() {
+        let suspect = |name: &str| judged.iter().any(|one| one.kernel == name && slow(one));
+        keep_for_second_look(&mut contestants, suspect);
         contestants.iter_mut().for_each(|(_, one)| one.samples.submissions.clear());
         let again = timed(executor, &mut contestants, ROUNDS, 0.85, watch).and_then(|()| self::ratios(&contestants));
         if let Ok(again) = again {
@@ -158,6 +170,25 @@ fn ready(executor: &mut dyn Executor, slot: usize, kernel: &Kernel) -> Step<Cont
     Contestant::start(executor, slot, SHAPE, SUBMISSION_S)
 }
 
+/// Leaves the slow ones, the reference (the first) and the quickest of the others: all those that are not long, and more
+/// than there are slow ones, since their median is what all have in common.
+fn keep_for_second_look(contestants: &mut Vec<(String, Contestant)>, suspect: impl Fn(&str) -> bool) {
+    let mut others: Vec<f64> =
+        contestants.iter().filter(|(name, _)| !suspect(name)).map(|(_, one)| one.each_s()).collect();
+    others.sort_by(f64::total_cmp);
+    let enough = contestants.len() - others.len() + 1;
+    let least_s = others.get(enough.min(others.len()).saturating_sub(1)).copied().unwrap_or(0.0);
+    let mut number = 0;
+    contestants.retain(|(name, one)| {
+        number += 1;
+        number == 1 || suspect(name) || !long(one) || one.each_s() <= least_s
+    });
+}
+
+fn long(one: &Contestant) -> bool {
+    one.each_s() > LONG * SUBMISSION_S
+}
+
 fn timed(
     executor: &mut dyn Executor,
     contestants: &mut [(String, Contestant)],
@@ -166,7 +197,12 @@ fn timed(
     watch: &mut Watch,
 ) -> Result<(), String> {
     let count = contestants.len();
+    let begin = executor.now_ns();
     for round in 0..rounds {
+        let taken_s = (executor.now_ns() - begin) as f64 * 1e-9;
+        if round >= FEWEST_ROUNDS && taken_s > LOOK_S {
+            break;
+        }
         (watch.observe)("relative speed", from + 0.15 * f64::from(round) / f64::from(rounds));
         for turn in 0..count {
             if (watch.stop)() {
@@ -175,7 +211,11 @@ fn timed(
             // Another one begins in each round, and every other round runs backwards.
             let turn = if round % 2 == 0 { turn } else { count - 1 - turn };
             let (_, one) = &mut contestants[(turn + round as usize) % count];
-            one.turn(executor, round, round % 2 == 1).map_err(|missing| missing.reason().detail)?;
+            let turn = match round >= WHOLE_ROUNDS && long(one) {
+                true => one.short_turn(executor, round),
+                false => one.turn(executor, round, round % 2 == 1),
+            };
+            turn.map_err(|missing| missing.reason().detail)?;
         }
     }
     Ok(())

@@ -129,6 +129,25 @@ fn a_kernel_that_is_twice_as_slow_fails_alone_even_where_it_is_the_reference() {
 }
 
 #[test]
+fn on_a_slow_machine_the_look_is_shorter_and_judges_the_same() {
+    // A tenth of a second a product, a whole one for naive kernels: nine rounds of three products each would take minutes.
+    let slow = |family, factor| Script { flop_per_s: 8e7, cost: cost(family, factor), ..Script::honest() };
+    let baseline = made_by(slow(Family::Naive, 1.0));
+    let spent = |smoke: &Smoke| smoke.tests.iter().filter(|t| t.kind == "relative").map(|t| t.seconds).sum::<f64>();
+    let same = smoked(slow(Family::Naive, 1.0), Some(&baseline));
+    assert!(same.passed(), "{:?}", failed(&same));
+    let products: f64 = same.relative.iter().map(|r| r.ratio / same.relative[0].ratio).sum();
+    let whole_s = 9.0 * 3.0 * products * 10.0 * SHAPE.flop() / 8e7;
+    assert!(spent(&same) < 0.5 * whole_s, "{} of {whole_s} s", spent(&same));
+    for family in [Family::RegisterTiled, Family::Naive] {
+        let smoke = smoked(slow(family, 2.0), Some(&baseline));
+        let failed = failed(&smoke);
+        assert_eq!(failed.len(), family.precisions().len(), "{family:?}: {failed:?}");
+        assert!(failed.iter().all(|name| name.starts_with(family.name())), "{family:?}: {failed:?}");
+    }
+}
+
+#[test]
 fn a_baseline_of_another_machine_is_named_and_not_held_against_this_one() {
     let baseline = made_by(Script::honest());
     for (field, other) in [

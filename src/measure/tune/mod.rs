@@ -21,11 +21,15 @@ use crate::kernel::{Family, Kernel, Precision, Settings, Shape};
 use crate::units::duration;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use trial::{Trial, rate_once};
 
 /// Share of the budget for the search; the rest is for measuring the winner again, and for going over.
 const SEARCH: f64 = 0.65;
+
+/// Part of the search that its first rung may take.
+const FIRST: f64 = 0.5;
 
 /// Products that the last measurement makes at least: proof, warm-up, six rounds of one and two.
 const AGAIN: f64 = 28.0;
@@ -152,9 +156,10 @@ fn search(executor: &mut dyn Executor, wish: &Wish, observe: &mut Observe, famil
     // Rungs: one per shape, the first for every candidate.
     let mut left: Vec<Trial> = candidates.into_iter().map(Trial::new).collect();
     let (mut tried, mut fell, mut defaults) = (0, 0, Vec::new());
-    let rungs = shapes.len() as f64 + 1.0;
     for (rung, shape) in shapes.clone().into_iter().enumerate() {
-        let end_s = wish.budget_s * SEARCH * (rung as f64 + 1.0) / rungs;
+        // The first has every candidate to see; what it leaves goes to the others and the final.
+        let part = FIRST + (1.0 - FIRST) * rung as f64 / shapes.len() as f64;
+        let end_s = wish.budget_s * SEARCH * part;
         // A shape that not even the best so far gets through in time is left out, and all larger ones.
         if rung > 0 && 3.0 * shape.flop() / left[0].rate > end_s - search.spent() {
             shapes.truncate(rung);
@@ -204,8 +209,8 @@ fn search(executor: &mut dyn Executor, wish: &Wish, observe: &mut Observe, famil
     Ok(Tuning { winner, search_gflop_per_s, record, regret, families, tried, untried, dropped, spent_s })
 }
 
-/// Every tiling of every family, the defaults of all families first: a search that runs out of time has
-/// then at least seen each family.
+/// Every tiling of every family, the first ones of all families first: a search that runs out of time has
+/// then at least seen each family, and knows which of them are worth the rest.
 fn candidates(wish: &Wish) -> Result<Vec<Candidate>> {
     let tilings: Vec<_> = wish.families.iter().map(|f| (*f, f.tilings())).collect();
     let most = tilings.iter().map(|(_, t)| t.len()).max().unwrap_or(0);
@@ -246,7 +251,9 @@ impl Search<'_, '_> {
     fn rung(&mut self, trials: Vec<Trial>, shape: Shape, end_s: f64) -> Result<Vec<Trial>> {
         let mut ran = Vec::new();
         let (count, begin_s) = (trials.len(), self.spent());
-        for (index, mut trial) in trials.into_iter().enumerate() {
+        let mut trials = VecDeque::from(trials);
+        let mut index = 0;
+        while let Some(mut trial) = trials.pop_front() {
             let now = self.spent();
             // At least one runs, whatever the time: a rung that nobody passes says nothing.
             let slow = trial.rate > 0.0 && 2.0 * shape.flop() / trial.rate > end_s - now;
@@ -258,6 +265,11 @@ impl Search<'_, '_> {
             match trial.run(self.executor, shape, self.wish.seed, share) {
                 Ok(()) => ran.push(trial),
                 Err(dropped) => self.dropped.push(dropped),
+            }
+            index += 1;
+            // Where time is short it is to be short for the families that are slow.
+            if index == self.wish.families.len() {
+                trials.make_contiguous().sort_by(|a, b| promise(&ran, b).total_cmp(&promise(&ran, a)));
             }
         }
         Ok(ran)
@@ -400,6 +412,16 @@ impl Search<'_, '_> {
         Error::failed(format!("no kernel runs on shape {} of the search{why}", rung + 1))
             .hint("`flopcast devices --format json` lists what the adapter has and allows")
     }
+}
+
+/// What is to be hoped of a candidate: its own rate, or the best of its family so far; of an unknown one everything.
+fn promise(ran: &[Trial], candidate: &Trial) -> f64 {
+    if candidate.rate > 0.0 {
+        return candidate.rate;
+    }
+    let family = candidate.candidate.kernel.family;
+    let rates = ran.iter().filter(|t| t.candidate.kernel.family == family).map(|t| t.rate);
+    rates.reduce(f64::max).unwrap_or(f64::INFINITY)
 }
 
 fn interrupted() -> Error {

@@ -159,6 +159,21 @@ fn a_search_keeps_its_budget_even_when_it_cannot_try_everything() {
 }
 
 #[test]
+fn where_time_is_short_the_tilings_of_the_quickest_family_come_first() {
+    // Half a second a product of the slow ones: three tilings of theirs would use up the time.
+    let uneven = |kernel: &Kernel, _| {
+        let last = kernel.family.tilings().last() == Some(&kernel.tiling);
+        let quick = kernel.family == Family::RegisterTiled;
+        Some(if quick { 1e9 * if last { 2.0 } else { 1.0 } } else { 1e6 })
+    };
+    let families = vec![Family::Naive, Family::WorkgroupTiled, Family::RegisterTiled];
+    let mut executor = Uneven::new(uneven);
+    let tuning = tune(&mut executor, &Wish { families, ..wish(1.2) }, &mut go_on).unwrap();
+    assert!(tuning.untried > 0, "there was time for all of them");
+    assert_eq!(Some(&tuning.winner.kernel.tiling), Family::RegisterTiled.tilings().last());
+}
+
+#[test]
 fn a_budget_too_small_for_one_measurement_is_one_clear_error() {
     let mut executor = Uneven::new(|k, s| rate(k, s).map(|r| r * 1e-4));
     let error = tune(&mut executor, &wish(0.05), &mut go_on).unwrap_err();

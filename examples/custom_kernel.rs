@@ -38,7 +38,7 @@ pub fn report() -> Result<String> {
     }
     // WGSL promises bounds checks and zeroed workgroup memory; the built-in kernels are written to do without.
     let requests = with_own(requests, &own, Settings { bounds_checks: true, zero_fill: true });
-    let records = sweep(&mut executor, &requests, &Effort::smoke(), &mut |_, _| {}, &|| false, &mut |_| Ok(()))?;
+    let records = sweep(&mut executor, &requests, &Effort::quick(), &mut |_, _| {}, &|| false, &mut |_| Ok(()))?;
 
     let mut text = String::new();
     for record in &records {

@@ -177,11 +177,11 @@ fn keep_for_second_look(contestants: &mut Vec<(String, Contestant)>, suspect: im
         contestants.iter().filter(|(name, _)| !suspect(name)).map(|(_, one)| one.each_s()).collect();
     others.sort_by(f64::total_cmp);
     let enough = contestants.len() - others.len() + 1;
-    let least_s = others.get(enough.min(others.len()).saturating_sub(1)).copied().unwrap_or(0.0);
+    let up_to_s = others.get(enough.min(others.len()).saturating_sub(1)).copied().unwrap_or(0.0);
     let mut number = 0;
     contestants.retain(|(name, one)| {
         number += 1;
-        number == 1 || suspect(name) || !long(one) || one.each_s() <= least_s
+        number == 1 || suspect(name) || !long(one) || one.each_s() <= up_to_s
     });
 }
 

@@ -55,7 +55,8 @@ pub(super) struct Layout {
     pub ldc: u32,
     operand: u64,
     result: u64,
-    textures: bool,
+    /// Width and height in texels of textures that hold any window's A and B, where that is what is read.
+    textures: Option<[[u32; 2]; 2]>,
     /// Bytes from one product of the batch to the next, of A, B and C.
     distance: [u64; 3],
 }
@@ -89,13 +90,11 @@ impl Layout {
             let size = column * u64::from(STEP.min(shape.n.next_multiple_of(step)));
             return lacks(format!("a storage binding of {size} bytes for b; the adapter allows {binding}"));
         };
-        if textures {
-            for (name, [width, height]) in ["a", "b"].into_iter().zip(texture_sizes(lda, panel, step, rows, shape.k)) {
-                if width > texture || height > texture {
-                    let needs =
-                        format!("a texture of {width}x{height} texels for {name}; the adapter allows {texture}");
-                    return lacks(needs);
-                }
+        let textures = textures.then(|| texture_sizes([lda, panel.next_multiple_of(step)], [rows, shape.k], texture));
+        for (name, [width, height]) in ["a", "b"].into_iter().zip(textures.into_iter().flatten()) {
+            if width > texture || height > texture {
+                let needs = format!("a texture of {width}x{height} texels for {name}; the adapter allows {texture}");
+                return lacks(needs);
             }
         }
         let mut layout = Layout { shape, panel, rows, step, lda, ldc, operand, result, textures, distance: [0; 3] };
@@ -118,10 +117,9 @@ impl Layout {
         self.distance.map(|distance| distance * u64::from(self.shape.batch))
     }
 
-    /// Width and height in texels of textures that hold any window's A and B. B ends in rows of zeros, so
-    /// that a kernel can take four rows at a time: wgpu clears what no copy has written.
+    /// Width and height in texels of textures that hold any window's A and B.
     pub fn textures(&self) -> Option<[[u32; 2]; 2]> {
-        self.textures.then(|| texture_sizes(self.lda, self.panel, self.step, self.rows, self.shape.k))
+        self.textures
     }
 
     /// First column and columns of each panel.
@@ -201,9 +199,20 @@ fn pieces(extent: u32, piece: u32) -> impl Iterator<Item = (u32, u32)> + use<> {
     (0..extent).step_by(piece as usize).map(move |start| (start, piece.min(extent - start)))
 }
 
-fn texture_sizes(lda: u32, panel: u32, step: u32, rows: u32, k: u32) -> [[u32; 2]; 2] {
-    let width = |stride: u32| stride / TEXEL_ELEMENTS + ROW_GAP;
-    [[width(lda), rows], [width(panel.next_multiple_of(step)), k.next_multiple_of(TEXEL_ELEMENTS)]]
+/// Width and height of the textures of A and B, whose rows have so many elements, of an adapter that allows `most`. B
+/// ends in rows of zeros, so that a kernel can take four rows at a time: wgpu clears what no copy has written.
+///
+/// No extent is a power of two if it can be helped (widths never are, by their gap): llvmpipe compiles a kernel anew
+/// for each way in which the extents of its textures are powers of two or not, up to four times, a second or two each.
+fn texture_sizes(strides: [u32; 2], [m, k]: [u32; 2], most: u32) -> [[u32; 2]; 2] {
+    let spare = |rows: u32| match rows {
+        // Two rows are a power of two as well.
+        1 => 3,
+        _ if rows.is_power_of_two() && rows < most => rows + 1,
+        _ => rows,
+    };
+    let [a, b] = strides.map(|stride| stride / TEXEL_ELEMENTS + ROW_GAP);
+    [[a, spare(m)], [b, spare(k.next_multiple_of(TEXEL_ELEMENTS))]]
 }
 
 #[cfg(test)]
@@ -237,7 +246,10 @@ mod tests {
             let mut seen = vec![0u8; c as usize / 4];
             for window in layout.windows() {
                 for span in [window.a, window.b, window.c] {
-                    assert!(span.offset % 256 == 0 && (span.size <= binding || layout.textures), "{window:?}");
+                    assert!(
+                        span.offset % 256 == 0 && (span.size <= binding || layout.textures.is_some()),
+                        "{window:?}"
+                    );
                 }
                 assert!(window.c.size <= binding);
                 for row in 0..u64::from(window.m) {
@@ -259,6 +271,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn no_extent_of_a_texture_is_a_power_of_two_but_at_the_adapters_limit() {
+        for (shape, heights) in
+            [("1x1x1", [3, 5]), ("64x64x60", [65, 60]), ("97x128x126", [97, 129]), ("1024x70000x1023", [1024, 1024])]
+        {
+            let sizes = layout(Family::TextureFed, shape, 1 << 30, 1024).unwrap().textures().unwrap();
+            assert_eq!(sizes.map(|[_, height]| height), heights, "{shape}");
+            assert!(sizes.iter().all(|[width, _]| !width.is_power_of_two() && *width <= 1024), "{shape}");
+        }
+        assert_eq!(layout(Family::Naive, "64x64x64", 1 << 30, 1024).unwrap().textures(), None);
     }
 
     #[test]

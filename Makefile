@@ -6,8 +6,9 @@ run:
 	scripts/ensure-adapter.sh target/release/flopcast
 	cargo run --release --locked
 
+# The program comes out of the tests' own build: `cargo build` would compile all of it with other features first.
 test:
-	cargo build --locked
+	cargo test --locked --no-run
 	scripts/ensure-adapter.sh target/debug/flopcast
 	cargo test --locked
 

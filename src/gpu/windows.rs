@@ -290,7 +290,7 @@ mod tests {
         for (family, shape, part) in [
             (Family::Naive, "256x256x1000000", "binding of 4000000 bytes for a; the adapter allows 1048576"),
             (Family::Naive, "1x256x8192", "binding of 8388608 bytes for b; the adapter allows 1048576"),
-            (Family::TextureFed, "64x64x5000", "texture of 1268x64 texels for a; the adapter allows 1024"),
+            (Family::TextureFed, "64x64x5000", "texture of 1268x65 texels for a; the adapter allows 1024"),
             (Family::Naive, "16777216x256x1", "buffer of 17179869184 bytes for c; the adapter allows 2147483648"),
         ] {
             let missing = layout(family, shape, 1 << 20, 1024).unwrap_err();

@@ -6,7 +6,7 @@ run:
 	scripts/ensure-adapter.sh target/release/flopcast
 	cargo run --release --locked
 
-# The program comes out of the tests' own build: `cargo build` would compile all of it with other features first.
+# The program comes out of the tests' own build: `cargo build` would first compile all dependencies with other features.
 test:
 	cargo test --locked --no-run
 	scripts/ensure-adapter.sh target/debug/flopcast

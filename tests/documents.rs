@@ -52,14 +52,13 @@ fn described<T: schemars::JsonSchema>() -> Vec<Vec<String>> {
 }
 
 fn kernels() -> String {
-    let classes = [
-        Class { software: false, ..Class::default() },
-        Class { software: true, subgroup: Some(8), ..Class::default() },
-    ];
+    let gpu = Class::default();
+    let cpu = Class { software: true, subgroup: Some(8), ..Class::default() };
     let rows = Family::ALL.into_iter().map(|family| {
         let first = family.precisions()[0];
         let tiling = |class: Class| format!("`{}`", family.default_tiling(class, first));
-        let kernel = Kernel::compose(family, family.default_tiling(classes[0], first), first).expect("it composes");
+        let (few, many) = (tiling(cpu), tiling(Class { many_registers: true, ..cpu }));
+        let kernel = Kernel::compose(family, family.default_tiling(gpu, first), first).expect("it composes");
         let needs = kernel.needs();
         let mut lacks: Vec<String> = needs.features.iter().map(|f| format!("`{f}`")).collect();
         lacks.extend(needs.software.then(|| "a CPU-type adapter".to_string()));
@@ -67,8 +66,8 @@ fn kernels() -> String {
             format!("`{}`", family.name()),
             family.precisions().iter().map(Precision::to_string).collect::<Vec<_>>().join(" "),
             family.tilings().len().to_string(),
-            tiling(classes[0]),
-            tiling(classes[1]),
+            tiling(gpu),
+            if few == many { few } else { format!("{few}, with AVX-512 {many}") },
             if lacks.is_empty() { "–".into() } else { lacks.join(", ") },
         ]
     });

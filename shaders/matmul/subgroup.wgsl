@@ -15,9 +15,13 @@ const VECTORS = THREAD_N / 4u;
 const GROUPS_A = (THREAD_M + LANES - 1u) / LANES;
 const LATER_A = GROUPS_A - 1u;
 
+// A small patch is for a CPU with few vector registers, where its code has to be short (METHODOLOGY, 1).
+const SMALL = THREAD_M * THREAD_N <= 64u;
+
 // Vectors of k in a panel. A workgroup's subgroups share the columns of B, and where they are run one after
 // another, as on a CPU, the first would stream all of k through the cache before the next begins: of 2,048 rows
-// of B little is left for it. So each takes a panel in turn.
+// of B little is left for it. So each takes a panel in turn. A small patch takes all of k at once: its columns are
+// few, and the barrier behind a panel would keep all sums in memory.
 const PANEL = 128u;
 
 // Rows written out at a time. A power of two, so that a row keeps its lane from one group to the next.
@@ -28,13 +32,20 @@ var<private> sum: array<array<vec4<Sum>, VECTORS>, THREAD_M>;
 var<private> rows_a: array<vec4<Sum>, GROUPS_A>;
 var<private> rows_b: array<vec4<Sum>, 4>;
 
-// Four products for one vector of a row of C. `y` and `t` are constants wherever this is called.
+// Four products for one vector of a row of C, added up beside the sum, so that it is needed late; in a small patch
+// straight into it, which needs a register less. `y` and `t` are constants wherever this is called.
 fn add(y: u32, t: u32, x: vec4<Sum>) {
-    var part = x[0] * rows_b[0];
-    for (var q = 0u; q < 3u; q++) {
-        part += x[q + 1u] * rows_b[q + 1u];
+    if SMALL {
+        for (var q = 0u; q < 4u; q++) {
+            sum[y][t] += x[q] * rows_b[q];
+        }
+    } else {
+        var part = x[0] * rows_b[0];
+        for (var q = 0u; q < 3u; q++) {
+            part += x[q + 1u] * rows_b[q + 1u];
+        }
+        sum[y][t] += part;
     }
-    sum[y][t] += part;
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -57,17 +68,24 @@ fn main(
     for (var t = 0u; t < VECTORS; t++) {
         from_b[t] = column_b(vector0 + t * LANES);
     }
-    for (var panel = 0u; panel < vectors_k; panel += PANEL) {
-        let end = select(0u, min(panel + PANEL, vectors_k), inside);
-        for (var k4 = panel; k4 < end; k4++) {
+    let panel = select(PANEL, vectors_k, SMALL);
+    var begin = 0u;
+    loop {
+        let end = select(0u, min(begin + panel, vectors_k), inside);
+        for (var k4 = begin; k4 < end; k4++) {
             rows_a[0] = vec4<Sum>(load_a4(from_a[0], k4));
+            if SMALL {
+                for (var i = 0u; i < LATER_A; i++) {
+                    rows_a[i + 1u] = vec4<Sum>(load_a4(from_a[i + 1u], k4));
+                }
+            }
             // One vector of columns after another: four rows of B then stay in registers for all rows of A.
             for (var t = 0u; t < VECTORS; t++) {
                 for (var q = 0u; q < 4u; q++) {
                     rows_b[q] = vec4<Sum>(load_b4(k4 * 4u + q, from_b[t]));
                 }
                 // Behind the first of B, whose rows lie further apart and are waited for longest.
-                if t == 0u {
+                if t == 0u && !SMALL {
                     for (var i = 0u; i < LATER_A; i++) {
                         rows_a[i + 1u] = vec4<Sum>(load_a4(from_a[i + 1u], k4));
                     }
@@ -95,8 +113,13 @@ fn main(
         }
         // With four lanes (SwiftShader) a barrier takes a seventh of the time by standing in the text, and is left
         // out: the condition is a constant.
-        if LANES > 4u {
+        if LANES > 4u && !SMALL {
             workgroupBarrier();
+        }
+        // With one panel a break that is always taken: there is no loop then.
+        begin += panel;
+        if SMALL || begin >= vectors_k {
+            break;
         }
     }
     for (var g = 0u; g < ROW_GROUPS; g++) {

@@ -173,6 +173,14 @@ impl Timed for GpuExecutor {
     }
 }
 
+/// Whether code that is compiled for this CPU has 32 vector registers of 256 bits.
+fn many_registers() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("avx512vl");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
 impl Executor for GpuExecutor {
     fn adapter(&self) -> &AdapterIdentity {
         &self.report.identity
@@ -181,9 +189,11 @@ impl Executor for GpuExecutor {
     fn class(&self) -> Class {
         let [least, most] = self.report.subgroup_size;
         let has = self.report.features.iter().any(|f| f == "SUBGROUP");
+        let software = self.report.identity.software;
         Class {
-            software: self.report.identity.software,
+            software,
             subgroup: (has && least == most).then_some(least),
+            many_registers: software && many_registers(),
             fragments: Fragments::reported(&self.report.cooperative_matrix),
         }
     }

@@ -179,6 +179,11 @@ impl Family {
             }
             // Tiles of the usual extent, twice as wide, are over the workgroup memory of most adapters.
             Family::RegisterTiled if precision == Precision::F64 => first(&|t| t.block_m * t.block_k <= 512),
+            // With 16 vector registers the rows of B come out of memory whatever the patch, and the short code of a small
+            // one is quicker, most of all where something else shares the core (METHODOLOGY, 1).
+            Family::TextureFed if class.subgroup == Some(8) && !class.many_registers => {
+                first(&|t| t.lanes() == 8 && t.thread_m * t.thread_n <= 64 && t.block_m >= 256)
+            }
             Family::Subgroup | Family::TextureFed => first(&|t| Some(t.lanes()) == class.subgroup),
             // Of the extents that the adapter reports the larger. Where it reports none of the precision the
             // usual one stands for all that is lacking: 8×8 for f32 (Apple's), 16×16 for f16.
@@ -310,5 +315,17 @@ mod tests {
                 assert_eq!(Family::TextureFed.default_tiling(class, Precision::F32).lanes(), lanes);
             }
         }
+    }
+
+    #[test]
+    fn few_vector_registers_get_a_small_patch() {
+        let sums = |lanes, many_registers| {
+            let class = Class { software: true, subgroup: Some(lanes), many_registers, ..Default::default() };
+            let tiling = Family::TextureFed.default_tiling(class, Precision::F32);
+            tiling.thread_m * tiling.thread_n
+        };
+        assert_eq!([sums(8, false), sums(8, true)], [64, 256]);
+        // Lanes of another width are drivers of their own, where nothing else was measured.
+        assert_eq!([sums(4, false), sums(16, false)], [sums(4, true), sums(16, true)]);
     }
 }

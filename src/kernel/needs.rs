@@ -10,6 +10,8 @@ pub struct Class {
     pub software: bool,
     /// Invocations of every subgroup, where that is one number.
     pub subgroup: Option<u32>,
+    /// A CPU-type adapter whose CPU has 32 vector registers of 256 bits (AVX-512VL) instead of 16.
+    pub many_registers: bool,
     /// Cooperative matrices that it has and WGSL can say.
     pub fragments: Fragments,
 }

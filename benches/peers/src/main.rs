@@ -9,7 +9,7 @@ mod run;
 
 use clap::Parser;
 use flopcast::gpu;
-use flopcast::kernel::{Family, Shape, Tiling};
+use flopcast::kernel::{Family, Shape};
 use flopcast::report::Table;
 use peer::Peer;
 use run::{Interval, Plan, Row};
@@ -32,8 +32,8 @@ struct Args {
     /// Shapes m×n×k, comma-separated.
     #[arg(long, value_delimiter = ',', default_value = "256x256x256,512x512x512,1024x1024x1024")]
     shapes: Vec<Shape>,
-    /// flopcast's kernels, comma-separated, each with a tiling of its own as in `texture_fed:64x64/16x8`;
-    /// by default the usual ones of the adapter's class.
+    /// flopcast's kernels, comma-separated, each with a tiling of its own as in `texture_fed:64x64/16x8`, or WGSL files
+    /// as `flopcast measure --wgsl` takes them; by default the usual ones of the adapter's class.
     #[arg(long, value_delimiter = ',')]
     kernels: Vec<String>,
     /// The program built in `burn/`.
@@ -95,8 +95,8 @@ fn measured(args: &Args) -> flopcast::Result<ExitCode> {
     unsafe { std::env::set_var("MATMUL_NUM_THREADS", threads.to_string()) };
     let selection = gpu::choose(args.adapter.as_deref())?;
     let mut peers: Vec<Box<dyn Peer>> = Vec::new();
-    for (family, tiling) in kernels(args, &selection)? {
-        peers.push(Box::new(ours::Ours::new(&selection, family, tiling)?));
+    for word in kernels(args, &selection)? {
+        peers.push(Box::new(ours::Ours::new(&selection, &word)?));
     }
     let mut burn_adapter = None;
     if let Some(program) = &args.burn {
@@ -137,17 +137,14 @@ fn measured(args: &Args) -> flopcast::Result<ExitCode> {
 }
 
 /// What was asked for; else the usual families of the class.
-fn kernels(args: &Args, selection: &gpu::Selection) -> flopcast::Result<Vec<(Family, Option<Tiling>)>> {
+fn kernels(args: &Args, selection: &gpu::Selection) -> flopcast::Result<Vec<String>> {
     use flopcast::measure::Executor;
-    if args.kernels.is_empty() {
-        let class = gpu::GpuExecutor::open(selection)?.class();
-        return Ok(Family::usual(class, flopcast::kernel::Precision::F32).into_iter().map(|f| (f, None)).collect());
+    if !args.kernels.is_empty() {
+        return Ok(args.kernels.clone());
     }
-    let one = |text: &String| match text.split_once(':') {
-        Some((family, tiling)) => Ok((Family::by_name(family)?, Some(tiling.parse()?))),
-        None => Ok((Family::by_name(text)?, None)),
-    };
-    args.kernels.iter().map(one).collect()
+    let class = gpu::GpuExecutor::open(selection)?.class();
+    let usual = Family::usual(class, flopcast::kernel::Precision::F32);
+    Ok(usual.into_iter().map(|family| family.name().into()).collect())
 }
 
 /// One line per peer: rate, set-up, and flopcast's best over it.

@@ -3,7 +3,7 @@
 
 use crate::peer::{Peer, Result};
 use flopcast::gpu::{GpuExecutor, Selection};
-use flopcast::kernel::{Family, Kernel, Matrix, Operands, Precision, Settings, Shape, Tiling};
+use flopcast::kernel::{Family, Kernel, Matrix, Operands, Precision, Settings, Shape};
 use flopcast::measure::{Executor, Timed};
 use flopcast::measure::record::Missing;
 
@@ -11,6 +11,7 @@ use flopcast::measure::record::Missing;
 pub struct Ours {
     executor: GpuExecutor,
     kernel: Kernel,
+    name: String,
 }
 
 fn why(missing: Missing) -> String {
@@ -18,18 +19,30 @@ fn why(missing: Missing) -> String {
 }
 
 impl Ours {
-    /// The kernel of a family, with the default tiling of the adapter's class unless one is given.
-    pub fn new(selection: &Selection, family: Family, tiling: Option<Tiling>) -> flopcast::Result<Ours> {
+    /// What one word of `--kernels` names: `FAMILY`, with the default tiling of the adapter's class, `FAMILY:TILING`, or a
+    /// file `MINE.wgsl`.
+    pub fn new(selection: &Selection, word: &str) -> flopcast::Result<Ours> {
         let executor = GpuExecutor::open(selection)?;
-        let tiling = tiling.unwrap_or_else(|| family.default_tiling(executor.class(), Precision::F32));
-        let kernel = Kernel::compose(family, tiling, Precision::F32)?;
-        Ok(Ours { executor, kernel })
+        let kernel = if word.ends_with(".wgsl") {
+            let text = std::fs::read_to_string(word)
+                .map_err(|e| flopcast::Error::usage(e.to_string()).context(format!("`{word}`")))?;
+            Kernel::from_wgsl(&text, word, Precision::F32, None)?
+        } else {
+            let (family, tiling) = word.split_once(':').map_or((word, None), |(family, tiling)| (family, Some(tiling)));
+            let family = Family::by_name(family)?;
+            let default = || Ok(family.default_tiling(executor.class(), Precision::F32));
+            Kernel::compose(family, tiling.map_or_else(default, str::parse)?, Precision::F32)?
+        };
+        Ok(Ours { executor, kernel, name: word.into() })
     }
 }
 
 impl Peer for Ours {
     fn name(&self) -> String {
-        format!("{} {}", self.kernel.family.name(), self.kernel.tiling)
+        match self.kernel.custom {
+            Some(_) => self.name.clone(),
+            None => format!("{} {}", self.kernel.family.name(), self.kernel.tiling),
+        }
     }
 
     fn prepare(&mut self, operands: &Operands) -> Result<()> {

@@ -4,8 +4,8 @@
 use crate::peer::{Peer, Result};
 use flopcast::gpu::{GpuExecutor, Selection};
 use flopcast::kernel::{Family, Kernel, Matrix, Operands, Precision, Settings, Shape};
-use flopcast::measure::{Executor, Timed};
 use flopcast::measure::record::Missing;
+use flopcast::measure::{Executor, Timed};
 
 /// One kernel on a device of its own.
 pub struct Ours {

@@ -664,7 +664,10 @@ fn the_main_job_shows_the_host_beside_the_adapter_on_the_same_shapes() {
         let rows = rows.as_array().unwrap();
         let shape = |row: &serde_json::Value| format!("{}x{}x{}", row["m"], row["n"], row["k"]);
         let host: Vec<_> = rows.iter().filter(|row| row["kernel"] == "host").collect();
-        assert_eq!(host.len(), 5, "{ended:#?}");
+        // What the budget has no time left for is told, each by itself.
+        let left_out =
+            ended.stderr.lines().filter(|line| line.starts_with("host: ") && line.contains("is left out")).count();
+        assert!(!host.is_empty() && host.len() + left_out == 5, "{ended:#?}");
         for pair in rows.windows(2).filter(|pair| pair[1]["kernel"] == "host") {
             assert_eq!(shape(&pair[0]), shape(&pair[1]), "the host follows the adapter's rows of its shape");
             assert_ne!(pair[0]["kernel"], "host");
@@ -672,7 +675,7 @@ fn the_main_job_shows_the_host_beside_the_adapter_on_the_same_shapes() {
         assert!(host.iter().any(|row| row["gflop_per_s"]["median"].as_f64() > Some(0.0)), "{host:#?}");
         // It is in the record under its own name, and in no ceiling.
         let record = std::fs::read_to_string(out.join("measurements.jsonl")).unwrap();
-        assert_eq!(record.matches("\"backend\":\"host\"").count(), 5);
+        assert_eq!(record.matches("\"backend\":\"host\"").count(), host.len());
         if let Ok(calibration) = std::fs::read_to_string(out.join("calibration.json")) {
             assert!(calibration.contains(&selection.report.identity.name) && !calibration.contains("\"host\""));
         }

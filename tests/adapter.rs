@@ -657,17 +657,15 @@ fn the_main_job_shows_the_host_beside_the_adapter_on_the_same_shapes() {
     on_adapter(|selection| {
         let out = folder("main-job-host");
         let ended =
-            run(flopcast(&["run", "--time-budget", "6s", "--format", "json", "--no-progress", "--out"]).arg(&out));
+            run(flopcast(&["run", "--time-budget", "15s", "--format", "json", "--no-progress", "--out"]).arg(&out));
+        // A tenth of the budget is the host's: of 6 s busy cores had too little left for one shape of five.
         // Few rounds can leave nothing to calibrate from; the rows are there all the same.
         assert!([Some(0), Some(1)].contains(&ended.code), "{ended:#?}");
         let rows = ended.json()["measurements"].clone();
         let rows = rows.as_array().unwrap();
         let shape = |row: &serde_json::Value| format!("{}x{}x{}", row["m"], row["n"], row["k"]);
         let host: Vec<_> = rows.iter().filter(|row| row["kernel"] == "host").collect();
-        // What the budget has no time left for is told, each by itself.
-        let left_out =
-            ended.stderr.lines().filter(|line| line.starts_with("host: ") && line.contains("is left out")).count();
-        assert!(!host.is_empty() && host.len() + left_out == 5, "{ended:#?}");
+        assert_eq!(host.len(), 5, "{ended:#?}");
         for pair in rows.windows(2).filter(|pair| pair[1]["kernel"] == "host") {
             assert_eq!(shape(&pair[0]), shape(&pair[1]), "the host follows the adapter's rows of its shape");
             assert_ne!(pair[0]["kernel"], "host");
@@ -675,7 +673,7 @@ fn the_main_job_shows_the_host_beside_the_adapter_on_the_same_shapes() {
         assert!(host.iter().any(|row| row["gflop_per_s"]["median"].as_f64() > Some(0.0)), "{host:#?}");
         // It is in the record under its own name, and in no ceiling.
         let record = std::fs::read_to_string(out.join("measurements.jsonl")).unwrap();
-        assert_eq!(record.matches("\"backend\":\"host\"").count(), host.len());
+        assert_eq!(record.matches("\"backend\":\"host\"").count(), 5);
         if let Ok(calibration) = std::fs::read_to_string(out.join("calibration.json")) {
             assert!(calibration.contains(&selection.report.identity.name) && !calibration.contains("\"host\""));
         }

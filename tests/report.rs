@@ -130,7 +130,7 @@ fn what_a_verb_prints_of_an_adapter_is_known_by_its_schema_and_has_a_section() {
         for (args, id) in [
             ("ab naive naive+zero_fill --shape 32x32x32 --time-budget 1s --out trial.jsonl", "trial"),
             ("tune --time-budget 2s --kernels naive --shapes 32x32x32 --no-cache", "tuning"),
-            ("tune --best-shape --time-budget 2s --kernels register_direct --no-cache", "tuning"),
+            ("tune --best-shape --time-budget 4s --kernels register_direct --no-cache", "tuning"),
             ("measure --suite portability --shapes 32x32x32 --time-budget 3s", "portability"),
             ("doctor --no-cache", "doctor"),
         ] {

@@ -5,7 +5,7 @@
 //! again, on other operands, and that is the figure.
 
 use super::trial::Trial;
-use super::{Candidate, Observe, Progress, interrupted, seconds};
+use super::{AGAIN, Candidate, Observe, Progress, interrupted, seconds, too_small};
 use crate::error::{Error, Result};
 use crate::kernel::Shape;
 use crate::measure::Executor;
@@ -13,7 +13,6 @@ use crate::measure::effort::Effort;
 use crate::measure::engine::{Pace, measure};
 use crate::measure::record::Record;
 use crate::measure::suite::Request;
-use crate::units::duration;
 use std::ops::ControlFlow;
 
 /// Share of the budget for the search.
@@ -58,22 +57,27 @@ pub fn best_shape(
     let mut refused = None;
     // A lap may take what leaves room for a dozen more, since preparing and proving come on top of it.
     let longest = budget_s / 60.0;
+    let share_s = budget_s / 100.0;
     let mut attempt =
         |executor: &mut dyn Executor, shape: Shape, tried: &mut Vec<(Shape, f64)>| -> Result<Option<f64>> {
             let spent = seconds(executor) - begin_s;
             if spent > SEARCH * budget_s || tried.iter().any(|(s, _)| *s == shape) {
                 return Ok(None);
             }
-            let best = tried.iter().map(|t| t.1).fold(0.0, f64::max);
-            if best > 0.0 && shape.flop() / best > longest {
-                return Ok(None);
+            if let Some(&(best, rate)) = tried.iter().max_by(|a, b| a.1.total_cmp(&b.1)) {
+                let (lap, best_lap) = (shape.flop() / rate, best.flop() / rate);
+                // Its proof and first lap, its share, and what is then best measured again.
+                let reserve = 2.0 * lap + share_s + AGAIN * lap.max(best_lap);
+                if lap > longest || spent + reserve > budget_s {
+                    return Ok(None);
+                }
             }
             let progress = Progress { part: spent / budget_s, doing: format!("{} {shape}", kernel.name()) };
             if let ControlFlow::Break(()) = observe(progress) {
                 return Err(interrupted());
             }
             let mut trial = Trial::new(kernel.clone());
-            match trial.run(executor, shape, seed, budget_s / 100.0) {
+            match trial.run(executor, shape, seed, share_s) {
                 Ok(()) => tried.push((shape, trial.rate)),
                 Err(dropped) => refused = Some(dropped),
             }
@@ -108,24 +112,18 @@ pub fn best_shape(
         }
     }
     tried.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let left = budget_s - (seconds(executor) - begin_s);
-    if tried.is_empty() {
-        return Err(match refused {
-            Some(d) => Error::failed(format!("no shape runs: {} {}: {}", d.candidate, d.status, d.why))
-                .hint("try another kernel with `--kernels`"),
-            None => Error::usage(format!("a time budget of {} is too small for one measurement", duration(budget_s)))
-                .hint("give more with `--time-budget 60s`"),
-        });
+    if let (true, Some(d)) = (tried.is_empty(), refused) {
+        let why = format!("no shape runs: {} {}: {}", d.candidate, d.status, d.why);
+        return Err(Error::failed(why).hint("try another kernel with `--kernels`"));
     }
-    let needs = 40.0 * top.0.flop() / top.1;
-    if needs > left {
-        return Err(Error::usage(format!(
-            "a time budget of {} is too small for one measurement: it takes about {} after the search",
-            duration(budget_s),
-            duration(needs)
-        ))
-        .hint("give more with `--time-budget 60s`"));
-    }
+    let spent = seconds(executor) - begin_s;
+    let left = budget_s - spent;
+    let needs = |&(shape, rate): &(Shape, f64)| AGAIN * shape.flop() / rate;
+    // The best one that there still is time for: on a machine that became busy the very best may no longer fit.
+    let Some(&top) = tried.iter().find(|t| needs(t) <= left) else {
+        let least = tried.iter().map(needs).reduce(f64::min);
+        return Err(too_small(budget_s, spent, least).hint("give more with `--time-budget 60s`"));
+    };
     let effort = Effort::quick().within(0.6 * left);
     let request = Request { settings: kernel.settings, seed: seed + 1, ..Request::plain(kernel.kernel.clone(), top.0) };
     let part = (seconds(executor) - begin_s) / budget_s;

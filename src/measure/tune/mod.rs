@@ -398,13 +398,8 @@ impl Search<'_, '_> {
     }
 
     fn too_small(&self, needs: f64) -> Error {
-        Error::usage(format!(
-            "a time budget of {} is too small for one measurement: {} went into the search and it takes about {} more",
-            duration(self.wish.budget_s),
-            duration(self.spent()),
-            duration(needs)
-        ))
-        .hint("give more with `--time-budget 60s`, or smaller shapes with `--shapes`")
+        too_small(self.wish.budget_s, self.spent(), Some(needs))
+            .hint("give more with `--time-budget 60s`, or smaller shapes with `--shapes`")
     }
 
     fn nothing(&self, rung: usize) -> Error {
@@ -422,6 +417,15 @@ fn promise(ran: &[Trial], candidate: &Trial) -> f64 {
     let family = candidate.candidate.kernel.family;
     let rates = ran.iter().filter(|t| t.candidate.kernel.family == family).map(|t| t.rate);
     rates.reduce(f64::max).unwrap_or(f64::INFINITY)
+}
+
+/// `needs_s`: seconds that the cheapest measurement takes, where anything was timed.
+fn too_small(budget_s: f64, spent_s: f64, needs_s: Option<f64>) -> Error {
+    let more = needs_s.map_or(String::new(), |s| format!(" and it takes about {} more", duration(s)));
+    let (budget, spent) = (duration(budget_s), duration(spent_s));
+    Error::usage(format!(
+        "a time budget of {budget} is too small for one measurement: {spent} went into the search{more}"
+    ))
 }
 
 fn interrupted() -> Error {

@@ -294,3 +294,26 @@ fn a_shape_search_measures_its_winner_again() {
     assert!(found.regret.unwrap().abs() < 0.1, "{:?}", found.regret);
     assert!(found.spent_s <= 4.4, "{}", found.spent_s);
 }
+
+#[test]
+fn a_budget_that_a_shape_search_can_do_with_is_kept_and_so_is_every_larger_one() {
+    let kernel = Kernel::compose(Family::Naive, "8x8".parse().unwrap(), Precision::F32).unwrap();
+    let candidate = Candidate { kernel, settings: Settings::default() };
+    let mut enough = None;
+    for tenths in 1..=60 {
+        // 21 ms for the smallest square, whose measurement takes about a second; some other shapes are quicker.
+        let mut executor = Uneven::new(|_, _| Some(2e8));
+        let budget_s = 0.1 * f64::from(tenths);
+        match best_shape::best_shape(&mut executor, &candidate, budget_s, 1, &mut go_on) {
+            Ok(found) => {
+                assert!(found.record.samples.is_some() && found.spent_s <= 1.1 * budget_s, "{budget_s} s: {found:?}");
+                enough = enough.or(Some(budget_s));
+            }
+            Err(error) => {
+                assert_eq!(enough, None, "{budget_s} s: {error}");
+                assert!(error.exit_code() == 2 && error.message().contains("it takes about 587 ms more"), "{error}");
+            }
+        }
+    }
+    assert!(enough.is_some_and(|s| s < 1.5), "{enough:?}");
+}

@@ -119,6 +119,20 @@ fn every_precision_is_right_in_every_family_that_has_it() {
 }
 
 #[test]
+fn a_product_whose_b_is_folded_into_its_texture_is_right() {
+    on_adapter(|selection| {
+        let mut executor = GpuExecutor::open(selection).unwrap();
+        for family in [Family::TextureFed, Family::TextureDirect] {
+            for tiling in family.tilings() {
+                let kernel = Kernel::compose(family, tiling, Precision::F32).unwrap();
+                // Folds that end within a block of columns and rows that are no whole vectors; a batch; one row only.
+                proved(&mut executor, &kernel, Settings::default(), &["19x1029x1021", "3x1300x521@2", "1x2500x300"]);
+            }
+        }
+    });
+}
+
+#[test]
 fn bounds_checks_and_zero_fill_change_no_product() {
     on_adapter(|selection| {
         let mut executor = GpuExecutor::open(selection).unwrap();

@@ -22,7 +22,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var y = 0u; y < THREAD_M; y++) {
         from_a[y] = row_a(row0 + y);
     }
-    var from_b: array<u32, VECTORS>;
+    var from_b: array<ColumnB, VECTORS>;
     for (var x = 0u; x < VECTORS; x++) {
         from_b[x] = column_b(vector0 + x * THREADS_N);
     }

@@ -28,6 +28,10 @@ const PANEL = 128u;
 const ROWS = 16u;
 const ROW_GROUPS = THREAD_M / ROWS;
 
+// Vectors of C in a cache line, and groups of so many rows.
+const LINE = 4u;
+const CLAIMS = THREAD_M / LINE;
+
 var<private> sum: array<array<vec4<Sum>, VECTORS>, THREAD_M>;
 var<private> rows_a: array<vec4<Sum>, GROUPS_A>;
 var<private> rows_b: array<vec4<Sum>, 4>;
@@ -64,9 +68,18 @@ fn main(
     for (var i = 0u; i < GROUPS_A; i++) {
         from_a[i] = row_a(row0 + i * LANES + lane);
     }
-    var from_b: array<u32, VECTORS>;
+    var from_b: array<ColumnB, VECTORS>;
     for (var t = 0u; t < VECTORS; t++) {
         from_b[t] = column_b(vector0 + t * LANES);
+    }
+    // Each line of C once, by a lane that writes to it in the end. For a large patch, whose stores are a smaller part of
+    // the whole, it gains nothing.
+    if SMALL {
+        for (var i = 0u; i < CLAIMS; i++) {
+            for (var t = 0u; t < VECTORS; t++) {
+                claim_c4(row0 + i * LINE + lane % LINE, vector0 + t * LANES);
+            }
+        }
     }
     let panel = select(PANEL, vectors_k, SMALL);
     var begin = 0u;

@@ -10,7 +10,9 @@ fn row_a(row: u32) -> u32 {
     return row;
 }
 
-fn column_b(col4: u32) -> u32 {
+alias ColumnB = u32;
+
+fn column_b(col4: u32) -> ColumnB {
     return col4;
 }
 
@@ -23,10 +25,14 @@ fn load_a4(row: u32, col4: u32) -> vec4<Operand> {
     return select(vec4<Operand>(), value, row < dims.m && col4 < vectors);
 }
 
-fn load_b4(row: u32, col4: u32) -> vec4<Operand> {
+fn load_b4(row: u32, col4: ColumnB) -> vec4<Operand> {
     let vectors = dims.ldb / 4u;
     let value = b[min(row, dims.k - 1u) * vectors + min(col4, vectors - 1u)];
     return select(vec4<Operand>(), value, row < dims.k && col4 < vectors);
+}
+
+// Where textures are read from this touches what is stored later; a GPU's stores are not waited for.
+fn claim_c4(row: u32, col4: u32) {
 }
 
 // Writes the padding of a row of C along with its last elements. A row of C can be longer than n: a kernel

@@ -111,11 +111,12 @@ impl GpuExecutor {
                 for repeat in 1..=repeats {
                     let mut there = [None; 2];
                     for (at, window) in job.windows.iter().enumerate() {
-                        let spans = [(window.a, job.layout.lda), (window.b, window.ldb)];
-                        for ((operand, (span, stride)), there) in job.operands.iter().zip(spans).zip(&mut there) {
+                        let Layout { lda, fold, .. } = job.layout;
+                        let spans = [(window.a, lda, lda), (window.b, window.ldb, fold)];
+                        for ((operand, (span, stride, fold)), there) in job.operands.iter().zip(spans).zip(&mut there) {
                             // Neighbouring windows share an operand.
                             if there.replace(span) != Some(span) {
-                                operand.encode_copy(encoder, span, stride);
+                                operand.encode_copy(encoder, span, stride, fold);
                             }
                         }
                         let mut pass = self.pass(encoder, false, timed && repeat == repeats && at == last);

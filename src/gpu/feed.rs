@@ -2,7 +2,7 @@
 //! their operands as texels.
 
 use super::device::Device;
-use super::windows::{Layout, Span, TEXEL_ELEMENTS};
+use super::windows::{Layout, Span, TEXEL_ELEMENTS, pieces};
 use crate::kernel::{Kernel, Matrix, Precision};
 use crate::measure::Step;
 use std::ops::Range;
@@ -71,21 +71,27 @@ impl Operand {
         }
     }
 
-    /// Copies a window of the buffer, rows of `stride` elements, into the texture; nothing where there is none.
-    pub fn encode_copy(&self, encoder: &mut wgpu::CommandEncoder, span: Span, stride: u32) {
+    /// Copies a window of the buffer, rows of `stride` elements, into the texture, `fold` of them side by side and
+    /// what follows them below; nothing where there is no texture.
+    pub fn encode_copy(&self, encoder: &mut wgpu::CommandEncoder, span: Span, stride: u32, fold: u32) {
         let Some((texture, _)) = &self.texture else { return };
-        let bytes_per_row = stride * self.precision.operand_bytes();
-        let layout = wgpu::TexelCopyBufferLayout {
-            offset: span.offset,
-            bytes_per_row: Some(bytes_per_row),
-            rows_per_image: None,
-        };
-        let (width, height) = (stride / TEXEL_ELEMENTS, (span.size / u64::from(bytes_per_row)) as u32);
-        encoder.copy_buffer_to_texture(
-            wgpu::TexelCopyBufferInfo { buffer: &self.buffer, layout },
-            texture.as_image_copy(),
-            wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
-        );
+        let element = self.precision.operand_bytes();
+        let height = (span.size / u64::from(stride * element)) as u32;
+        for (first, columns) in pieces(stride, fold) {
+            let layout = wgpu::TexelCopyBufferLayout {
+                offset: span.offset + u64::from(first * element),
+                bytes_per_row: Some(stride * element),
+                rows_per_image: None,
+            };
+            let mut to = texture.as_image_copy();
+            to.origin.y = first / fold * height.next_multiple_of(TEXEL_ELEMENTS);
+            let (width, buffer) = (columns / TEXEL_ELEMENTS, &self.buffer);
+            encoder.copy_buffer_to_texture(
+                wgpu::TexelCopyBufferInfo { buffer, layout },
+                to,
+                wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
+            );
+        }
     }
 }
 

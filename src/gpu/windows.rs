@@ -4,7 +4,7 @@
 //! binding (or a texture) may be, rows of A and C are cut into windows, and columns of B and C into panels;
 //! the products of a batch are windows of their own. Dispatched one after another they are the whole.
 
-use crate::kernel::{Feed, Kernel, Shape, padded};
+use crate::kernel::{FOLD, Feed, Kernel, Shape, TEXTURE_GAP, padded};
 use crate::measure::Step;
 use crate::measure::record::Missing;
 
@@ -14,9 +14,9 @@ const ALIGNMENT: u64 = 256;
 /// Panels have a multiple of this many columns: with at least one byte an element each then starts aligned.
 const STEP: u32 = 256;
 
-/// Texels between the end of a texture's row and the next: a cache line, so that the texels of one column
-/// do not all fall on the same few cache sets where rows are a power of two long.
-const ROW_GAP: u32 = 4;
+/// Bytes of B up to which nothing is folded: its pages are few then, and each fold is a copy of its own. Where the
+/// one outweighs the other was tried (METHODOLOGY, 1).
+const SPREAD: u64 = 2 << 20;
 
 /// Elements per texel.
 pub(super) const TEXEL_ELEMENTS: u32 = 4;
@@ -51,6 +51,8 @@ pub(super) struct Layout {
     rows: u32,
     /// A row of so many elements takes so many in a buffer.
     step: u32,
+    /// Columns of B side by side in its texture; those behind them lie below.
+    pub fold: u32,
     pub lda: u32,
     pub ldc: u32,
     operand: u64,
@@ -84,20 +86,26 @@ impl Layout {
             return lacks(format!("a storage binding of {size} bytes for {name}; the adapter allows {binding}"));
         };
         let column = u64::from(shape.k) * operand;
-        let most_columns = if textures { u64::from((texture - ROW_GAP) * TEXEL_ELEMENTS) } else { binding / column };
+        let most_columns =
+            if textures { u64::from((texture - TEXTURE_GAP) * TEXEL_ELEMENTS) } else { binding / column };
         // A panel's last columns are padded: what fits has to fit padded.
         let Some(panel) = windows(shape.n, most_columns / u64::from(step) * u64::from(step), STEP) else {
             let size = column * u64::from(STEP.min(shape.n.next_multiple_of(step)));
             return lacks(format!("a storage binding of {size} bytes for b; the adapter allows {binding}"));
         };
-        let textures = textures.then(|| texture_sizes([lda, panel.next_multiple_of(step)], [rows, shape.k], texture));
+        let ldb = panel.next_multiple_of(step);
+        // A text of one's own knows nothing of folds.
+        let fold = if kernel.custom.is_none() { fold(ldb, shape.k, operand, texture) } else { ldb };
+        let height_b = shape.k.next_multiple_of(TEXEL_ELEMENTS).saturating_mul(ldb.div_ceil(fold));
+        let textures = textures.then(|| texture_sizes([lda, fold], [rows, height_b], texture));
         for (name, [width, height]) in ["a", "b"].into_iter().zip(textures.into_iter().flatten()) {
             if width > texture || height > texture {
                 let needs = format!("a texture of {width}x{height} texels for {name}; the adapter allows {texture}");
                 return lacks(needs);
             }
         }
-        let mut layout = Layout { shape, panel, rows, step, lda, ldc, operand, result, textures, distance: [0; 3] };
+        let mut layout =
+            Layout { shape, panel, rows, step, fold, lda, ldc, operand, result, textures, distance: [0; 3] };
         let b = layout.panels().map(|(_, n)| layout.panel_bytes(n).next_multiple_of(ALIGNMENT)).sum::<u64>();
         let [a, c] = [row_a, row_c].map(|row| (row * u64::from(shape.m)).next_multiple_of(ALIGNMENT));
         layout.distance = [a, b, c];
@@ -195,8 +203,17 @@ fn aligned_rows(bytes: u64) -> u32 {
 }
 
 /// Start and length of the pieces of an extent.
-fn pieces(extent: u32, piece: u32) -> impl Iterator<Item = (u32, u32)> + use<> {
+pub(super) fn pieces(extent: u32, piece: u32) -> impl Iterator<Item = (u32, u32)> + use<> {
     (0..extent).step_by(piece as usize).map(move |start| (start, piece.min(extent - start)))
+}
+
+/// Columns of B, whose rows have `ldb` elements of so many bytes, that lie side by side in a texture of at most `most`
+/// texels each way: all, unless they are so many that a walk down the rows meets a new page at each of them, whose
+/// address a CPU has to look up. Then the next ones lie below the first, and four rows share a page.
+fn fold(ldb: u32, k: u32, operand: u64, most: u32) -> u32 {
+    let spread = u64::from(k) * u64::from(ldb) * operand;
+    let height = u64::from(k.next_multiple_of(TEXEL_ELEMENTS)) * u64::from(ldb.div_ceil(FOLD));
+    if spread > SPREAD && height <= u64::from(most) { FOLD } else { ldb }
 }
 
 /// Width and height of the textures of A and B, whose rows have so many elements, of an adapter that allows `most`. B
@@ -204,15 +221,15 @@ fn pieces(extent: u32, piece: u32) -> impl Iterator<Item = (u32, u32)> + use<> {
 ///
 /// No extent is a power of two if it can be helped (widths never are, by their gap): llvmpipe compiles a kernel anew
 /// for each way in which the extents of its textures are powers of two or not, up to four times, a second or two each.
-fn texture_sizes(strides: [u32; 2], [m, k]: [u32; 2], most: u32) -> [[u32; 2]; 2] {
+fn texture_sizes(strides: [u32; 2], heights: [u32; 2], most: u32) -> [[u32; 2]; 2] {
     let spare = |rows: u32| match rows {
         // Two rows are a power of two as well.
         1 => 3,
         _ if rows.is_power_of_two() && rows < most => rows + 1,
         _ => rows,
     };
-    let [a, b] = strides.map(|stride| stride / TEXEL_ELEMENTS + ROW_GAP);
-    [[a, spare(m)], [b, spare(k.next_multiple_of(TEXEL_ELEMENTS))]]
+    let [a, b] = strides.map(|stride| stride / TEXEL_ELEMENTS + TEXTURE_GAP);
+    [[a, spare(heights[0])], [b, spare(heights[1])]]
 }
 
 #[cfg(test)]
@@ -283,6 +300,32 @@ mod tests {
             assert!(sizes.iter().all(|[width, _]| !width.is_power_of_two() && *width <= 1024), "{shape}");
         }
         assert_eq!(layout(Family::Naive, "64x64x64", 1 << 30, 1024).unwrap().textures(), None);
+    }
+
+    #[test]
+    fn a_large_b_is_folded_where_its_height_allows_and_never_for_a_text_of_ones_own() {
+        let of = |shape: &str, texture| layout(Family::TextureFed, shape, 1 << 30, texture).unwrap();
+        // Width of B's texture without its gap, in columns, and height.
+        for (shape, texture, folded) in [
+            ("512x512x512", 16384, [512, 513]),
+            ("1024x512x1024", 16384, [512, 1025]),
+            ("8x1000x1021", 16384, [256, 4097]),
+            ("2048x2048x2048", 16384, [256, 16384]),
+            ("2048x2048x2048", 8192, [2048, 2049]),
+            ("64x4096x4096", 16384, [4096, 4097]),
+            ("64x4096x1000", 16384, [256, 16000]),
+        ] {
+            let layout = of(shape, texture);
+            let [_, [width, height]] = layout.textures().unwrap();
+            assert_eq!([(width - TEXTURE_GAP) * TEXEL_ELEMENTS, height], folded, "{shape}");
+            assert_eq!(layout.fold, folded[0], "{shape}");
+        }
+        let plain = Kernel::compose(Family::TextureFed, "64x64/16x8".parse().unwrap(), Precision::F32).unwrap();
+        let own = Kernel::from_wgsl(&plain.wgsl, "own.wgsl", Precision::F32, None).unwrap();
+        let limits = wgpu::Limits { max_buffer_size: 1 << 31, max_texture_dimension_2d: 16384, ..Default::default() };
+        let shape = "64x2048x2048".parse().unwrap();
+        assert_eq!(Layout::new(&limits, &plain, shape).unwrap().fold, 256);
+        assert_eq!(Layout::new(&limits, &own, shape).unwrap().fold, 2048);
     }
 
     #[test]

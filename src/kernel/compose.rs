@@ -8,6 +8,13 @@ use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fmt::Write;
 
+/// Texels between the end of a texture's row and the next: a cache line, so that the texels of one column
+/// do not all fall on the same few cache sets where rows are a power of two long.
+pub const TEXTURE_GAP: u32 = 4;
+
+/// Columns of B side by side in a texture that is folded: a row of them and the gap are a kilobyte and a line.
+pub const FOLD: u32 = 256;
+
 /// A kernel ready for any adapter that has what it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kernel {
@@ -114,6 +121,9 @@ fn header(family: Family, tiling: Tiling, precision: Precision) -> String {
          const BLOCK_M = {block_m}u;\nconst BLOCK_N = {block_n}u;\nconst BLOCK_K = {block_k}u;\n\
          const THREAD_M = {thread_m}u;\nconst THREAD_N = {thread_n}u;\nconst WORKGROUP = {workgroup}u;\n"
     );
+    if matches!(family, Family::TextureFed | Family::TextureDirect) {
+        let _ = writeln!(header, "const FOLD = {FOLD}u;\nconst TEXTURE_GAP = {TEXTURE_GAP}u;");
+    }
     if family == Family::CooperativeMatrix {
         let gap = row_gap(precision);
         header.insert_str(0, "enable wgpu_cooperative_matrix;\n");

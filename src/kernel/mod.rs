@@ -29,7 +29,7 @@ mod unroll;
 
 pub use case::{Case, DataClass, Precision, Settings, Shape};
 pub(crate) use compose::unrolled;
-pub use compose::{Kernel, hex_sha256, validate};
+pub use compose::{FOLD, Kernel, TEXTURE_GAP, hex_sha256, validate};
 pub(crate) use cooperative::types as cooperative_types;
 pub use cooperative::{Cooperative, Fragments};
 pub use custom::Custom;

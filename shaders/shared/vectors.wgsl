@@ -31,7 +31,7 @@ fn load_b4(row: u32, col4: ColumnB) -> vec4<Operand> {
     return select(vec4<Operand>(), value, row < dims.k && col4 < vectors);
 }
 
-// Where textures are read from this touches what is stored later; a GPU's stores are not waited for.
+// Touches what is stored later only where textures are read from, by CPU-type adapters.
 fn claim_c4(row: u32, col4: u32) {
 }
 

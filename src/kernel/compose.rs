@@ -2,7 +2,7 @@
 //! as it stands; then loops over constants are unrolled.
 
 use super::unroll::unroll;
-use super::{Custom, Family, Precision, Tiling};
+use super::{Custom, Family, Feed, Precision, Tiling};
 use crate::error::{Error, Result};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -121,7 +121,7 @@ fn header(family: Family, tiling: Tiling, precision: Precision) -> String {
          const BLOCK_M = {block_m}u;\nconst BLOCK_N = {block_n}u;\nconst BLOCK_K = {block_k}u;\n\
          const THREAD_M = {thread_m}u;\nconst THREAD_N = {thread_n}u;\nconst WORKGROUP = {workgroup}u;\n"
     );
-    if matches!(family, Family::TextureFed | Family::TextureDirect) {
+    if family.feed() == Feed::Textures {
         let _ = writeln!(header, "const FOLD = {FOLD}u;\nconst TEXTURE_GAP = {TEXTURE_GAP}u;");
     }
     if family == Family::CooperativeMatrix {

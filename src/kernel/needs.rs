@@ -40,14 +40,20 @@ pub struct Needs {
     pub cooperative_matrix: Option<Cooperative>,
 }
 
-impl Kernel {
-    /// How the kernel gets A and B.
-    pub fn feed(&self) -> Feed {
-        match self.family {
-            Family::Custom => self.custom.as_ref().map_or(Feed::Buffers, |custom| custom.feed),
+impl Family {
+    /// How A and B come into a kernel of the catalogue.
+    pub(super) fn feed(self) -> Feed {
+        match self {
             Family::TextureFed | Family::TextureDirect => Feed::Textures,
             _ => Feed::Buffers,
         }
+    }
+}
+
+impl Kernel {
+    /// How the kernel gets A and B.
+    pub fn feed(&self) -> Feed {
+        self.custom.as_ref().map_or_else(|| self.family.feed(), |custom| custom.feed)
     }
 
     /// What the adapter has to have.

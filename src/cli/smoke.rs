@@ -7,7 +7,7 @@ use crate::files;
 use crate::gpu::{self, GpuExecutor};
 use crate::measure::Executor;
 use crate::measure::doctor::Machine;
-use crate::measure::smoke::{self, Baseline, Host, Outcome, Smoke, TIMING, Watch};
+use crate::measure::smoke::{self, Baseline, Beside, Host, Outcome, Smoke, TIMING, Watch};
 use crate::report;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -63,6 +63,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let asked = args.baseline.as_deref().map(read).transpose()?;
     let selection = gpu::choose(args.adapter.as_deref())?;
     let mut executor = GpuExecutor::open(&selection)?;
+    let beside = GpuExecutor::beside(&selection).map(|device| Box::new(device) as Beside);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let host = Host { threads };
     let mut written = args.write_baseline.as_deref().map(|file| begun(file, &executor, &host)).transpose()?;
@@ -82,7 +83,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         },
         stop: &stop::asked,
     };
-    let smoke = smoke::run(&mut executor, &baselines, &host, &mut watch)?;
+    let smoke = smoke::run(&mut executor, beside, &baselines, &host, &mut watch)?;
     bar.finish_and_clear();
     // Shown first: a file that fails now takes nothing away.
     match how.format {

@@ -78,6 +78,14 @@ impl GpuExecutor {
         })
     }
 
+    /// A second device of an adapter that is open already, to compile and prove on while the first one works; `None` where
+    /// it does not open. Nor on GL: there all devices of an adapter take turns in one context, and wgpu panics where one
+    /// waits for a few seconds, which another's compiler takes.
+    pub fn beside(selection: &Selection) -> Option<GpuExecutor> {
+        let alone = selection.report.identity.backend == "gl";
+        (!alone).then(|| GpuExecutor::open(selection)).and_then(Result::ok)
+    }
+
     /// Makes no single dispatch longer than this from now on, seconds.
     pub fn limit_dispatches(&mut self, seconds: f64) {
         self.dispatch_s = seconds;

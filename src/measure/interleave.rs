@@ -10,12 +10,20 @@ use crate::kernel::Shape;
 /// Of the runs before the first sample at least this many: the first one compiles.
 const LEAST_WARMUP: u32 = 3;
 
+/// As many are enough for a product of [`LONG`] submissions' length.
+const LONG_WARMUP: u32 = 2;
+
+/// A product that takes as long as this many of the submissions that were asked for: what a submission costs is nothing
+/// beside it.
+const LONG: f64 = 20.0;
+
 /// One of the cases: the slot it is prepared and loaded in, and what was seen of it so far.
 #[derive(Debug, Clone)]
 pub struct Contestant {
     slot: usize,
     lengths: [u32; 2],
     each_s: f64,
+    least_s: f64,
     /// Raw samples, one round a turn.
     pub samples: Samples,
 }
@@ -44,7 +52,7 @@ impl Contestant {
             }
             if took < least_s && k < MOST_DISPATCHES {
                 k = (2 * k).min(MOST_DISPATCHES);
-            } else if warmup >= LEAST_WARMUP {
+            } else if warmup >= if took > LONG * least_s { LONG_WARMUP } else { LEAST_WARMUP } {
                 break took / f64::from(k);
             }
         };
@@ -64,7 +72,7 @@ impl Contestant {
         };
         // The farther apart the lengths, the better the slope; a single long product is not run thrice.
         let lengths = if k == 1 { [1, 2] } else { [k, 3 * k] };
-        Ok(Contestant { slot, lengths, each_s: each, samples })
+        Ok(Contestant { slot, lengths, each_s: each, least_s, samples })
     }
 
     /// Its turn in a round: a submission of each length, the long one first where `long_first` says so.
@@ -77,13 +85,21 @@ impl Contestant {
         self.submit(executor, round, &lengths)
     }
 
-    /// The same with its short submission alone: for a product so long that what a submission costs is nothing
-    /// beside it, once whole turns have shown that its time grows with the work.
+    /// The same, but of a long product its short submission alone, once whole turns have shown that its time grows with
+    /// the work.
     ///
     /// # Errors
     /// What the executor says.
-    pub fn short_turn(&mut self, executor: &mut dyn Executor, round: u32) -> Step<()> {
-        self.submit(executor, round, &[self.lengths[0]])
+    pub fn brief_turn(&mut self, executor: &mut dyn Executor, round: u32, long_first: bool) -> Step<()> {
+        if self.is_long() && clocks::read(&self.samples).headline.is_some() {
+            return self.submit(executor, round, &[self.lengths[0]]);
+        }
+        self.turn(executor, round, long_first)
+    }
+
+    /// Whether a product is so long that what a submission costs is nothing beside it.
+    pub fn is_long(&self) -> bool {
+        self.each_s > LONG * self.least_s
     }
 
     fn submit(&mut self, executor: &mut dyn Executor, round: u32, lengths: &[u32]) -> Step<()> {

@@ -11,7 +11,7 @@ use crate::kernel::{Family, Kernel, Precision, Shape};
 use crate::stats::synthetic::{Noise, rng};
 
 /// One run of the quick effort on a device with this noise per submission and this slowness over seconds.
-fn run(seed: u64, noise: Noise, effort: &Effort, course: impl Fn(f64) -> f64 + 'static) -> Record {
+fn run(seed: u64, noise: Noise, effort: &Effort, course: impl Fn(f64) -> f64 + Send + 'static) -> Record {
     let shape = Shape::square(16);
     let mut rng = rng(seed);
     let script = Script {
@@ -30,7 +30,12 @@ fn run(seed: u64, noise: Noise, effort: &Effort, course: impl Fn(f64) -> f64 + '
 
 /// Of so many runs: doubted; not doubted, with the average within 1 % or in the interval; not doubted and wrong.
 /// `truth` is the average slowness.
-fn doubted(runs: u64, noise: Noise, truth: f64, course: impl Fn(f64, f64) -> f64 + Copy + 'static) -> [usize; 3] {
+fn doubted(
+    runs: u64,
+    noise: Noise,
+    truth: f64,
+    course: impl Fn(f64, f64) -> f64 + Copy + Send + 'static,
+) -> [usize; 3] {
     let mut out = [0; 3];
     for seed in 0..runs {
         // The phase is any.

@@ -87,13 +87,13 @@ pub enum HostClock {
 const SLICE_NS: f64 = 250e3;
 
 /// The kernel's speed over time: a factor on its seconds, by submission and by seconds since the start.
-pub type Pace = Box<dyn FnMut(u64, f64) -> f64>;
+pub type Pace = Box<dyn FnMut(u64, f64) -> f64 + Send>;
 
 /// How slow the device is at a moment, seconds since the start: a factor on the time of the work done then.
-pub type Course = Box<dyn Fn(f64) -> f64>;
+pub type Course = Box<dyn Fn(f64) -> f64 + Send>;
 
 /// What one kernel costs against another, and one kind of data against another: a factor on the seconds.
-pub type Cost = Box<dyn Fn(&Kernel, Settings, &Operands) -> f64>;
+pub type Cost = Box<dyn Fn(&Kernel, Settings, &Operands) -> f64 + Send>;
 
 /// What the device is like.
 pub struct Script {

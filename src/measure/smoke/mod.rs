@@ -6,23 +6,23 @@
 
 mod baseline;
 mod judge;
+mod proofs;
 mod relative;
 #[cfg(test)]
 mod tests;
 
 pub use baseline::{Baseline, Host, SCHEMA as BASELINE_SCHEMA, built_in};
 pub use judge::{LIMIT, Spread, judge, nearest};
+pub use proofs::Beside;
 pub use relative::{SHAPE, TIMING};
 
+use super::Executor;
 use super::doctor::Cpu;
-use super::record::{AdapterIdentity, Missing};
-use super::witness::prove_each;
-use super::{Executor, Step};
+use super::record::AdapterIdentity;
 use crate::error::Result;
-use crate::kernel::{DataClass, Family, Kernel, Operands, Precision, Settings, Shape, prove};
+use crate::kernel::{Family, Kernel, Precision, Shape};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use std::time::Duration;
 
 /// Schema id of the report.
 pub const SCHEMA: &str = "flopcast.smoke/1";
@@ -33,9 +33,9 @@ pub const SHAPES: [&str; 10] = [
     "1x257x127",
     "257x1x64",
     "128x128x1",
-    "97x101x103",
+    "67x71x73",
     "33x300x5",
-    "5x5x1000",
+    "5x5x509",
     "65x129x17",
     "127x63x31",
     "64x64x64",
@@ -127,12 +127,18 @@ pub struct Watch<'a> {
     pub stop: &'a dyn Fn() -> bool,
 }
 
-/// Runs everything that the adapter has. `threads` is what the host has; the baseline is only held against
-/// runs on the same adapter, driver and number of processors.
+/// Runs everything that the adapter has. A baseline is only held against runs on the same adapter, driver and number of
+/// processors. `beside` proves half of the kernels; nothing is timed on it.
 ///
 /// # Errors
 /// Only where the catalogue's own kernels do not compose; everything else is a failed test.
-pub fn run(executor: &mut dyn Executor, baselines: &[Baseline], host: &Host, watch: &mut Watch) -> Result<Smoke> {
+pub fn run(
+    executor: &mut dyn Executor,
+    beside: Option<Beside>,
+    baselines: &[Baseline],
+    host: &Host,
+    watch: &mut Watch,
+) -> Result<Smoke> {
     let mut smoke = Smoke {
         schema: SCHEMA.into(),
         adapter: executor.adapter().clone(),
@@ -149,17 +155,12 @@ pub fn run(executor: &mut dyn Executor, baselines: &[Baseline], host: &Host, wat
             kernels.push(Kernel::compose(family, family.default_tiling(class, precision), precision)?);
         }
     }
-    let mut right = Vec::new();
-    for (number, kernel) in kernels.iter().enumerate() {
-        if (watch.stop)() {
-            smoke.interrupted = true;
-            return Ok(smoke);
-        }
-        // Proofs take about two thirds of the time.
-        (watch.observe)(&name(kernel), 0.67 * number as f64 / kernels.len() as f64);
-        if prove_on(executor, kernel, &shapes, &mut smoke.tests) {
-            right.push(kernel);
-        }
+    let proved = proofs::prove_all(executor, beside, &kernels, &shapes, watch);
+    let right: Vec<&Kernel> = proved.iter().filter(|p| p.right).map(|p| &kernels[p.kernel]).collect();
+    smoke.interrupted = proved.len() < kernels.len();
+    smoke.tests.extend(proved.into_iter().flat_map(|p| p.tests));
+    if smoke.interrupted {
+        return Ok(smoke);
     }
     // A wrong kernel is not timed.
     relative::look(executor, &right, baselines, host, watch, &mut smoke);
@@ -169,56 +170,4 @@ pub fn run(executor: &mut dyn Executor, baselines: &[Baseline], host: &Host, wat
 /// `kernel[tiling]/precision`.
 pub(crate) fn name(kernel: &Kernel) -> String {
     format!("{}[{}]/{}", kernel.family.name(), kernel.tiling, kernel.precision)
-}
-
-/// One test a shape; a kernel that the adapter cannot have is one that is skipped. Whether all were right.
-fn prove_on(executor: &mut dyn Executor, kernel: &Kernel, shapes: &[Shape], tests: &mut Vec<Test>) -> bool {
-    let mut right = true;
-    for &shape in shapes {
-        let begin = executor.now_ns();
-        let outcome = match prove_one(executor, kernel, shape) {
-            Ok(None) => Outcome::Passed,
-            Ok(Some(why)) => Outcome::Failed(why),
-            Err(missing @ Missing::Unsupported { .. }) => Outcome::Skipped(missing.reason().detail),
-            Err(missing) => Outcome::Failed(missing.reason().detail),
-        };
-        let seconds = Duration::from_nanos(executor.now_ns() - begin).as_secs_f64();
-        right &= outcome == Outcome::Passed;
-        let skipped = matches!(outcome, Outcome::Skipped(_));
-        let name = if skipped { name(kernel) } else { format!("{}/{shape}", name(kernel)) };
-        tests.push(Test { kind: "proof".into(), name, outcome, seconds });
-        if skipped {
-            return false;
-        }
-    }
-    right
-}
-
-/// Dispatches that are seen one by one.
-const SEEN: u32 = 4;
-
-/// What is wrong with a kernel's product, if anything: on exact operands and on normal ones, the output of
-/// the second of two dispatches on a poisoned buffer, then each of [`SEEN`] at its work.
-fn prove_one(executor: &mut dyn Executor, kernel: &Kernel, shape: Shape) -> Step<Option<String>> {
-    let (precision, seed) = (kernel.precision, 5);
-    executor.select(0);
-    executor.prepare(kernel, shape, Settings::default())?;
-    let exact = Operands::exact(shape, precision, seed);
-    let normal = Operands::of_class(shape, precision, DataClass::Normal, seed);
-    for (data, operands) in [("exact", exact), ("normal", normal)] {
-        executor.load(&operands)?;
-        executor.poison()?;
-        executor.submit(2)?;
-        let mut proof = prove(&operands, &executor.read()?, precision, seed);
-        if data == "exact" {
-            executor.keep_decoy()?;
-        } else if proof.passed {
-            proof = prove_each(executor, &operands, precision, seed, SEEN, proof)?;
-        }
-        if !proof.passed {
-            let why = proof.failure.unwrap_or_else(|| "the output is no product".into());
-            return Ok(Some(format!("on {data} operands: {why}")));
-        }
-    }
-    Ok(None)
 }

@@ -21,14 +21,8 @@ const SUBMISSION_S: f64 = 1.5e-3;
 const ROUNDS: u32 = 9;
 
 /// Rounds that are enough where they have taken [`LOOK_S`] already: on a slow machine the gate is not to take minutes.
-const FEWEST_ROUNDS: u32 = 5;
-const LOOK_S: f64 = 4.0;
-
-/// Rounds of whole turns, from which it shows that the time grows with the work.
-const WHOLE_ROUNDS: u32 = 2;
-
-/// A product of this many submissions' length is one submission in the rounds after these.
-const LONG: f64 = 20.0;
+const FEWEST_ROUNDS: u32 = 4;
+const LOOK_S: f64 = 3.0;
 
 /// Times the kernels that were right, and judges them if there is a baseline for this machine.
 pub fn look(
@@ -181,12 +175,8 @@ fn keep_for_second_look(contestants: &mut Vec<(String, Contestant)>, suspect: im
     let mut number = 0;
     contestants.retain(|(name, one)| {
         number += 1;
-        number == 1 || suspect(name) || !long(one) || one.each_s() <= up_to_s
+        number == 1 || suspect(name) || !one.is_long() || one.each_s() <= up_to_s
     });
-}
-
-fn long(one: &Contestant) -> bool {
-    one.each_s() > LONG * SUBMISSION_S
 }
 
 fn timed(
@@ -211,11 +201,7 @@ fn timed(
             // Another one begins in each round, and every other round runs backwards.
             let turn = if round % 2 == 0 { turn } else { count - 1 - turn };
             let (_, one) = &mut contestants[(turn + round as usize) % count];
-            let turn = match round >= WHOLE_ROUNDS && long(one) {
-                true => one.short_turn(executor, round),
-                false => one.turn(executor, round, round % 2 == 1),
-            };
-            turn.map_err(|missing| missing.reason().detail)?;
+            one.brief_turn(executor, round, round % 2 == 1).map_err(|missing| missing.reason().detail)?;
         }
     }
     Ok(())

@@ -5,7 +5,10 @@ use crate::measure::doctor::CpuTimes;
 use crate::measure::scripted::{Cost, KernelFault, Script, ScriptedExecutor};
 use crate::stats::synthetic::rng;
 use rand_distr::{Distribution, StandardNormal};
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const HOST: Host = Host { threads: 2 };
 
@@ -30,7 +33,7 @@ impl Cpu for Shared {
 fn smoked_beside(script: Script, baseline: Option<&Baseline>, others: u64) -> Smoke {
     let mut watch = Watch { cpu: &mut Shared(others, 0), observe: &mut |_, _| {}, stop: &|| false };
     let baselines = baseline.map(std::slice::from_ref).unwrap_or_default();
-    run(&mut ScriptedExecutor::new(script), baselines, &HOST, &mut watch).unwrap()
+    run(&mut ScriptedExecutor::new(script), None, baselines, &HOST, &mut watch).unwrap()
 }
 
 /// Naive kernels cost ten times what the others do, and one family may be slower by a factor.
@@ -68,8 +71,58 @@ fn an_honest_device_passes_and_a_missing_baseline_is_said() {
 fn every_proof_begins_on_a_poisoned_output() {
     let mut executor = ScriptedExecutor::new(Script::honest());
     let mut watch = Watch { cpu: &mut Shared(0, 0), observe: &mut |_, _| {}, stop: &|| false };
-    assert!(run(&mut executor, &[], &HOST, &mut watch).unwrap().passed());
+    assert!(run(&mut executor, None, &[], &HOST, &mut watch).unwrap().passed());
     assert_eq!(executor.bare(), 0);
+}
+
+/// A run on two devices, of which the first waits with its first proof until the second has begun one.
+fn smoked_on_two(first: Script, second: Script) -> Smoke {
+    let begun = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&begun);
+    let cost: Cost = Box::new(move |_, _, _| {
+        told.store(true, Ordering::Relaxed);
+        1.0
+    });
+    let beside = ScriptedExecutor::new(Script { cost, ..second });
+    let mut watch = Watch {
+        cpu: &mut Shared(0, 0),
+        observe: &mut |_, _| {
+            while !begun.load(Ordering::Relaxed) {
+                std::thread::yield_now();
+            }
+        },
+        stop: &|| false,
+    };
+    run(&mut ScriptedExecutor::new(first), Some(Box::new(beside)), &[], &HOST, &mut watch).unwrap()
+}
+
+#[test]
+fn two_devices_prove_what_one_does_and_what_is_wrong_on_the_second_fails() {
+    let told = |smoke: &Smoke| smoke.tests.iter().map(|t| (t.name.clone(), t.outcome.clone())).collect::<Vec<_>>();
+    let alone = smoked(Script::honest(), None);
+    let shared = smoked_on_two(Script::honest(), Script::honest());
+    assert!(shared.passed(), "{:?}", failed(&shared));
+    assert_eq!(told(&shared), told(&alone));
+    let wrong = smoked_on_two(Script::honest(), Script { kernel: KernelFault::HalfK, ..Script::honest() });
+    assert!(!wrong.passed());
+    for timed in &wrong.relative {
+        assert!(failed(&wrong).iter().all(|name| !name.starts_with(&format!("{}/", timed.kernel))), "{}", timed.kernel);
+    }
+}
+
+#[test]
+fn the_end_that_a_user_wants_ends_both_devices() {
+    for second in [None, Some(Box::new(ScriptedExecutor::new(Script::honest())) as Beside)] {
+        let asked = Cell::new(0);
+        let stop = || asked.replace(asked.get() + 1) >= 2;
+        let mut watch = Watch { cpu: &mut Shared(0, 0), observe: &mut |_, _| {}, stop: &stop };
+        let alone = second.is_none();
+        let smoke = run(&mut ScriptedExecutor::new(Script::honest()), second, &[], &HOST, &mut watch).unwrap();
+        let whole = smoked(Script::honest(), None);
+        assert!(smoke.interrupted && !smoke.passed() && smoke.relative.is_empty());
+        assert!(smoke.tests.len() < whole.tests.len() && asked.get() <= 3, "{}", asked.get());
+        assert!(!alone || smoke.tests.len() == 2 * SHAPES.len());
+    }
 }
 
 #[test]
@@ -233,7 +286,7 @@ fn of_two_makes_of_processors_the_one_that_is_alike_as_a_whole_judges() {
     let both = [old.clone(), new.clone()];
     let looked = |script: Script, baselines: &[Baseline]| {
         let mut watch = Watch { cpu: &mut Shared(0, 0), observe: &mut |_, _| {}, stop: &|| false };
-        run(&mut ScriptedExecutor::new(script), baselines, &HOST, &mut watch).unwrap()
+        run(&mut ScriptedExecutor::new(script), None, baselines, &HOST, &mut watch).unwrap()
     };
     assert!(!looked(of(Family::WorkgroupTiled, 1.6), &both[..1]).passed());
     for honest in [of(Family::Naive, 1.0), of(Family::WorkgroupTiled, 1.6)] {

@@ -63,7 +63,8 @@ fn smoked() -> smoke::Smoke {
     let host = Host { threads: 2 };
     let run = |baseline: Option<&Baseline>| {
         let mut watch = Watch { cpu: &mut Idle(0), observe: &mut |_, _| {}, stop: &|| false };
-        smoke::run(&mut device(), baseline.map(std::slice::from_ref).unwrap_or_default(), &host, &mut watch).unwrap()
+        smoke::run(&mut device(), None, baseline.map(std::slice::from_ref).unwrap_or_default(), &host, &mut watch)
+            .unwrap()
     };
     let first = run(None);
     let mut baseline = Baseline::new(&first.adapter, &host, String::new());

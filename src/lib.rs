@@ -51,6 +51,7 @@ pub mod provenance;
 pub mod report;
 pub mod sourced;
 pub mod stats;
+mod typed;
 pub mod units;
 
 pub use error::{Error, Result};

@@ -12,7 +12,8 @@ pub(crate) use table::knobs;
 
 use crate::error::{Error, Result};
 use crate::provenance::{Provenance, Tier};
-use crate::units::{Dimension, to_base, unit_size};
+use crate::typed;
+use crate::units::{Dimension, Kind, to_base, unit_size};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
@@ -71,7 +72,7 @@ impl<D: Dimension> Value<D> {
     /// A value that is taken as exact: `written` in `unit`. Errors: a unit of another kind, an impossible value.
     pub fn exact(written: f64, unit: &str, stamp: Stamp) -> std::result::Result<Self, String> {
         let value = to_base::<D>(written, unit)?;
-        let unit = D::UNITS.iter().find(|(name, _)| *name == unit).map_or(D::UNITS[0].0, |(name, _)| name);
+        let unit = D::KIND.unit(unit);
         Ok(Value { value, spread: Spread::None, stamp, note: None, unit, dimension: PhantomData })
     }
 
@@ -142,31 +143,65 @@ struct Written {
     note: Option<String>,
 }
 
-impl<'de, D: Dimension> Deserialize<'de> for Value<D> {
-    fn deserialize<T: Deserializer<'de>>(from: T) -> std::result::Result<Self, T::Error> {
-        let written = Written::deserialize(from)?;
-        let fail = T::Error::custom;
-        let value = to_base::<D>(written.value, &written.unit).map_err(fail)?;
-        let spread = match (written.low, written.high, written.sd_log) {
+impl Written {
+    /// What a file says, in base units and checked; the value as it was written is not carried along.
+    fn checked(self, kind: &Kind) -> std::result::Result<Fact, String> {
+        let value = kind.to_base(self.value, &self.unit)?;
+        let spread = match (self.low, self.high, self.sd_log) {
             (None, None, None) => Spread::None,
             (None, None, Some(sd)) if sd > 0.0 && sd <= 3.0 => Spread::Log(sd),
-            (None, None, Some(sd)) => return Err(fail(format!("sd_log {sd} is not above 0 and at most 3"))),
+            (None, None, Some(sd)) => return Err(format!("sd_log {sd} is not above 0 and at most 3")),
             (Some(low), Some(high), None) => {
-                let size = unit_size::<D>(&written.unit).map_err(fail)?;
+                let size = kind.unit_size(&self.unit)?;
                 let (low, high) = (low * size, high * size);
                 if !(low.is_finite() && high.is_finite() && 0.0 <= low && low <= value && value <= high && low < high) {
-                    return Err(fail("`low`, `value` and `high` are not in order, or not finite".to_string()));
+                    return Err("`low`, `value` and `high` are not in order, or not finite".to_string());
                 }
-                if high > D::MAX {
-                    return Err(fail(format!("`high` of {high:e} is beyond any machine (at most {:e})", D::MAX)));
+                if high > kind.max {
+                    return Err(format!("`high` of {high:e} is beyond any machine (at most {:e})", kind.max));
                 }
                 Spread::Range { low, high }
             }
-            _ => return Err(fail("give `low` and `high`, or `sd_log`, or none of them".to_string())),
+            _ => return Err("give `low` and `high`, or `sd_log`, or none of them".to_string()),
         };
-        let unit = D::UNITS.iter().find(|(name, _)| *name == written.unit).map_or(D::UNITS[0].0, |(name, _)| name);
-        let stamp = Stamp { source: written.source, date: written.date, tier: written.tier };
-        Ok(Value { value, spread, stamp, note: written.note, unit, dimension: PhantomData })
+        let stamp = Stamp { source: self.source, date: self.date, tier: self.tier };
+        Ok(Fact { value, spread, written: self.value, unit: kind.unit(&self.unit), stamp, note: self.note })
+    }
+
+    /// A fact as a file says it.
+    fn of(fact: Fact, kind: &Kind) -> Written {
+        let size = kind.unit_size(fact.unit).unwrap_or(1.0);
+        let (low, high, sd_log) = match fact.spread {
+            Spread::None => (None, None, None),
+            Spread::Log(sd) => (None, None, Some(sd)),
+            Spread::Range { low, high } => (Some(low / size), Some(high / size), None),
+        };
+        let Stamp { source, date, tier } = fact.stamp;
+        Written {
+            value: fact.written,
+            unit: fact.unit.to_string(),
+            low,
+            high,
+            sd_log,
+            source,
+            date,
+            tier,
+            note: fact.note,
+        }
+    }
+}
+
+impl<'de, D: Dimension> Deserialize<'de> for Value<D> {
+    fn deserialize<T: Deserializer<'de>>(from: T) -> std::result::Result<Self, T::Error> {
+        let Fact { value, spread, unit, stamp, note, .. } =
+            Written::deserialize(from)?.checked(&D::KIND).map_err(T::Error::custom)?;
+        Ok(Value { value, spread, stamp, note, unit, dimension: PhantomData })
+    }
+}
+
+impl<D: Dimension> Serialize for Value<D> {
+    fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+        Written::of(self.into(), &D::KIND).serialize(to)
     }
 }
 
@@ -178,55 +213,35 @@ impl<D: Dimension> schemars::JsonSchema for Value<D> {
     }
 
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let units: Vec<&str> = D::UNITS.iter().map(|(unit, _)| *unit).collect();
-        let size = |unit: &str| unit_size::<D>(unit).unwrap_or(1.0);
-        let largest = units.iter().map(|unit| D::MAX / size(unit)).fold(0.0, f64::max);
-        let least = if D::ZERO { "minimum" } else { "exclusiveMinimum" };
-        schemars::json_schema!({
-            "description": format!("{} with its unit, source, date and tier", D::WHAT),
-            "type": "object",
-            "additionalProperties": false,
-            "required": ["value", "unit"],
-            "properties": {
-                "value": { "type": "number", least: 0, "maximum": largest },
-                "unit": { "enum": units },
-                "low": { "type": "number", "minimum": 0, "description": "the lowest that is possible; needs `high`" },
-                "high": { "type": "number", "exclusiveMinimum": 0, "description": "the highest that is possible; needs `low`" },
-                "sd_log": {
-                    "type": "number", "exclusiveMinimum": 0, "maximum": 3,
-                    "description": "standard deviation of the natural logarithm, instead of `low` and `high`"
-                },
-                "source": { "type": "string", "description": "id of a `[source.ID]` table, built in or in this file" },
-                "date": { "type": "string", "pattern": "^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$" },
-                "tier": generator.subschema_for::<Tier>(),
-                "note": { "type": "string" },
-            },
-            "dependentRequired": { "low": ["high"], "high": ["low"] },
-        })
+        schema(&D::KIND, generator)
     }
 }
 
-impl<D: Dimension> Serialize for Value<D> {
-    fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
-        let size = unit_size::<D>(self.unit).unwrap_or(1.0);
-        let (low, high, sd_log) = match self.spread {
-            Spread::None => (None, None, None),
-            Spread::Log(sd) => (None, None, Some(sd)),
-            Spread::Range { low, high } => (Some(low / size), Some(high / size), None),
-        };
-        Written {
-            value: self.written(),
-            unit: self.unit.to_string(),
-            low,
-            high,
-            sd_log,
-            source: self.stamp.source.clone(),
-            date: self.stamp.date.clone(),
-            tier: self.stamp.tier,
-            note: self.note.clone(),
-        }
-        .serialize(to)
-    }
+fn schema(kind: &Kind, generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let units: Vec<&str> = kind.units.iter().map(|(unit, _)| *unit).collect();
+    let largest = kind.units.iter().map(|(_, size)| kind.max / size).fold(0.0, f64::max);
+    let least = if kind.zero { "minimum" } else { "exclusiveMinimum" };
+    schemars::json_schema!({
+        "description": format!("{} with its unit, source, date and tier", kind.what),
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["value", "unit"],
+        "properties": {
+            "value": { "type": "number", least: 0, "maximum": largest },
+            "unit": { "enum": units },
+            "low": { "type": "number", "minimum": 0, "description": "the lowest that is possible; needs `high`" },
+            "high": { "type": "number", "exclusiveMinimum": 0, "description": "the highest that is possible; needs `low`" },
+            "sd_log": {
+                "type": "number", "exclusiveMinimum": 0, "maximum": 3,
+                "description": "standard deviation of the natural logarithm, instead of `low` and `high`"
+            },
+            "source": { "type": "string", "description": "id of a `[source.ID]` table, built in or in this file" },
+            "date": { "type": "string", "pattern": "^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$" },
+            "tier": generator.subschema_for::<Tier>(),
+            "note": { "type": "string" },
+        },
+        "dependentRequired": { "low": ["high"], "high": ["low"] },
+    })
 }
 
 /// Reads a data file. `name` is what an error calls it: `` `file`: `field.path`: reason ``.
@@ -237,11 +252,9 @@ pub fn read<T: DeserializeOwned>(text: &str, name: &str) -> Result<T> {
         Error::usage(format!("`{name}`: line {line}: {reason}"))
     })?;
     inherit(&mut table, &toml::Table::new(), 0);
-    serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|e| {
-        let path = e.path().to_string();
-        let reason = e.into_inner().message().lines().next().unwrap_or("not of the right form").to_string();
-        let place = if path == "." { String::new() } else { format!("`{path}`: ") };
-        Error::usage(format!("`{name}`: {place}{reason}"))
+    typed::from_toml(toml::Value::Table(table)).and_then(|tree| typed::read(&tree)).map_err(|e| {
+        let place = if e.path == "." { String::new() } else { format!("`{}`: ", e.path) };
+        Error::usage(format!("`{name}`: {place}{}", e.reason.lines().next().unwrap_or("not of the right form")))
             .hint("`flopcast catalog scenarios|clusters|jobs|accelerators NAME` prints a built-in one of the same form")
     })
 }

@@ -12,6 +12,21 @@ pub trait Dimension: Copy + Clone + std::fmt::Debug + PartialEq + Send + Sync + 
     const ZERO: bool = false;
     /// Largest value in base units that is taken at all; anything above is a typing error.
     const MAX: f64;
+    /// All of it, for what is the same for every dimension and is compiled once.
+    const KIND: Kind = Kind { what: Self::WHAT, units: Self::UNITS, zero: Self::ZERO, max: Self::MAX };
+}
+
+/// A [`Dimension`] as a value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Kind {
+    /// [`Dimension::WHAT`].
+    pub what: &'static str,
+    /// [`Dimension::UNITS`].
+    pub units: &'static [(&'static str, f64)],
+    /// [`Dimension::ZERO`].
+    pub zero: bool,
+    /// [`Dimension::MAX`].
+    pub max: f64,
 }
 
 macro_rules! dimension {
@@ -78,29 +93,45 @@ dimension!(/// Bytes moved or held per element of something.
     BytesPerElement, "bytes per element", zero: false, max: 1e6,
     [("B/element", 1.0)]);
 
+impl Kind {
+    /// The size of `unit` in base units, or why it is none.
+    pub fn unit_size(&self, unit: &str) -> Result<f64, String> {
+        self.units.iter().find(|(name, _)| *name == unit).map(|(_, size)| *size).ok_or_else(|| {
+            let known: Vec<_> = self.units.iter().map(|(name, _)| format!("`{name}`")).collect();
+            format!("unit `{unit}` is not {}: one of {}", self.what, known.join(", "))
+        })
+    }
+
+    /// `value` in `unit` in base units, refused where it is impossible.
+    pub fn to_base(&self, value: f64, unit: &str) -> Result<f64, String> {
+        let base = value * self.unit_size(unit)?;
+        if value.is_nan() || value.is_infinite() {
+            Err(format!("{value} is no finite number"))
+        } else if base < 0.0 {
+            Err(format!("{value} {unit} is negative"))
+        } else if base == 0.0 && !self.zero {
+            Err(format!("{value} {unit}: {} of zero is impossible here", self.what))
+        } else if base > self.max {
+            Err(format!("{value:e} {unit} is beyond any machine (at most {:e} {})", self.max, self.units[0].0))
+        } else {
+            Ok(base)
+        }
+    }
+
+    /// The name of a unit as the dimension has it; of one that is none of its own, the base unit's.
+    pub fn unit(&self, unit: &str) -> &'static str {
+        self.units.iter().find(|(name, _)| *name == unit).map_or(self.units[0].0, |(name, _)| name)
+    }
+}
+
 /// The size of `unit` in base units of `D`, or why it is none.
 pub fn unit_size<D: Dimension>(unit: &str) -> Result<f64, String> {
-    D::UNITS.iter().find(|(name, _)| *name == unit).map(|(_, size)| *size).ok_or_else(|| {
-        let known: Vec<_> = D::UNITS.iter().map(|(name, _)| format!("`{name}`")).collect();
-        format!("unit `{unit}` is not {}: one of {}", D::WHAT, known.join(", "))
-    })
+    D::KIND.unit_size(unit)
 }
 
 /// `value` in `unit` as base units of `D`, refused where it is impossible.
 pub fn to_base<D: Dimension>(value: f64, unit: &str) -> Result<f64, String> {
-    let size = unit_size::<D>(unit)?;
-    let base = value * size;
-    if value.is_nan() || value.is_infinite() {
-        Err(format!("{value} is no finite number"))
-    } else if base < 0.0 {
-        Err(format!("{value} {unit} is negative"))
-    } else if base == 0.0 && !D::ZERO {
-        Err(format!("{value} {unit}: {} of zero is impossible here", D::WHAT))
-    } else if base > D::MAX {
-        Err(format!("{value:e} {unit} is beyond any machine (at most {:e} {})", D::MAX, D::UNITS[0].0))
-    } else {
-        Ok(base)
-    }
+    D::KIND.to_base(value, unit)
 }
 
 /// A number with its unit as it is typed, `800 Gbit/s` or `1h`, in base units of `D`.

@@ -199,7 +199,7 @@ impl Calibration {
             None => return Err(Error::usage(format!("`{name}`: no `schema`")).hint(HINT)),
         }
         let calibration: Calibration =
-            serde_json::from_value(value).map_err(|e| Error::usage(format!("`{name}`: {e}")).hint(HINT))?;
+            crate::typed::read(&value).map_err(|e| Error::usage(format!("`{name}`: {e}")).hint(HINT))?;
         calibration.check().map_err(|why| Error::usage(format!("`{name}`: {why}")).hint(HINT))?;
         Ok(calibration)
     }

@@ -143,7 +143,7 @@ fn parse<T: Kept>(text: &str) -> std::result::Result<T, String> {
         Some(schema) if schema == T::SCHEMA => {}
         other => return Err(format!("its schema is `{}` instead of `{}`", other.unwrap_or("missing"), T::SCHEMA)),
     }
-    serde_json::from_value(value).map_err(|e| format!("it is damaged: {e}"))
+    crate::typed::read(&value).map_err(|e| format!("it is damaged: {e}"))
 }
 
 /// Keeps it. Written whole or not at all.

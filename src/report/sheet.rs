@@ -22,11 +22,19 @@ pub type Column<'a, T> = (&'a str, fn(&T) -> Field);
 impl Sheet {
     /// A row for each of `rows`, in the columns given.
     pub fn of<'t, T: 't>(name: &'static str, rows: impl IntoIterator<Item = &'t T>, columns: &[Column<T>]) -> Sheet {
-        Sheet {
-            name,
-            columns: columns.iter().map(|(name, _)| (*name).to_string()).collect(),
-            rows: rows.into_iter().map(|row| columns.iter().map(|(_, of)| of(row).0).collect()).collect(),
+        // Loops, and not chains of closures, since they are compiled for every type of row.
+        let mut sheet = Sheet { name, columns: Vec::new(), rows: Vec::new() };
+        for (name, _) in columns {
+            sheet.columns.push((*name).to_string());
         }
+        for row in rows {
+            let mut fields = Vec::with_capacity(columns.len());
+            for (_, of) in columns {
+                fields.push(of(row).0);
+            }
+            sheet.rows.push(fields);
+        }
+        sheet
     }
 
     /// A table whose columns depend on the data; rows are cut or filled to them.

@@ -53,14 +53,14 @@ pub fn parse(text: &str, name: &str) -> Result<Lines> {
                 return Err(bad(format!("measured by another method than {METHOD}")));
             }
             Some(SCHEMA) => {
-                let record: ProbeRecord = serde_path_to_error::deserialize(value).map_err(|e| bad(e.to_string()))?;
+                let record: ProbeRecord = crate::typed::read(&value).map_err(|e| bad(e.to_string()))?;
                 if record.clone().derived() != record {
                     return Err(bad(format!("`{}` derives otherwise from its samples", record.case.id())));
                 }
                 lines.probes.push(record);
             }
             Some(MEASUREMENT) => {
-                lines.products.push(serde_path_to_error::deserialize(value).map_err(|e| bad(e.to_string()))?);
+                lines.products.push(crate::typed::read(&value).map_err(|e| bad(e.to_string()))?);
             }
             other => return Err(bad(format!("schema `{}` instead of `{SCHEMA}`", other.unwrap_or("none")))),
         }

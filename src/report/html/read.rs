@@ -135,6 +135,6 @@ fn whole(text: &str, file: &str) -> Result<()> {
 
 fn read<T: DeserializeOwned>(value: &Value, file: &str, text: &str) -> Result<Shown<T>> {
     whole(text, file)?;
-    let is = serde_path_to_error::deserialize(value).map_err(|e| Error::usage(format!("`{file}`: {e}")).hint(HINT))?;
+    let is = crate::typed::read(value).map_err(|e| Error::usage(format!("`{file}`: {e}")).hint(HINT))?;
     Ok(Shown { file: file.into(), is })
 }

@@ -24,17 +24,7 @@ impl Axis {
         ticks: usize,
         text: impl Fn(f64) -> String,
     ) -> Axis {
-        let [low, high] = ends(values, [0.0, 0.0]);
-        let high = if high > low { high } else { low + 1.0 };
-        let step = nice((high - low) / ticks.max(1) as f64);
-        let (first, last) = ((low / step).floor(), (high / step - 1e-9).ceil());
-        let places = (0..=(last - first) as usize).map(|i| (first + i as f64) * step);
-        Axis {
-            title: title.into(),
-            range: [first * step, last * step],
-            log: false,
-            ticks: places.map(|x| (x, text(x))).collect(),
-        }
+        Scale::Linear.axis(title, ends(values, [0.0, 0.0]), ticks, &text)
     }
 
     /// A linear axis over `values` alone, with some room at both ends.
@@ -44,47 +34,14 @@ impl Axis {
         ticks: usize,
         text: impl Fn(f64) -> String,
     ) -> Axis {
-        let [low, high] = ends(values, [f64::INFINITY, f64::NEG_INFINITY]);
-        let [low, high] = if low <= high { [low, high] } else { [0.0, 1.0] };
-        let pad = (0.06 * (high - low)).max(0.01 * high.abs()).max(1e-12);
-        let range = [low - pad, high + pad];
-        let step = nice((range[1] - range[0]) / ticks.max(1) as f64);
-        let (first, last) = ((range[0] / step).ceil() as i64, (range[1] / step).floor() as i64);
-        let places = (first..=last).map(|i| i as f64 * step);
-        Axis { title: title.into(), range, log: false, ticks: places.map(|x| (x, text(x))).collect() }
+        Scale::Around.axis(title, ends(values, [f64::INFINITY, f64::NEG_INFINITY]), ticks, &text)
     }
 
     /// A logarithmic axis over the positive ones of `values`, with `ticks` ticks at most: powers of ten, or one, two and
     /// five times them where there are few.
     pub fn log(title: &str, values: impl IntoIterator<Item = f64>, ticks: usize, text: impl Fn(f64) -> String) -> Axis {
         let positive = values.into_iter().filter(|x| *x > 0.0 && x.is_finite());
-        let [low, high] = ends(positive, [f64::INFINITY, f64::NEG_INFINITY]);
-        let [low, high] = if low <= high { [low, high] } else { [1.0, 10.0] };
-        // Room at both ends, so that no mark lies on the frame. In logarithms, since the ratio of what lies far apart is
-        // not finite, and neither need be what lies beyond.
-        let pad = ((high.ln() - low.ln()) * 0.04).max(0.06);
-        let range = [(low.ln() - pad).exp().max(f64::MIN_POSITIVE), (high.ln() + pad).exp().min(f64::MAX)];
-        let decades = range.map(f64::log10);
-        let at = |multiples: &[f64], every: i32| -> Vec<f64> {
-            let (first, last) = (decades[0].floor() as i32, decades[1].ceil() as i32);
-            let powers = (first..=last).filter(|power| power.rem_euclid(every) == 0);
-            let all = powers.flat_map(|power| multiples.iter().map(move |m| m * 10f64.powi(power)));
-            all.filter(|x| (range[0]..=range[1]).contains(x)).collect()
-        };
-        let finest = [at(&[1.0, 2.0, 5.0], 1), at(&[1.0, 3.0], 1), at(&[1.0], 1)];
-        let coarser = (2..=MOST_DECADES).map(|every| at(&[1.0], every));
-        let mut places = finest.into_iter().chain(coarser).find(|p| p.len() <= ticks.max(2)).unwrap_or_default();
-        if places.len() < 2 {
-            // Less than an octave: round numbers as on a linear axis, or both ends of what there is.
-            let step = nice((range[1] - range[0]) / (ticks.max(2) - 1) as f64);
-            let first = (range[0] / step).ceil();
-            let round = (0..ticks).map(|i| (first + i as f64) * step).take_while(|x| *x < range[1]);
-            places = round.filter(|x| *x > range[0]).collect();
-            if places.len() < 2 {
-                places = if low < high { vec![low, high] } else { vec![low] };
-            }
-        }
-        Axis { title: title.into(), range, log: true, ticks: places.into_iter().map(|x| (x, text(x))).collect() }
+        Scale::Log.axis(title, ends(positive, [f64::INFINITY, f64::NEG_INFINITY]), ticks, &text)
     }
 
     /// A row per name, the first on top: places 0, −1, −2, ….
@@ -103,6 +60,72 @@ impl Axis {
     pub fn longest(&self) -> &str {
         self.ticks.iter().map(|(_, text)| text.as_str()).max_by_key(|text| text.chars().count()).unwrap_or("")
     }
+}
+
+/// How places lie on an axis.
+enum Scale {
+    Linear,
+    Around,
+    Log,
+}
+
+impl Scale {
+    /// An axis over what lies between two ends. Apart from what finds those, since that is compiled for every plot.
+    fn axis(self, title: &str, ends: [f64; 2], ticks: usize, text: &dyn Fn(f64) -> String) -> Axis {
+        let log = matches!(self, Scale::Log);
+        let (range, places) = match self {
+            Scale::Linear => linear(ends, ticks),
+            Scale::Around => around(ends, ticks),
+            Scale::Log => logarithmic(ends, ticks),
+        };
+        Axis { title: title.into(), range, log, ticks: places.into_iter().map(|x| (x, text(x))).collect() }
+    }
+}
+
+fn linear([low, high]: [f64; 2], ticks: usize) -> ([f64; 2], Vec<f64>) {
+    let high = if high > low { high } else { low + 1.0 };
+    let step = nice((high - low) / ticks.max(1) as f64);
+    let (first, last) = ((low / step).floor(), (high / step - 1e-9).ceil());
+    let places = (0..=(last - first) as usize).map(|i| (first + i as f64) * step);
+    ([first * step, last * step], places.collect())
+}
+
+fn around([low, high]: [f64; 2], ticks: usize) -> ([f64; 2], Vec<f64>) {
+    let [low, high] = if low <= high { [low, high] } else { [0.0, 1.0] };
+    let pad = (0.06 * (high - low)).max(0.01 * high.abs()).max(1e-12);
+    let range = [low - pad, high + pad];
+    let step = nice((range[1] - range[0]) / ticks.max(1) as f64);
+    let (first, last) = ((range[0] / step).ceil() as i64, (range[1] / step).floor() as i64);
+    (range, (first..=last).map(|i| i as f64 * step).collect())
+}
+
+fn logarithmic([low, high]: [f64; 2], ticks: usize) -> ([f64; 2], Vec<f64>) {
+    let [low, high] = if low <= high { [low, high] } else { [1.0, 10.0] };
+    // Room at both ends, so that no mark lies on the frame. In logarithms, since the ratio of what lies far apart is
+    // not finite, and neither need be what lies beyond.
+    let pad = ((high.ln() - low.ln()) * 0.04).max(0.06);
+    let range = [(low.ln() - pad).exp().max(f64::MIN_POSITIVE), (high.ln() + pad).exp().min(f64::MAX)];
+    let decades = range.map(f64::log10);
+    let at = |multiples: &[f64], every: i32| -> Vec<f64> {
+        let (first, last) = (decades[0].floor() as i32, decades[1].ceil() as i32);
+        let powers = (first..=last).filter(|power| power.rem_euclid(every) == 0);
+        let all = powers.flat_map(|power| multiples.iter().map(move |m| m * 10f64.powi(power)));
+        all.filter(|x| (range[0]..=range[1]).contains(x)).collect()
+    };
+    let finest = [at(&[1.0, 2.0, 5.0], 1), at(&[1.0, 3.0], 1), at(&[1.0], 1)];
+    let coarser = (2..=MOST_DECADES).map(|every| at(&[1.0], every));
+    let mut places = finest.into_iter().chain(coarser).find(|p| p.len() <= ticks.max(2)).unwrap_or_default();
+    if places.len() < 2 {
+        // Less than an octave: round numbers as on a linear axis, or both ends of what there is.
+        let step = nice((range[1] - range[0]) / (ticks.max(2) - 1) as f64);
+        let first = (range[0] / step).ceil();
+        let round = (0..ticks).map(|i| (first + i as f64) * step).take_while(|x| *x < range[1]);
+        places = round.filter(|x| *x > range[0]).collect();
+        if places.len() < 2 {
+            places = if low < high { vec![low, high] } else { vec![low] };
+        }
+    }
+    (range, places)
 }
 
 /// From the smallest number to the largest.

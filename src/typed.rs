@@ -34,7 +34,8 @@ pub fn read<T: DeserializeOwned>(tree: &Value) -> Result<T, Unread> {
         .map_err(|e| Unread { path: e.path().to_string(), reason: e.inner().to_string() })
 }
 
-/// A tree of TOML as one of JSON; a date becomes the text that it is written as.
+/// A tree of TOML as one of JSON; a date becomes the text that it is written as. Not by serde, which makes a table of a
+/// date and nothing of a number that is not finite, so that a field that may be left out would take it for left out.
 ///
 /// # Errors
 /// A number that is not finite, which JSON does not have and no figure may be, with its path.

@@ -6,6 +6,7 @@ use crate::kernel::{DataClass, Precision, Shape};
 use crate::measure::energy::Energy;
 use crate::measure::host::HOST;
 use crate::measure::record::{AdapterIdentity, Figure, Interval, Record, TimingMethod, Tool, Verdict};
+use crate::typed;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -199,7 +200,7 @@ impl Calibration {
             None => return Err(Error::usage(format!("`{name}`: no `schema`")).hint(HINT)),
         }
         let calibration: Calibration =
-            crate::typed::read(&value).map_err(|e| Error::usage(format!("`{name}`: {e}")).hint(HINT))?;
+            typed::read(&value).map_err(|e| Error::usage(format!("`{name}`: {e}")).hint(HINT))?;
         calibration.check().map_err(|why| Error::usage(format!("`{name}`: {why}")).hint(HINT))?;
         Ok(calibration)
     }

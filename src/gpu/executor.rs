@@ -79,8 +79,8 @@ impl GpuExecutor {
     }
 
     /// A second device of an adapter that is open already, to compile and prove on while the first one works; `None` where
-    /// it does not open. Nor on GL: there all devices of an adapter take turns in one context, and wgpu panics where one
-    /// waits for a few seconds, which another's compiler takes.
+    /// it does not open. Nor on GL: there all devices of an adapter take turns in one context, and wgpu-hal 30 panics where
+    /// one waits for it for 6 s (1 s on Windows), which another's compiler can take.
     pub fn beside(selection: &Selection) -> Option<GpuExecutor> {
         let alone = selection.report.identity.backend == "gl";
         (!alone).then(|| GpuExecutor::open(selection)).and_then(Result::ok)

@@ -7,11 +7,8 @@ use super::record::{Reason, Samples, Submission, TimingMethod};
 use super::{Executor, Step};
 use crate::kernel::Shape;
 
-/// Of the runs before the first sample at least this many: the first one compiles.
+/// Of the runs before the first sample at least this many, where nothing speaks for fewer: the first one compiles.
 const LEAST_WARMUP: u32 = 3;
-
-/// As many are enough for a product of [`LONG`] submissions' length.
-const LONG_WARMUP: u32 = 2;
 
 /// A product that takes as long as this many of the submissions that were asked for: what a submission costs is nothing
 /// beside it.
@@ -35,6 +32,20 @@ impl Contestant {
     /// # Errors
     /// What the executor says.
     pub fn start(executor: &mut dyn Executor, slot: usize, shape: Shape, submission_s: f64) -> Step<Contestant> {
+        Contestant::start_after(LEAST_WARMUP, executor, slot, shape, submission_s)
+    }
+
+    /// The same after another number of runs at least.
+    ///
+    /// # Errors
+    /// What the executor says.
+    pub fn start_after(
+        least_warmup: u32,
+        executor: &mut dyn Executor,
+        slot: usize,
+        shape: Shape,
+        submission_s: f64,
+    ) -> Step<Contestant> {
         executor.select(slot);
         let software = executor.adapter().software;
         let dispatch_s = executor.dispatch_s();
@@ -52,7 +63,7 @@ impl Contestant {
             }
             if took < least_s && k < MOST_DISPATCHES {
                 k = (2 * k).min(MOST_DISPATCHES);
-            } else if warmup >= if took > LONG * least_s { LONG_WARMUP } else { LEAST_WARMUP } {
+            } else if warmup >= least_warmup {
                 break took / f64::from(k);
             }
         };

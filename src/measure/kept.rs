@@ -7,6 +7,7 @@ use super::physics::Bound;
 use super::record::{AdapterIdentity, Tool};
 use crate::error::{Context, Error, Result};
 use crate::kernel::hex_sha256;
+use crate::typed;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -143,7 +144,7 @@ fn parse<T: Kept>(text: &str) -> std::result::Result<T, String> {
         Some(schema) if schema == T::SCHEMA => {}
         other => return Err(format!("its schema is `{}` instead of `{}`", other.unwrap_or("missing"), T::SCHEMA)),
     }
-    crate::typed::read(&value).map_err(|e| format!("it is damaged: {e}"))
+    typed::read(&value).map_err(|e| format!("it is damaged: {e}"))
 }
 
 /// Keeps it. Written whole or not at all.

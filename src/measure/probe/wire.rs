@@ -3,6 +3,7 @@
 use super::record::{ProbeRecord, SCHEMA};
 use crate::error::{Context, Error, Result};
 use crate::measure::record::{METHOD, Record, SCHEMA as MEASUREMENT, derives};
+use crate::typed;
 use std::path::Path;
 
 /// What a file holds.
@@ -53,14 +54,14 @@ pub fn parse(text: &str, name: &str) -> Result<Lines> {
                 return Err(bad(format!("measured by another method than {METHOD}")));
             }
             Some(SCHEMA) => {
-                let record: ProbeRecord = crate::typed::read(&value).map_err(|e| bad(e.to_string()))?;
+                let record: ProbeRecord = typed::read(&value).map_err(|e| bad(e.to_string()))?;
                 if record.clone().derived() != record {
                     return Err(bad(format!("`{}` derives otherwise from its samples", record.case.id())));
                 }
                 lines.probes.push(record);
             }
             Some(MEASUREMENT) => {
-                lines.products.push(crate::typed::read(&value).map_err(|e| bad(e.to_string()))?);
+                lines.products.push(typed::read(&value).map_err(|e| bad(e.to_string()))?);
             }
             other => return Err(bad(format!("schema `{}` instead of `{SCHEMA}`", other.unwrap_or("none")))),
         }

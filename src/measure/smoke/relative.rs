@@ -14,6 +14,9 @@ pub const TIMING: &str = "timing";
 /// What is multiplied: some blocks of every default tiling, so that more than one processor has work.
 pub const SHAPE: Shape = Shape { m: 256, n: 256, k: 64, batch: 1 };
 
+/// Runs before the first sample: the first one compiles, and of the others the naive kernels' take a second.
+const WARMUP: u32 = 2;
+
 /// Length of a submission.
 const SUBMISSION_S: f64 = 1.5e-3;
 
@@ -161,7 +164,7 @@ fn ready(executor: &mut dyn Executor, slot: usize, kernel: &Kernel) -> Step<Cont
     executor.select(slot);
     executor.prepare(kernel, SHAPE, Settings::default())?;
     executor.load(&Operands::of_class(SHAPE, kernel.precision, DataClass::Normal, 1))?;
-    Contestant::start(executor, slot, SHAPE, SUBMISSION_S)
+    Contestant::start_after(WARMUP, executor, slot, SHAPE, SUBMISSION_S)
 }
 
 /// Leaves the slow ones, the reference (the first) and the quickest of the others: all those that are not long, and more

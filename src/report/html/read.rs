@@ -13,6 +13,7 @@ use crate::project::scaling::{self, Scaling};
 use crate::project::study::EXPLAIN_SCHEMA;
 use crate::project::what_if::{self, WhatIfs};
 use crate::project::{SCHEMA as PROJECTION, SEARCH_SCHEMA, comparison, validate};
+use crate::typed;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -135,6 +136,6 @@ fn whole(text: &str, file: &str) -> Result<()> {
 
 fn read<T: DeserializeOwned>(value: &Value, file: &str, text: &str) -> Result<Shown<T>> {
     whole(text, file)?;
-    let is = crate::typed::read(value).map_err(|e| Error::usage(format!("`{file}`: {e}")).hint(HINT))?;
+    let is = typed::read(value).map_err(|e| Error::usage(format!("`{file}`: {e}")).hint(HINT))?;
     Ok(Shown { file: file.into(), is })
 }

@@ -51,6 +51,12 @@ impl Error {
         Error::new(Kind::NoAdapter, message)
     }
 
+    /// What a panic said, which is a defect of this program or of a library.
+    pub fn of_panic(panic: &(dyn std::any::Any + Send)) -> Self {
+        let said = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
+        Error::failed(said.unwrap_or("a panic without words"))
+    }
+
     /// Adds the line printed after `hint:`.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -12,6 +12,7 @@ mod catalog;
 mod compare;
 mod completions;
 mod counting;
+mod crash;
 #[cfg(feature = "gpu")]
 mod devices;
 #[cfg(feature = "gpu")]
@@ -112,6 +113,10 @@ pub fn command() -> clap::Command {
 
 /// Runs the command line of this process and says how it ended.
 pub fn main() -> ExitCode {
+    crash::guarded(run)
+}
+
+fn run() -> ExitCode {
     output::color_of(std::env::args_os());
     let outcome = match parsed() {
         Ok(cli) => {

@@ -1,6 +1,6 @@
 //! Which adapters there are, and which one is meant.
 
-use super::features::wanted;
+use super::features::{self, wanted};
 use crate::error::{Error, Result};
 use crate::kernel::Cooperative;
 pub use crate::measure::adapters::AdapterReport;
@@ -134,13 +134,18 @@ fn report(index: usize, adapter: &wgpu::Adapter) -> AdapterReport {
     if let Ok(serde_json::Value::Object(map)) = serde_json::to_value(adapter.limits()) {
         limits.extend(map.into_iter().filter_map(|(name, value)| Some((name, value.as_u64()?))));
     }
+    let features = features::of(adapter);
+    let matrices = match features.contains(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX) {
+        true => adapter.cooperative_matrix_properties(),
+        false => Vec::new(),
+    };
     AdapterReport {
         index,
         identity: identity(&info, adapter),
-        features: adapter.features().iter_names().map(|(name, _)| name.to_string()).collect(),
+        features: features.iter_names().map(|(name, _)| name.to_string()).collect(),
         limits,
         subgroup_size: [info.subgroup_min_size, info.subgroup_max_size],
-        cooperative_matrix: adapter.cooperative_matrix_properties().iter().map(cooperative).collect(),
+        cooperative_matrix: matrices.iter().map(cooperative).collect(),
     }
 }
 
@@ -157,7 +162,7 @@ fn cooperative(p: &wgpu::CooperativeMatrixProperties) -> Cooperative {
 fn capabilities(info: &wgpu::AdapterInfo, adapter: &wgpu::Adapter) -> Capabilities {
     let limits = adapter.limits();
     let mut features: Vec<String> =
-        (adapter.features() & wanted()).iter_names().map(|(name, _)| name.to_string()).collect();
+        (features::of(adapter) & wanted()).iter_names().map(|(name, _)| name.to_string()).collect();
     features.sort_unstable();
     Capabilities {
         subgroup: [info.subgroup_min_size, info.subgroup_max_size],

@@ -1,10 +1,11 @@
 //! A wgpu device that reports every error and never waits for ever.
 
 use super::adapter::Selection;
-use super::features::wanted;
-use crate::error::{Error, Result};
+use super::features::{self, wanted};
+use crate::error::{Context, Error, Kind, Result};
 use crate::measure::Step;
 use crate::measure::record::Missing;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ impl Device {
         let adapter = &selection.adapter;
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("flopcast"),
-            required_features: adapter.features() & wanted(),
+            required_features: features::of(adapter) & wanted(),
             // wgpu's defaults would cap bindings at 128 MiB and workgroups at 256 invocations.
             required_limits: adapter.limits(),
             // SAFETY: only for cooperative matrices, whose kernels are proved before they are timed.
@@ -33,8 +34,12 @@ impl Device {
             memory_hints: wgpu::MemoryHints::Performance,
             ..Default::default()
         };
-        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|e| {
-            Error::no_adapter(e.to_string())
+        // wgpu-hal panics where a driver refuses what it reported itself.
+        let opened = catch_unwind(AssertUnwindSafe(|| pollster::block_on(adapter.request_device(&descriptor))));
+        let opened = opened.map_err(|panic| Error::of_panic(&*panic)).and_then(|opened| opened.or_failed("no device"));
+        let (device, queue) = opened.map_err(|error| {
+            error
+                .of_kind(Kind::NoAdapter)
                 .context(format!("adapter `{}` does not open", selection.report.identity.name))
                 .hint("`flopcast devices` lists the others; choose one with `--adapter`")
         })?;

@@ -199,9 +199,11 @@ impl Executor for GpuExecutor {
         let [least, most] = self.report.subgroup_size;
         let has = self.report.features.iter().any(|f| f == "SUBGROUP");
         let software = self.report.identity.software;
+        let subgroup = (has && least == most).then_some(least);
         Class {
             software,
-            subgroup: (has && least == most).then_some(least),
+            subgroup,
+            dear_broadcasts: subgroup == Some(4) && self.report.identity.is_llvmpipe(),
             many_registers: software && many_registers(),
             fragments: Fragments::reported(&self.report.cooperative_matrix),
         }

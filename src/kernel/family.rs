@@ -78,8 +78,10 @@ impl Family {
     /// class of adapter.
     pub fn usual(class: Class, precision: Precision) -> Vec<Family> {
         let fastest = match class {
-            Class { software: true, subgroup: Some(_), .. } => [Family::TextureFed, Family::Subgroup],
-            Class { software: true, subgroup: None, .. } => [Family::TextureDirect, Family::RegisterDirect],
+            Class { software: true, subgroup: Some(_), dear_broadcasts: false, .. } => {
+                [Family::TextureFed, Family::Subgroup]
+            }
+            Class { software: true, .. } => [Family::TextureDirect, Family::RegisterDirect],
             Class { software: false, fragments, .. } if fragments.of(precision).next().is_some() => {
                 [Family::CooperativeMatrix, Family::RegisterTiled]
             }
@@ -303,6 +305,19 @@ mod tests {
                     assert!(usual.iter().all(|f| f.precisions().contains(&precision)), "{usual:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn where_broadcasts_are_dear_the_usual_families_have_none() {
+        for precision in Precision::ALL {
+            let class = Class { software: true, subgroup: Some(4), ..Default::default() };
+            let (cheap, dear) = (class, Class { dear_broadcasts: true, ..class });
+            let broadcasts = |class| {
+                Family::usual(class, precision).iter().any(|f| [Family::Subgroup, Family::TextureFed].contains(f))
+            };
+            assert!(!broadcasts(dear), "{precision}");
+            assert_eq!(broadcasts(cheap), Family::Subgroup.precisions().contains(&precision), "{precision}");
         }
     }
 

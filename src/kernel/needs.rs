@@ -12,6 +12,9 @@ pub struct Class {
     pub subgroup: Option<u32>,
     /// A CPU-type adapter whose CPU has 32 vector registers of 256 bits (AVX-512VL) instead of 16.
     pub many_registers: bool,
+    /// A CPU-type adapter on which a broadcast within a subgroup costs more than it saves: llvmpipe with subgroups of
+    /// four, vectors of 128 bits, as on Arm (METHODOLOGY, 1).
+    pub dear_broadcasts: bool,
     /// Cooperative matrices that it has and WGSL can say.
     pub fragments: Fragments,
 }

@@ -183,6 +183,19 @@ pub struct Derived {
     pub reasons: Vec<Reason>,
 }
 
+/// Turns after which llvmpipe ends the loops of an invocation, all of them together, as if their conditions had
+/// become false (Mesa's LP_MAX_TGSI_LOOP_ITERATIONS). WGSL knows no such limit and no adapter reports one.
+const LLVMPIPE_TURNS: u32 = 65_535;
+
+/// The likely reason of a wrong product on llvmpipe where k is so long that a kernel may come to the limit: one of
+/// an element a turn does at k = 65,535, others at a multiple. The proof stays the judge.
+fn loops_end_early(record: &Record) -> Option<String> {
+    let (adapter, k) = (&record.adapter, record.case.shape.k);
+    (adapter.is_llvmpipe() && k >= LLVMPIPE_TURNS).then(|| {
+        format!("; llvmpipe ends the loops of an invocation after {LLVMPIPE_TURNS} turns in all, and k is {k}")
+    })
+}
+
 /// Derives figure and verdict from what else a record holds: its case, proof, samples and bounds.
 pub fn derive(record: &Record) -> Derived {
     let invalid = |reasons| Derived { figure: None, verdict: Verdict::Invalid, reasons };
@@ -192,7 +205,7 @@ pub fn derive(record: &Record) -> Derived {
         None => Some("there is no proof".into()),
     };
     if let Some(detail) = failure {
-        return invalid(vec![Reason::new("proof-failed", detail)]);
+        return invalid(vec![Reason::new("proof-failed", detail + &loops_end_early(record).unwrap_or_default())]);
     }
     let Some(samples) = &record.samples else {
         return invalid(vec![Reason::new("no-samples", "nothing was timed")]);

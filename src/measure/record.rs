@@ -127,6 +127,13 @@ pub struct AdapterIdentity {
     pub capabilities: Capabilities,
 }
 
+impl AdapterIdentity {
+    /// Mesa's software rasterizer, through Vulkan (lavapipe) or GL.
+    pub fn is_llvmpipe(&self) -> bool {
+        [&self.name, &self.driver].iter().any(|name| name.to_lowercase().contains("llvmpipe"))
+    }
+}
+
 /// Limits and features of the opened device that a kernel or its proof depends on: another driver setting
 /// that changes one of them makes another adapter of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]

@@ -3,7 +3,7 @@
 use super::openmetrics::Family;
 use super::{Document, Printed, Sheet, Table};
 use crate::measure::against::Against;
-use crate::measure::record::{AdapterIdentity, Interval, TimingMethod};
+use crate::measure::record::{AdapterIdentity, Interval, Reason, TimingMethod};
 use crate::measure::row::{Measurements, Row};
 use crate::measure::setups::Pooled;
 use crate::measure::suite::DEFAULT_SEED;
@@ -259,7 +259,10 @@ pub fn line(row: &Row) -> String {
             row.verdict.as_str()
         ),
         None => {
-            let why = row.reasons.first().map_or(String::new(), |r| format!(": {}", r.code));
+            let why = row.reasons.first().map_or(String::new(), |r| match repeats(row, r) {
+                true => format!(": {}", r.detail),
+                false => format!(": {}", r.code),
+            });
             format!("{what}: {}{why}", row.missing.as_deref().unwrap_or(row.verdict.as_str()))
         }
     }
@@ -325,9 +328,15 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// Whether a reason's code says what the column of verdicts says already.
+fn repeats(row: &Row, reason: &Reason) -> bool {
+    row.missing.as_deref() == Some(reason.code.as_str())
+}
+
 /// The worst reason, unless it only repeats the verdict.
 fn why(row: &Row) -> String {
     match row.reasons.first() {
+        Some(reason) if repeats(row, reason) => reason.detail.clone(),
         Some(reason) if reason.code != "software-adapter" => format!("{}: {}", reason.code, reason.detail),
         _ => String::new(),
     }
@@ -364,6 +373,23 @@ mod tests {
         assert_eq!(series("flopcast_matmul_flops_per_second{"), 1, "{text}");
         assert_eq!(series("flopcast_matmul_missing{"), 2, "{text}");
         assert_eq!((series("flopcast_build_info{"), series("flopcast_adapter_info{")), (1, 2), "{text}");
+    }
+
+    #[test]
+    fn why_a_row_has_no_figure_does_not_say_its_verdict_again() {
+        let row = |missing: Option<Missing>, code: &str| {
+            let mut record = measured(1e-3, 0.001);
+            record.figure = None;
+            record.reasons = missing.as_ref().map_or_else(|| vec![Reason::new(code, "off by 1")], |m| vec![m.reason()]);
+            record.missing = missing;
+            Row::from(&record)
+        };
+        let skipped = row(Some(Missing::Skipped { reason: "it takes about 2 s".into() }), "");
+        assert_eq!(why(&skipped), "it takes about 2 s");
+        assert!(line(&skipped).ends_with(": skipped: it takes about 2 s"), "{}", line(&skipped));
+        let wrong = row(None, "proof-failed");
+        assert_eq!(why(&wrong), "proof-failed: off by 1");
+        assert!(line(&wrong).ends_with(": proof-failed"), "{}", line(&wrong));
     }
 
     #[test]

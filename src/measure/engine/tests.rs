@@ -134,6 +134,20 @@ fn a_record_without_a_passed_proof_derives_no_figure() {
 }
 
 #[test]
+fn a_wrong_product_says_where_llvmpipe_ends_loops_early_and_k_is_long_enough_for_it() {
+    let wrong = measured(Script { kernel: KernelFault::HalfK, ..Script::honest() }, "64x48x50");
+    let said = |name: &str, k: u32| {
+        let mut record = wrong.clone();
+        (record.adapter.name, record.case.shape.k) = (name.into(), k);
+        let reason = derive(&record).reasons.remove(0);
+        (reason.code == "proof-failed", reason.detail.contains("65535 turns"))
+    };
+    assert_eq!(said("llvmpipe (LLVM 15.0.6, 256 bits)", 131_072), (true, true));
+    assert_eq!(said("llvmpipe (LLVM 15.0.6, 256 bits)", 4096), (true, false));
+    assert_eq!(said("NVIDIA H200", 131_072), (true, false));
+}
+
+#[test]
 fn what_is_timed_is_the_class_of_data_that_was_asked_for() {
     // Whole numbers, zeros and constants are multiplied twice as fast.
     let cost = |_: &Kernel, _, operands: &Operands| {

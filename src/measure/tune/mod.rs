@@ -363,7 +363,9 @@ impl Search<'_, '_> {
         let timed = || (0..shapes.len()).filter(|&at| rates[at] > 0.0);
         let least = || timed().map(needs).fold(f64::INFINITY, f64::min);
         let at = timed().rev().find(|&at| needs(at) <= left).ok_or_else(|| self.too_small(least()))?;
-        let effort = Effort::quick().within(0.6 * left);
+        // A slow winner takes more than a case of the quick suite has, and there is what the search left.
+        let quick = Effort::quick();
+        let effort = Effort { case_s: quick.case_s.max(needs(at)), ..quick }.within(0.6 * left);
         self.tell(&format!("measuring again: {} {}", winner.name(), shapes[at]))?;
         let request = Request {
             settings: winner.settings,

@@ -206,6 +206,16 @@ fn whatever_the_budget_a_search_ends_in_a_figure_or_says_how_much_more_it_takes(
 }
 
 #[test]
+fn a_slow_winner_is_measured_again_in_the_time_that_the_search_left() {
+    // 0.25 s a product of 64³ by the fastest kernel: its fewest rounds take longer than a case of the quick suite may.
+    let mut executor = Uneven::new(|k, s| rate(k, s).map(|r| r * 2.3e-4));
+    let tuning = tune(&mut executor, &wish(60.0), &mut go_on).unwrap();
+    assert_eq!(tuning.record.case.shape, Shape::square(64));
+    assert!(tuning.record.figure.is_some(), "{:?}", tuning.record.missing);
+    assert!(tuning.spent_s <= 60.0, "{}", tuning.spent_s);
+}
+
+#[test]
 fn a_kernel_that_is_wrong_never_wins() {
     let mut executor =
         ScriptedExecutor::new(Script { kernel: crate::measure::scripted::KernelFault::HalfK, ..Script::honest() });

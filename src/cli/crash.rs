@@ -31,7 +31,7 @@ pub fn guarded(run: impl FnOnce() -> ExitCode) -> ExitCode {
 /// Keeps what the waiting thread says, since it may be caught and mended on its way; what another says stands at once.
 fn note(info: &PanicHookInfo, waiting: ThreadId) {
     let place = info.location().map_or(String::new(), |at| format!(" at {}:{}", file(at.file()), at.line()));
-    let error = crashed(Error::failed(info.payload_as_str().unwrap_or("a panic without words")), &place);
+    let error = crashed(Error::of_panic(info.payload()), &place);
     match std::thread::current().id() == waiting {
         true => *LAST.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(error),
         false => output::error(&error),

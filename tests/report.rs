@@ -187,7 +187,12 @@ fn a_browser_opens_it_without_a_word_on_its_console_and_lets_nothing_in() {
     ] {
         let worse = folder.join("worse.html");
         std::fs::write(&worse, html.replace("</main>", &format!("{intruder}</main>"))).unwrap();
-        let (_, console) = opened(&browser, &worse, &folder.join("profile"));
-        assert!(console.iter().any(|line| line.contains("Content Security Policy")), "{intruder}: {console:?}");
+        // The browser does not wait for its console before it ends: once in some hundred openings a word was lost. None
+        // is ever made up, so that one opening in which it is heard is enough.
+        let heard = (0..3).any(|_| {
+            let (_, console) = opened(&browser, &worse, &folder.join("profile"));
+            console.iter().any(|line| line.contains("Content Security Policy"))
+        });
+        assert!(heard, "{intruder}");
     }
 }

@@ -5,11 +5,10 @@
 //! again, on other operands, and that is the figure.
 
 use super::trial::Trial;
-use super::{AGAIN, Candidate, Observe, Progress, interrupted, seconds, too_small};
+use super::{AGAIN, Candidate, Observe, Progress, again, interrupted, seconds, too_small};
 use crate::error::{Error, Result};
 use crate::kernel::Shape;
 use crate::measure::Executor;
-use crate::measure::effort::Effort;
 use crate::measure::engine::{Pace, measure};
 use crate::measure::record::Record;
 use crate::measure::suite::Request;
@@ -124,7 +123,7 @@ pub fn best_shape(
         let least = tried.iter().map(needs).reduce(f64::min);
         return Err(too_small(budget_s, spent, least).hint("give more with `--time-budget 60s`"));
     };
-    let effort = Effort::quick().within(0.6 * left);
+    let effort = again(left, needs(&top));
     let request = Request { settings: kernel.settings, seed: seed + 1, ..Request::plain(kernel.kernel.clone(), top.0) };
     let part = (seconds(executor) - begin_s) / budget_s;
     let mut watch = |_| observe(Progress { part, doing: format!("measuring again: {} {}", kernel.name(), top.0) });

@@ -363,9 +363,7 @@ impl Search<'_, '_> {
         let timed = || (0..shapes.len()).filter(|&at| rates[at] > 0.0);
         let least = || timed().map(needs).fold(f64::INFINITY, f64::min);
         let at = timed().rev().find(|&at| needs(at) <= left).ok_or_else(|| self.too_small(least()))?;
-        // A slow winner takes more than a case of the quick suite has, and there is what the search left.
-        let quick = Effort::quick();
-        let effort = Effort { case_s: quick.case_s.max(needs(at)), ..quick }.within(0.6 * left);
+        let effort = again(left, needs(at));
         self.tell(&format!("measuring again: {} {}", winner.name(), shapes[at]))?;
         let request = Request {
             settings: winner.settings,
@@ -409,6 +407,12 @@ impl Search<'_, '_> {
         Error::failed(format!("no kernel runs on shape {} of the search{why}", rung + 1))
             .hint("`flopcast devices --format json` lists what the adapter has and allows")
     }
+}
+
+/// What a winner is measured again with, of `left_s` seconds: a slow one takes more than a case of the quick suite has.
+fn again(left_s: f64, needs_s: f64) -> Effort {
+    let quick = Effort::quick();
+    Effort { case_s: quick.case_s.max(needs_s), ..quick }.within(0.6 * left_s)
 }
 
 /// What is to be hoped of a candidate: its own rate, or the best of its family so far; of an unknown one everything.

@@ -213,6 +213,11 @@ fn a_slow_winner_is_measured_again_in_the_time_that_the_search_left() {
     assert_eq!(tuning.record.case.shape, Shape::square(64));
     assert!(tuning.record.figure.is_some(), "{:?}", tuning.record.missing);
     assert!(tuning.spent_s <= 60.0, "{}", tuning.spent_s);
+    // And 0.25 s a product of the smallest square that a shape search tries.
+    let mut executor = Uneven::new(|_, _| Some(1.7e7));
+    let found = best_shape::best_shape(&mut executor, &tuning.winner, 60.0, 1, &mut go_on).unwrap();
+    assert!(found.record.figure.is_some(), "{:?}", found.record.missing);
+    assert!(found.spent_s <= 60.0, "{}", found.spent_s);
 }
 
 #[test]

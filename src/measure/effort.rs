@@ -61,13 +61,18 @@ impl Effort {
         Effort { case_s, submission_s, ..self }
     }
 
-    /// Whether a case whose dispatch takes `each` seconds gets through its fewest rounds in its time: a warm-up
-    /// submission, and one and two dispatches a round.
+    /// Seconds that the fewest rounds take of a case whose dispatch takes `each`: a warm-up submission, and one and two
+    /// dispatches a round.
+    pub fn least(&self, each: f64) -> f64 {
+        each * f64::from(1 + 3 * self.min_rounds)
+    }
+
+    /// Whether a case whose dispatch takes `each` seconds gets through its fewest rounds in its time.
     ///
     /// # Errors
     /// Seconds that it takes at least, where it does not.
     pub fn fits(&self, each: f64) -> Result<(), f64> {
-        let least = each * f64::from(1 + 3 * self.min_rounds);
+        let least = self.least(each);
         if least <= self.overrun * self.case_s { Ok(()) } else { Err(least) }
     }
 

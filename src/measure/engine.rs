@@ -26,8 +26,15 @@ pub struct Pace {
 #[derive(Debug, Clone)]
 struct Seen {
     kernel: String,
-    flop: f64,
+    shape: Shape,
     seconds: f64,
+}
+
+impl Seen {
+    /// Seconds per flop.
+    fn pace(&self) -> f64 {
+        self.seconds / self.shape.flop()
+    }
 }
 
 /// A shape tells the time of one with at most this many times its work: a tiny one is all overhead.
@@ -48,30 +55,33 @@ impl Pace {
         Pace { software: adapter.software, ..Pace::default() }
     }
 
-    fn note(&mut self, kernel: &str, flop: f64, seconds: f64) {
-        self.seen.push(Seen { kernel: kernel.to_string(), flop, seconds });
+    fn note(&mut self, kernel: &str, shape: Shape, seconds: f64) {
+        self.seen.push(Seen { kernel: kernel.to_string(), shape, seconds });
     }
 
     fn note_overhead(&mut self, request: &Request, seconds: f64) {
         self.overheads.note(&request.kernel.sha256, elements(request.shape), seconds);
     }
 
-    /// Seconds that one product will take, by the best rate seen of that kernel on a shape within
-    /// reach; `None` where there is none.
+    /// Seconds that one product will take: what it last took, else by the best rate seen of that kernel on a shape
+    /// within reach; `None` where there is none.
     pub fn predict(&self, kernel: &str, shape: Shape) -> Option<f64> {
-        let flop = shape.flop();
-        let reach = |s: &Seen| if self.software && s.flop >= MOSTLY_WORK { REACH_SOFTWARE } else { REACH };
-        let near = self.seen.iter().filter(|s| s.kernel == kernel && s.flop * reach(s) >= flop);
-        near.map(|s| flop * s.seconds / s.flop).min_by(f64::total_cmp)
+        let own = || self.seen.iter().filter(|s| s.kernel == kernel);
+        if let Some(same) = own().rfind(|s| s.shape == shape) {
+            return Some(same.seconds);
+        }
+        let reach = |s: &Seen| if self.software && s.shape.flop() >= MOSTLY_WORK { REACH_SOFTWARE } else { REACH };
+        let near = own().filter(|s| s.shape.flop() * reach(s) >= shape.flop());
+        near.map(|s| shape.flop() * s.pace()).min_by(f64::total_cmp)
     }
 
     /// The same where nothing of that kernel within reach was seen: by its largest shape, else by the slowest rate that
     /// any kernel had on any shape. Far too long rather than too short: a small shape is slow for its work.
     pub fn guess(&self, kernel: &str, shape: Shape) -> Option<f64> {
-        let rate = |s: &Seen| s.seconds / s.flop;
-        let own = self.seen.iter().filter(|s| s.kernel == kernel).max_by(|a, b| a.flop.total_cmp(&b.flop));
-        let slowest = || self.seen.iter().max_by(|a, b| rate(a).total_cmp(&rate(b)));
-        own.or_else(slowest).map(|seen| shape.flop() * rate(seen))
+        let flop = |s: &&Seen| s.shape.flop();
+        let own = self.seen.iter().filter(|s| s.kernel == kernel).max_by(|a, b| flop(a).total_cmp(&flop(b)));
+        let slowest = || self.seen.iter().max_by(|a, b| a.pace().total_cmp(&b.pace()));
+        own.or_else(slowest).map(|seen| shape.flop() * seen.pace())
     }
 
     /// Seconds that compiling, making operands and proving a case will take beside its timing.
@@ -104,7 +114,7 @@ pub fn measure(
             (record.proof, record.samples) = (Some(proof), samples);
             let derived = derive(&record);
             if let Some(figure) = &derived.figure {
-                pace.note(kernel.family.name(), request.shape.flop(), figure.seconds.median);
+                pace.note(kernel.family.name(), request.shape, figure.seconds.median);
             }
             pace.note_overhead(request, spent.setup_s + spent.proof_s);
             (record.figure, record.verdict, record.reasons) = (derived.figure, derived.verdict, derived.reasons);
@@ -202,7 +212,7 @@ impl Run<'_, '_> {
             cut = device.executor.split(parts(first, 1.0, dispatch_s))?;
         }
         // Known from now on, whether or not the rounds fit: the next shape of this kernel is not tried blind.
-        self.pace.note(self.request.kernel.family.name(), shape.flop(), first);
+        self.pace.note(self.request.kernel.family.name(), shape, first);
         timer.fits(first)?;
         let (started, from) = (device.executor.meter().map(Meter::start), device.executor.now_ns());
         let samples = timer.run(&mut device, first, cut, self.watch)?;

@@ -3,7 +3,7 @@
 use super::Executor;
 use super::effort::Effort;
 use super::engine::{Pace, left_out, measure};
-use super::record::Record;
+use super::record::{Missing, Record};
 use super::suite::Request;
 use super::timing::Stage;
 use crate::error::Result;
@@ -32,13 +32,17 @@ const LEAST_CASE_S: f64 = 0.05;
 /// submissions of a millisecond and more, so that it is not doubted for its shortness.
 const SOUND_CASE_S: f64 = 0.2;
 
+/// How often a case's turn comes within a budget: by its share; then out of what the others left; and once more where its
+/// second turn showed it slower than the shapes before it had told.
+const TURNS: usize = 3;
+
 /// [`sweep`] within so many seconds of the executor's clock, compiling and proving included.
 ///
 /// Each case gets an equal share of what is left, less what setting up and proving will take going by the
 /// cases before it; what a case does not need goes to those after it. A case whose share is too small to time it is
-/// taken up again behind all others, when what they left is known; where that is too little as well it is a
-/// `skipped` row with the reason. `done` sees records in the order in which they were made, the list that comes back
-/// has them in that of the requests.
+/// taken up again behind all others, the quickest of them first and with more than the effort's time where it takes
+/// that; where what is left by then is too little as well it is a `skipped` row with the reason. `done` sees records in
+/// the order in which they were made, the list that comes back has them in that of the requests.
 pub fn sweep_within(
     executor: &mut dyn Executor,
     requests: &[Request],
@@ -52,8 +56,10 @@ pub fn sweep_within(
     let mut pace = Pace::of(executor.adapter());
     let mut records = Vec::with_capacity(requests.len());
     let mut to_do: Vec<usize> = (0..requests.len()).collect();
-    'all: for again in [false, true] {
+    'all: for turn in 0..TURNS {
         let mut put_off = Vec::new();
+        // What is left goes round furthest by the quickest first.
+        to_do.sort_by(|&a, &b| least(&pace, &requests[a], effort).total_cmp(&least(&pace, &requests[b], effort)));
         for (at, &index) in to_do.iter().enumerate() {
             let request = &requests[index];
             let mut allotted = Ok(*effort);
@@ -61,11 +67,15 @@ pub fn sweep_within(
                 let left_s = seconds - executor.now_ns().saturating_sub(begin) as f64 * 1e-9;
                 let left = Left { seconds, left_s, cases: to_do.len() - at, first: index == 0 };
                 allotted = allot(&pace, request, effort, left, executor.adapter().software);
+                if turn > 0 {
+                    allotted = stretch(&pace, request, effort, left, allotted);
+                }
             }
-            if !again && seconds.is_some() && would_fit_later(&pace, request, effort, &allotted) {
+            if turn == 0 && seconds.is_some() && !allotted.as_ref().is_ok_and(|effort| fits(&pace, request, effort)) {
                 put_off.push(index);
                 continue;
             }
+            let tried = allotted.is_ok();
             let record = match allotted {
                 Err(_) if stop() => break 'all,
                 Err(reason) => left_out(executor, request, reason),
@@ -78,6 +88,12 @@ pub fn sweep_within(
                     record
                 }
             };
+            // Tried, and too slow for the time it had: from now on it is known how slow.
+            let once_more = turn + 1 < TURNS && seconds.is_some();
+            if once_more && tried && matches!(record.missing, Some(Missing::Skipped { .. })) {
+                put_off.push(index);
+                continue;
+            }
             done(&record)?;
             records.push((index, record));
         }
@@ -142,17 +158,38 @@ fn allot(
     Ok(effort.within(effort.case_s))
 }
 
-/// Whether a case that its share does not time would be timed with all that a case can have.
-fn would_fit_later(
+/// The effort for a case that its share did not time, out of all that the others left: twice what its fewest rounds
+/// take, since six of them are a figure and twelve one that is not doubted for their number.
+fn stretch(
     pace: &Pace,
     request: &Request,
     effort: &Effort,
-    allotted: &std::result::Result<Effort, String>,
-) -> bool {
-    let predicted = pace.predict(request.kernel.family.name(), request.shape);
-    let fits = |effort: &Effort| predicted.is_none_or(|each| effort.fits(each).is_ok());
-    let whole = Effort { overrun: 1.0, ..*effort };
-    fits(&whole) && !allotted.as_ref().is_ok_and(fits)
+    Left { seconds, left_s: left, .. }: Left,
+    allotted: std::result::Result<Effort, String>,
+) -> std::result::Result<Effort, String> {
+    if allotted.as_ref().is_ok_and(|effort| fits(pace, request, effort)) {
+        return allotted;
+    }
+    let Some(each) = pace.predict(request.kernel.family.name(), request.shape) else { return allotted };
+    let least = effort.least(each);
+    let case_s = (left - pace.overhead(request) - 4.0 * each).min(2.0 * least);
+    // A tenth to spare: the time of a product is one that was seen once, or that of another shape.
+    if case_s < 1.1 * least {
+        let (least, seconds, left) = (duration(least), duration(seconds), duration(left.max(0.0)));
+        return Err(format!("about {least} at the rate seen; the time budget of {seconds} has {left} left"));
+    }
+    Ok(Effort { case_s, overrun: 1.0, ..*effort }.within(case_s))
+}
+
+/// Whether a case is through its fewest rounds in time, as far as is known.
+fn fits(pace: &Pace, request: &Request, effort: &Effort) -> bool {
+    let each = pace.predict(request.kernel.family.name(), request.shape);
+    each.is_none_or(|each| effort.fits(each).is_ok())
+}
+
+/// Seconds that the fewest rounds of a case take; none where nothing is known of it.
+fn least(pace: &Pace, request: &Request, effort: &Effort) -> f64 {
+    pace.predict(request.kernel.family.name(), request.shape).map_or(0.0, |each| effort.least(each))
 }
 
 #[cfg(test)]
@@ -160,7 +197,7 @@ mod tests {
     use super::*;
     use crate::kernel::{DataClass, Family, Kernel, Operands, Precision, Settings, Shape};
     use crate::measure::Timed;
-    use crate::measure::record::{Missing, Verdict};
+    use crate::measure::record::Verdict;
     use crate::measure::scripted::{Script, ScriptedExecutor};
     use crate::measure::suite::Selection;
 
@@ -321,6 +358,63 @@ mod tests {
         let wanted: Vec<_> = requests.iter().map(|r| r.case().id()).collect();
         assert_eq!(ids(&records), wanted, "in the order of the requests");
         assert_eq!(made.last(), Some(&wanted[4]), "made behind the others: {made:?}");
+    }
+
+    #[test]
+    fn a_slow_kernel_gets_more_than_the_time_of_a_case_out_of_what_a_budget_has_left() {
+        // 0.1 s a product of 64³ by the slow kernel, 0.8 s of 128³: 1.9 s and 15 s for their fewest rounds, while a case
+        // has 1 s. The others need little.
+        let slow = |kernel: &Kernel, _, _: &Operands| if kernel.family == Family::Naive { 1.0 } else { 1e-3 };
+        let script = || Script {
+            flop_per_s: Shape::square(64).flop() / 0.1,
+            cost: Box::new(slow),
+            software: true,
+            ..Script::honest()
+        };
+        let effort = Effort { case_s: 1.0, max_rounds: 6, ..Effort::quick() };
+        let run = |seconds| {
+            let mut executor = ScriptedExecutor::new(script());
+            let requests = requests(&executor, &[64, 128], 4);
+            let begin = executor.now_ns();
+            let records =
+                sweep_within(&mut executor, &requests, &effort, seconds, &mut |_, _| {}, &|| false, &mut |_| Ok(()))
+                    .unwrap();
+            ((executor.now_ns() - begin) as f64 * 1e-9, records)
+        };
+        let (_, records) = run(None);
+        assert!(records[0].figure.is_none(), "without a budget a case has its time and no more: {records:#?}");
+        for (seconds, slow_ones) in [(2.0, 0), (5.0, 1), (40.0, 2)] {
+            let (took, records) = run(Some(seconds));
+            assert!(took <= 1.1 * seconds, "{seconds} s: took {took} s");
+            assert_eq!(figures(&records), 6 + slow_ones, "{seconds} s: {records:#?}");
+            assert_eq!(records[0].figure.is_some(), slow_ones > 0, "the quicker of them first: {records:#?}");
+            for skipped in records.iter().filter(|r| r.figure.is_none()) {
+                assert!(skipped.reasons[0].detail.contains("at the rate seen; the time budget"), "{skipped:#?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_shape_slower_than_another_told_has_one_more_turn() {
+        // 30 ms a product of 64³, by which one of 96³ would take 0.1 s: 1.9 s for its fewest rounds. It takes 0.3 s,
+        // 5.7 s for them, as its second turn finds, which is given twice the 1.9 s.
+        let slower = |_: &Kernel, _: Settings, operands: &Operands| if operands.a.rows == 96 { 0.3 / 0.10125 } else { 1.0 };
+        let flop_per_s = Shape::square(64).flop() / 0.03;
+        let script = Script { flop_per_s, cost: Box::new(slower), software: true, ..Script::honest() };
+        let mut executor = ScriptedExecutor::new(script);
+        let requests = requests(&executor, &[64, 96], 1);
+        let begin = executor.now_ns();
+        let effort = Effort { case_s: 1.0, max_rounds: 6, ..Effort::quick() };
+        let mut made = Vec::new();
+        let mut done = |record: &Record| {
+            made.push(record.figure.is_some());
+            Ok(())
+        };
+        let records =
+            sweep_within(&mut executor, &requests, &effort, Some(12.0), &mut |_, _| {}, &|| false, &mut done).unwrap();
+        assert_eq!(figures(&records), 2, "{records:#?}");
+        assert_eq!(made, [true, true], "a row is told once");
+        assert!((executor.now_ns() - begin) as f64 * 1e-9 <= 13.2);
     }
 
     #[test]

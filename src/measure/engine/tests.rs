@@ -223,7 +223,7 @@ fn a_cpu_type_adapter_is_never_called_measured_and_a_doubt_goes_before_that() {
 fn a_product_tells_the_time_of_one_much_larger_on_a_software_adapter_alone() {
     let predicted = |software, seen, n| {
         let mut pace = Pace { software, ..Pace::default() };
-        pace.note("naive", Shape::square(seen).flop(), 1e-3);
+        pace.note("naive", Shape::square(seen), 1e-3);
         pace.predict("naive", Shape::square(n))
     };
     assert_eq!((predicted(true, 256, 1024), predicted(false, 256, 1024)), (Some(0.064), Some(0.064)));

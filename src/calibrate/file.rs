@@ -5,7 +5,7 @@ use crate::error::{Context, Error, Result};
 use crate::kernel::{DataClass, Precision, Shape};
 use crate::measure::energy::Energy;
 use crate::measure::host::HOST;
-use crate::measure::record::{AdapterIdentity, Figure, Interval, Record, TimingMethod, Tool, Verdict};
+use crate::measure::record::{AdapterIdentity, Figure, Interval, Missing, Record, TimingMethod, Tool, Verdict};
 use crate::typed;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -152,7 +152,10 @@ impl Calibration {
                     doubted.push((record, figure));
                     *rows_left_out.entry(verdict.as_str().to_string()).or_insert(0) += 1;
                 }
-                (verdict, _) => *rows_left_out.entry(verdict.as_str().to_string()).or_insert(0) += 1,
+                (verdict, _) => {
+                    let why = record.missing.as_ref().map_or(verdict.as_str(), Missing::status);
+                    *rows_left_out.entry(why.to_string()).or_insert(0) += 1;
+                }
             }
         }
         if used.is_empty() {
@@ -425,8 +428,11 @@ pub(crate) mod tests {
 
     #[test]
     fn no_usable_row_is_an_error_with_the_counts_and_a_way_out() {
-        let error = Calibration::from_records(&[record("8x8x8", "naive", 1.0, Verdict::Suspect)], "m").unwrap_err();
-        assert!(error.message().contains("no usable row (1 SUSPECT)"), "{error}");
+        let doubted = record("8x8x8", "naive", 1.0, Verdict::Suspect);
+        let missing = Some(Missing::Skipped { reason: "no time".into() });
+        let skipped = Record { missing, figure: None, verdict: Verdict::Invalid, ..doubted.clone() };
+        let error = Calibration::from_records(&[doubted, skipped], "m").unwrap_err();
+        assert!(error.message().contains("no usable row (1 SUSPECT, 1 skipped)"), "{error}");
         assert!(error.hint_text().is_some());
     }
 

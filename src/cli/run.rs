@@ -162,7 +162,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Ok(_) => Ok(ExitCode::SUCCESS),
         Err(error) => Err(Error::failed(error.message().to_string())
             .context("no calibration")
-            .hint("measure again on a quieter machine; the forecast above rests on published figures alone")),
+            .hint("measure again on a quieter machine, or longer with `--time-budget`; the forecast above rests on published figures alone")),
     }
 }
 

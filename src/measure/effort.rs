@@ -67,6 +67,12 @@ impl Effort {
         each * f64::from(1 + 3 * self.min_rounds)
     }
 
+    /// Seconds in which a case whose dispatch takes `each` gets through its warm-up and [`INDEPENDENT_SAMPLES`] rounds of
+    /// one and two of its shortest submissions.
+    pub fn sound(&self, each: f64) -> f64 {
+        round(3.0 * each.max(SHORTEST_S)) * INDEPENDENT_SAMPLES as f64 / (1.0 - self.warmup_share)
+    }
+
     /// Whether a case whose dispatch takes `each` seconds gets through its fewest rounds in its time.
     ///
     /// # Errors

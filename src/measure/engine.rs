@@ -75,7 +75,12 @@ impl Pace {
         near.map(|s| shape.flop() * s.pace()).min_by(f64::total_cmp)
     }
 
-    /// The same where nothing of that kernel within reach was seen: by its largest shape, else by the slowest rate that
+    /// Seconds per flop of that kernel at its best; `None` where nothing of it was seen.
+    pub fn best(&self, kernel: &str) -> Option<f64> {
+        self.seen.iter().filter(|s| s.kernel == kernel).map(Seen::pace).min_by(f64::total_cmp)
+    }
+
+    /// The same as [`Pace::predict`] where nothing of that kernel within reach was seen: by its largest shape, else by the slowest rate that
     /// any kernel had on any shape. Far too long rather than too short: a small shape is slow for its work.
     pub fn guess(&self, kernel: &str, shape: Shape) -> Option<f64> {
         let flop = |s: &&Seen| s.shape.flop();

@@ -80,8 +80,8 @@ impl Pace {
         self.seen.iter().filter(|s| s.kernel == kernel).map(Seen::pace).min_by(f64::total_cmp)
     }
 
-    /// The same as [`Pace::predict`] where nothing of that kernel within reach was seen: by its largest shape, else by the slowest rate that
-    /// any kernel had on any shape. Far too long rather than too short: a small shape is slow for its work.
+    /// The same as [`Pace::predict`] where nothing of that kernel within reach was seen: by its largest shape, else by the
+    /// slowest rate that any kernel had on any shape. Far too long rather than too short: a small shape is slow for its work.
     pub fn guess(&self, kernel: &str, shape: Shape) -> Option<f64> {
         let flop = |s: &&Seen| s.shape.flop();
         let own = self.seen.iter().filter(|s| s.kernel == kernel).max_by(|a, b| flop(a).total_cmp(&flop(b)));

@@ -42,11 +42,12 @@ const TURNS: usize = 3;
 /// [`sweep`] within so many seconds of the executor's clock, compiling and proving included.
 ///
 /// Each case gets an equal share of what is left, less what setting up and proving will take going by the
-/// cases before it; what a case does not need goes to those after it. A case whose share is too small to time it is
-/// taken up again behind all others, those of the quickest kernel first and with more than the effort's time where it takes
-/// that; where what is left by then is too little as well it is a `skipped` row with the reason. So is one whose trace was
-/// too short to be believed, and what it has then takes the place of what it had; until that is known nothing is told of
-/// it. `done` sees records in the order in which they were made, the list that comes back has them in that of the requests.
+/// cases before it; what a case does not need goes to those after it. Two kinds are taken up again behind all others, those
+/// of the quickest kernel first and with more than the effort's time where it takes that: a case whose share is too small to
+/// time it, which is a `skipped` row with the reason where what is left is too little as well; and one whose trace was too
+/// short to be believed, of which nothing is told before its second trace has taken the place of the first, or no time is
+/// left for one. `done` sees records in the order in which they were made, the list that comes back has them in that of the
+/// requests.
 pub fn sweep_within(
     executor: &mut dyn Executor,
     requests: &[Request],
@@ -71,15 +72,17 @@ pub fn sweep_within(
             if let Some(seconds) = seconds {
                 let left_s = seconds - executor.now_ns().saturating_sub(begin) as f64 * 1e-9;
                 let left = Left { seconds, left_s, cases: to_do.len() - at, first: index == 0 };
-                allotted = match (turn, short.contains_key(&index)) {
-                    (_, true) => longer(&pace, request, effort, left),
-                    (0, _) => allot(&pace, request, effort, left, executor.adapter().software),
-                    _ => stretch(&pace, request, effort, left, executor.adapter().software),
+                let share = allot(&pace, request, effort, left, executor.adapter().software);
+                allotted = if short.contains_key(&index) {
+                    longer(&pace, request, effort, left)
+                } else if share.as_ref().is_ok_and(|share| fits(&pace, request, share)) {
+                    share
+                } else if turn == 0 {
+                    put_off.push(index);
+                    continue;
+                } else {
+                    stretch(&pace, request, effort, left, share)
                 };
-            }
-            if turn == 0 && seconds.is_some() && !allotted.as_ref().is_ok_and(|effort| fits(&pace, request, effort)) {
-                put_off.push(index);
-                continue;
             }
             let mut record = match &allotted {
                 Err(_) if stop() => break 'all,
@@ -147,11 +150,10 @@ fn allot(
     let cases = cases as f64;
     // Two products before the first sample, the proof's and the one that the time is learned from, and
     // two at least that are looked at after the last.
-    let name = request.kernel.family.name();
-    let predicted = pace.predict(name, request.shape);
+    let predicted = predicted(pace, request);
     // By tiny shapes alone a large one of a CPU-type adapter could take the whole budget many times over. On
     // hardware those are all launch and no work, and would only refuse what takes milliseconds.
-    let guessed = || pace.guess(name, request.shape).filter(|_| software);
+    let guessed = || pace.guess(request.kernel.family.name(), request.shape).filter(|_| software);
     let product = predicted.or_else(guessed).unwrap_or(0.0);
     let overhead = pace.overhead(request) + 4.0 * product;
     let share = (left / cases).min(left - overhead);
@@ -183,13 +185,9 @@ fn stretch(
     request: &Request,
     effort: &Effort,
     left: Left,
-    software: bool,
+    share: std::result::Result<Effort, String>,
 ) -> std::result::Result<Effort, String> {
-    let share = allot(pace, request, effort, left, software);
-    let Some(each) = pace.predict(request.kernel.family.name(), request.shape) else { return share };
-    if share.as_ref().is_ok_and(|share| share.fits(each).is_ok()) {
-        return share;
-    }
+    let Some(each) = predicted(pace, request) else { return share };
     let least = effort.least(each);
     // A tenth to spare: the time of a product is one that was seen once, or that of another shape.
     beyond(pace, request, effort, left, each, [1.1 * least, 2.0 * least])
@@ -197,7 +195,7 @@ fn stretch(
 
 /// The effort for a case whose trace was short: what twenty rounds take, at least twelve of them.
 fn longer(pace: &Pace, request: &Request, effort: &Effort, left: Left) -> std::result::Result<Effort, String> {
-    let each = pace.predict(request.kernel.family.name(), request.shape).unwrap_or(0.0);
+    let each = predicted(pace, request).unwrap_or(0.0);
     let sound = effort.sound(each);
     beyond(pace, request, effort, left, each, [0.6 * sound, 1.1 * sound])
 }
@@ -226,14 +224,18 @@ fn is_short(record: &Record) -> bool {
 
 /// Whether a case is through its fewest rounds in time, as far as is known.
 fn fits(pace: &Pace, request: &Request, effort: &Effort) -> bool {
-    let each = pace.predict(request.kernel.family.name(), request.shape);
-    each.is_none_or(|each| effort.fits(each).is_ok())
+    predicted(pace, request).is_none_or(|each| effort.fits(each).is_ok())
 }
 
 /// By the best rate of their kernels, then by what a product takes; what nothing is known of comes first.
 fn order(pace: &Pace, a: &Request, b: &Request) -> Ordering {
     let by = |of: &dyn Fn(&Request) -> Option<f64>| of(a).unwrap_or(0.0).total_cmp(&of(b).unwrap_or(0.0));
-    by(&|r| pace.best(r.kernel.family.name())).then_with(|| by(&|r| pace.predict(r.kernel.family.name(), r.shape)))
+    by(&|r| pace.best(r.kernel.family.name())).then_with(|| by(&|r| predicted(pace, r)))
+}
+
+/// Seconds that one product of a case will take, where it can be told.
+fn predicted(pace: &Pace, request: &Request) -> Option<f64> {
+    pace.predict(request.kernel.family.name(), request.shape)
 }
 
 #[cfg(test)]

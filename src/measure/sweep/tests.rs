@@ -20,16 +20,38 @@ fn requests(executor: &ScriptedExecutor, sizes: &[u32], families: usize) -> Vec<
     wanted.requests(executor.class()).unwrap()
 }
 
+/// What came of a sweep.
+struct Swept {
+    /// Seconds of the device's own clock.
+    took: f64,
+    /// What was asked for, in its order.
+    wanted: Vec<String>,
+    /// What was told, in its order.
+    made: Vec<Record>,
+    records: Vec<Record>,
+}
+
+/// The first so many families on these squares within so many seconds.
+fn swept(script: Script, (sizes, families): (&[u32], usize), effort: &Effort, seconds: Option<f64>) -> Swept {
+    let mut executor = ScriptedExecutor::new(script);
+    let requests = requests(&executor, sizes, families);
+    let begin = executor.now_ns();
+    let mut made = Vec::new();
+    let mut done = |record: &Record| {
+        made.push(record.clone());
+        Ok(())
+    };
+    let records =
+        sweep_within(&mut executor, &requests, effort, seconds, &mut |_, _| {}, &|| false, &mut done).unwrap();
+    let wanted = requests.iter().map(|request| request.case().id()).collect();
+    Swept { took: (executor.now_ns() - begin) as f64 * 1e-9, wanted, made, records }
+}
+
 /// Eight cases on a device where compiling takes `setup_s` of its own clock.
 fn within(seconds: f64, setup_s: f64, flop_per_s: f64) -> (f64, Vec<Record>) {
-    let mut executor = ScriptedExecutor::new(Script { setup_s, flop_per_s, ..Script::honest() });
-    let requests = requests(&executor, &[48, 64], 4);
-    let begin = executor.now_ns();
-    let effort = Effort::quick();
-    let records =
-        sweep_within(&mut executor, &requests, &effort, Some(seconds), &mut |_, _| {}, &|| false, &mut |_| Ok(()))
-            .unwrap();
-    ((executor.now_ns() - begin) as f64 * 1e-9, records)
+    let script = Script { setup_s, flop_per_s, ..Script::honest() };
+    let swept = swept(script, (&[48, 64], 4), &Effort::quick(), Some(seconds));
+    (swept.took, swept.records)
 }
 
 fn figures(records: &[Record]) -> usize {
@@ -74,14 +96,9 @@ fn what_does_not_fit_is_a_skipped_row_with_the_reason() {
 #[test]
 fn a_guess_of_the_overhead_does_not_leave_a_budget_unused() {
     // Eight cases at a guessed tenth of a second each do not fit; the first one shows that they take nothing.
-    let mut executor = ScriptedExecutor::new(Script::honest());
-    let requests = requests(&executor, &[256, 264], 4);
-    let begin = executor.now_ns();
-    let effort = Effort::smoke();
-    let records =
-        sweep_within(&mut executor, &requests, &effort, Some(0.6), &mut |_, _| {}, &|| false, &mut |_| Ok(())).unwrap();
+    let Swept { took, records, .. } = swept(Script::honest(), (&[256, 264], 4), &Effort::smoke(), Some(0.6));
     assert_eq!(figures(&records), 8, "{records:#?}");
-    assert!((executor.now_ns() - begin) as f64 * 1e-9 <= 0.66);
+    assert!(took <= 0.66, "{took}");
 }
 
 #[test]
@@ -89,13 +106,7 @@ fn a_large_shape_of_a_slow_kernel_of_which_only_tiny_ones_were_seen_does_not_bre
     // A CPU-type adapter of 100,000 flop/s: a product of 96³ takes 18 s, and none of 4³ is within reach of it.
     let naive = |kernel: &Kernel, _, _: &Operands| if kernel.family == Family::Naive { 1.0 } else { 1e-5 };
     let script = Script { flop_per_s: 1e5, cost: Box::new(naive), software: true, ..Script::honest() };
-    let mut executor = ScriptedExecutor::new(script);
-    let requests = requests(&executor, &[4, 96], 3);
-    let begin = executor.now_ns();
-    let effort = Effort::quick();
-    let records =
-        sweep_within(&mut executor, &requests, &effort, Some(4.0), &mut |_, _| {}, &|| false, &mut |_| Ok(())).unwrap();
-    let took = (executor.now_ns() - begin) as f64 * 1e-9;
+    let Swept { took, records, .. } = swept(script, (&[4, 96], 3), &Effort::quick(), Some(4.0));
     assert!(took <= 4.4 && figures(&records) > 2, "{took} s: {records:#?}");
 }
 
@@ -106,11 +117,8 @@ fn tiny_shapes_that_are_all_launch_do_not_refuse_a_large_one_on_hardware() {
         let flop = 2.0 * (operands.a.rows * operands.a.cols * operands.b.cols) as f64;
         1.0 + 4e-6 * 1e12 / flop
     };
-    let mut executor = ScriptedExecutor::new(Script { cost: Box::new(launch), ..Script::honest() });
-    let requests = requests(&executor, &[1, 96], 3);
-    let effort = Effort::smoke();
-    let records =
-        sweep_within(&mut executor, &requests, &effort, Some(4.0), &mut |_, _| {}, &|| false, &mut |_| Ok(())).unwrap();
+    let script = Script { cost: Box::new(launch), ..Script::honest() };
+    let Swept { records, .. } = swept(script, (&[1, 96], 3), &Effort::smoke(), Some(4.0));
     assert_eq!(figures(&records), 6, "{records:#?}");
 }
 
@@ -137,23 +145,13 @@ fn what_its_share_does_not_time_is_taken_up_again_with_what_the_others_left() {
     let slow = |kernel: &Kernel, _, _: &Operands| if kernel.family == Family::Naive { 1.0 } else { 1e-3 };
     let flop_per_s = Shape::square(96).flop() / 0.03;
     let script = Script { flop_per_s, cost: Box::new(slow), software: true, ..Script::honest() };
-    let mut executor = ScriptedExecutor::new(script);
-    let requests = requests(&executor, &[48, 96], 4);
-    let begin = executor.now_ns();
     let effort = Effort { case_s: 1.0, max_rounds: 6, ..Effort::quick() };
-    let mut made = Vec::new();
-    let mut done = |record: &Record| {
-        made.push(record.case.id());
-        Ok(())
-    };
-    let records =
-        sweep_within(&mut executor, &requests, &effort, Some(2.0), &mut |_, _| {}, &|| false, &mut done).unwrap();
-    assert!((executor.now_ns() - begin) as f64 * 1e-9 <= 2.2);
+    let Swept { took, wanted, made, records } = swept(script, (&[48, 96], 4), &effort, Some(2.0));
+    assert!(took <= 2.2, "{took}");
     assert_eq!(figures(&records), 8, "{records:#?}");
     let ids = |records: &[Record]| records.iter().map(|r| r.case.id()).collect::<Vec<_>>();
-    let wanted: Vec<_> = requests.iter().map(|r| r.case().id()).collect();
     assert_eq!(ids(&records), wanted, "in the order of the requests");
-    assert_eq!(made.last(), Some(&wanted[4]), "made behind the others: {made:?}");
+    assert_eq!(ids(&made).last(), Some(&wanted[4]), "made behind the others: {:?}", ids(&made));
 }
 
 #[test]
@@ -168,19 +166,11 @@ fn a_slow_kernel_gets_more_than_the_time_of_a_case_out_of_what_a_budget_has_left
         ..Script::honest()
     };
     let effort = Effort { case_s: 1.0, max_rounds: 6, ..Effort::quick() };
-    let run = |seconds| {
-        let mut executor = ScriptedExecutor::new(script());
-        let requests = requests(&executor, &[64, 128], 4);
-        let begin = executor.now_ns();
-        let records =
-            sweep_within(&mut executor, &requests, &effort, seconds, &mut |_, _| {}, &|| false, &mut |_| Ok(()))
-                .unwrap();
-        ((executor.now_ns() - begin) as f64 * 1e-9, records)
-    };
-    let (_, records) = run(None);
+    let run = |seconds| swept(script(), (&[64, 128], 4), &effort, seconds);
+    let records = run(None).records;
     assert!(records[0].figure.is_none(), "without a budget a case has its time and no more: {records:#?}");
     for (seconds, slow_ones) in [(2.0, 0), (5.0, 1), (40.0, 2)] {
-        let (took, records) = run(Some(seconds));
+        let Swept { took, records, .. } = run(Some(seconds));
         assert!(took <= 1.1 * seconds, "{seconds} s: took {took} s");
         assert_eq!(figures(&records), 6 + slow_ones, "{seconds} s: {records:#?}");
         assert_eq!(records[0].figure.is_some(), slow_ones > 0, "the quicker of them first: {records:#?}");
@@ -197,20 +187,11 @@ fn a_shape_slower_than_another_told_has_one_more_turn() {
     let slower = |_: &Kernel, _: Settings, operands: &Operands| if operands.a.rows == 96 { 0.3 / 0.10125 } else { 1.0 };
     let flop_per_s = Shape::square(64).flop() / 0.03;
     let script = Script { flop_per_s, cost: Box::new(slower), software: true, ..Script::honest() };
-    let mut executor = ScriptedExecutor::new(script);
-    let requests = requests(&executor, &[64, 96], 1);
-    let begin = executor.now_ns();
     let effort = Effort { case_s: 1.0, max_rounds: 6, ..Effort::quick() };
-    let mut made = Vec::new();
-    let mut done = |record: &Record| {
-        made.push(record.figure.is_some());
-        Ok(())
-    };
-    let records =
-        sweep_within(&mut executor, &requests, &effort, Some(14.0), &mut |_, _| {}, &|| false, &mut done).unwrap();
+    let Swept { took, made, records, .. } = swept(script, (&[64, 96], 1), &effort, Some(14.0));
     assert_eq!(figures(&records), 2, "{records:#?}");
-    assert_eq!(made, [true, true], "a row is told once");
-    assert!((executor.now_ns() - begin) as f64 * 1e-9 <= 15.4);
+    assert_eq!(made, records, "a row is told once");
+    assert!(took <= 15.4, "{took}");
 }
 
 #[test]
@@ -254,18 +235,7 @@ fn a_trace_too_short_to_be_believed_is_measured_again_with_what_is_left_and_told
     let script = || Script { flop_per_s: Shape::square(64).flop() / 0.02, software: true, ..Script::honest() };
     let effort = Effort { case_s: 0.6, ..Effort::quick() };
     for (seconds, samples) in [(1.5, 4..10), (6.0, 10..40)] {
-        let mut executor = ScriptedExecutor::new(script());
-        let requests = requests(&executor, &[64], 1);
-        let begin = executor.now_ns();
-        let mut made = Vec::new();
-        let mut done = |record: &Record| {
-            made.push(record.clone());
-            Ok(())
-        };
-        let records =
-            sweep_within(&mut executor, &requests, &effort, Some(seconds), &mut |_, _| {}, &|| false, &mut done)
-                .unwrap();
-        let took = (executor.now_ns() - begin) as f64 * 1e-9;
+        let Swept { took, made, records, .. } = swept(script(), (&[64], 1), &effort, Some(seconds));
         assert!(took <= 1.1 * seconds, "{seconds} s: took {took} s");
         assert_eq!(made, records);
         let [record] = &records[..] else { panic!("one row: {records:#?}") };
@@ -306,11 +276,8 @@ fn what_is_left_goes_to_the_quickest_kernel_first() {
     let quick = |kernel: &Kernel, _, _: &Operands| if kernel.family == Family::Naive { 1.0 } else { 0.1 };
     let flop_per_s = Shape::square(64).flop() / 0.2;
     let script = Script { flop_per_s, cost: Box::new(quick), software: true, ..Script::honest() };
-    let mut executor = ScriptedExecutor::new(script);
-    let requests = requests(&executor, &[64], 2);
     let effort = Effort { case_s: 0.6, ..Effort::quick() };
-    let records =
-        sweep_within(&mut executor, &requests, &effort, Some(6.0), &mut |_, _| {}, &|| false, &mut |_| Ok(())).unwrap();
+    let Swept { records, .. } = swept(script, (&[64], 2), &effort, Some(6.0));
     assert!(matches!(records[0].missing, Some(Missing::Skipped { .. })), "{records:#?}");
     assert!(records[1].figure.is_some() && !is_short(&records[1]), "{records:#?}");
 }

@@ -40,6 +40,17 @@ fn every_test_that_a_rule_names_is_there() {
     assert!(lost.is_empty(), "METHODOLOGY names tests that are not there: {lost:?}");
 }
 
+/// Compiled without optimisation, its generic functions would become those of the unit tests: half as long again.
+#[test]
+fn the_unit_tests_leave_the_schema_validator_to_these() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (mut unit_tests, name) = (String::new(), "jsonschema::");
+    sources(&root.join("src"), &mut unit_tests);
+    assert!(!unit_tests.contains(name), "`{name}` in `src/`: see its profile in Cargo.toml");
+    let schemas = std::fs::read_to_string(root.join("tests/schemas.rs")).expect("the tests of the schemas");
+    assert!(schemas.contains(name), "what is looked for is how it is used");
+}
+
 /// `name` and what follows `description:` and `default:` of each entry of a section of an action's file.
 fn entries(action: &str, section: &str) -> Vec<[String; 3]> {
     let (_, rest) = action.split_once(&format!("\n{section}:\n")).expect("the section");

@@ -31,6 +31,48 @@ pub fn all() -> Vec<Box<dyn Peer>> {
     libraries.iter().map(host).collect()
 }
 
+/// Processors whose code OpenBLAS calls by these names has vectors of 256 bits or more (its `TargetList.txt`).
+const OPENBLAS_WIDE: [&str; 6] = ["Haswell", "Zen", "Excavator", "SkylakeX", "Cooperlake", "SapphireRapids"];
+
+/// What tells that a library runs code for an older processor than this one, whose AVX2 is there or not: an OpenBLAS that does
+/// not know the processor takes the oldest code it has, and is a sixth as quick.
+pub fn too_old(core: &str, avx2: bool) -> Option<String> {
+    let old = avx2 && !OPENBLAS_WIDE.iter().any(|wide| wide.eq_ignore_ascii_case(core));
+    old.then(|| {
+        format!(
+            "warning: openblas runs its code for `{core}`, without this processor's AVX2: what is held against it is flattered\n\
+             hint: OPENBLAS_CORETYPE=Haswell, or SkylakeX with AVX-512"
+        )
+    })
+}
+
+/// The processor whose code OpenBLAS runs.
+#[cfg(feature = "openblas")]
+pub fn openblas_core() -> Option<String> {
+    #[link(name = "openblas")]
+    unsafe extern "C" {
+        fn openblas_get_corename() -> *const std::ffi::c_char;
+    }
+    // SAFETY: a string of the library's own that stays, or null.
+    let name = unsafe { openblas_get_corename() };
+    // SAFETY: as above, and it ends in a zero.
+    (!name.is_null()).then(|| unsafe { std::ffi::CStr::from_ptr(name) }.to_string_lossy().into_owned())
+}
+
+/// None where OpenBLAS is not built in.
+#[cfg(not(feature = "openblas"))]
+pub fn openblas_core() -> Option<String> {
+    None
+}
+
+/// Whether this processor has AVX2.
+pub fn avx2() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::is_x86_feature_detected!("avx2");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
 impl Peer for Host {
     fn name(&self) -> String {
         self.name.into()
@@ -159,5 +201,26 @@ fn openblas([m, n, k]: [usize; 3], a: &[f32], b: &[f32], c: &mut [f32]) {
             c.as_mut_ptr(),
             n,
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_openblas_that_does_not_know_the_processor_is_told() {
+        for core in ["Haswell", "ZEN", "SkylakeX", "Cooperlake"] {
+            assert_eq!(too_old(core, true), None, "{core}");
+        }
+        let told = too_old("Prescott", true).unwrap();
+        assert!(told.contains("`Prescott`") && told.contains("\nhint: OPENBLAS_CORETYPE="), "{told}");
+        assert_eq!(too_old("Nehalem", false), None, "it is what there is");
+    }
+
+    #[cfg(feature = "openblas")]
+    #[test]
+    fn openblas_names_its_core() {
+        assert!(openblas_core().is_some_and(|core| !core.is_empty()));
     }
 }

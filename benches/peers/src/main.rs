@@ -71,6 +71,8 @@ struct Report {
     host_threads: usize,
     /// Settings of OpenBLAS that were in the environment: some of them slow it down.
     openblas_env: Vec<(String, String)>,
+    /// The processor whose code OpenBLAS runs, as it calls it.
+    openblas_core: Option<String>,
     plan: Plan,
     rows: Vec<Row>,
 }
@@ -112,8 +114,12 @@ fn measured(args: &Args) -> flopcast::Result<ExitCode> {
         burn_adapter = Some(name);
         peers.push(Box::new(burn));
     }
+    let openblas_core = if args.no_host { None } else { host::openblas_core() };
     if !args.no_host {
         peers.extend(host::all());
+    }
+    if let Some(told) = openblas_core.as_deref().and_then(|core| host::too_old(core, host::avx2())) {
+        eprintln!("{told}");
     }
     let plan = Plan { rounds: args.rounds, lap_s: f64::from(args.lap_ms) * 1e-3, seed: args.seed };
     let openblas_env: Vec<_> = std::env::vars().filter(|(name, _)| name.starts_with("OPENBLAS_")).collect();
@@ -127,8 +133,17 @@ fn measured(args: &Args) -> flopcast::Result<ExitCode> {
     if let Some(path) = &args.out {
         let at = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
         let adapter = selection.report.identity.clone();
-        let report =
-            Report { schema: SCHEMA, at, adapter, burn_adapter, host_threads: threads, openblas_env, plan, rows };
+        let report = Report {
+            schema: SCHEMA,
+            at,
+            adapter,
+            burn_adapter,
+            host_threads: threads,
+            openblas_env,
+            openblas_core,
+            plan,
+            rows,
+        };
         let text = serde_json::to_string_pretty(&report).map_err(|e| flopcast::Error::failed(e.to_string()))?;
         std::fs::write(path, text + "\n")
             .map_err(|e| flopcast::Error::usage(e.to_string()).context(format!("`{}`", path.display())))?;

@@ -114,19 +114,20 @@ fn measured(args: &Args) -> flopcast::Result<ExitCode> {
         burn_adapter = Some(name);
         peers.push(Box::new(burn));
     }
-    let openblas_core = if args.no_host { None } else { host::openblas_core() };
+    let mut openblas_core = None;
     if !args.no_host {
+        openblas_core = host::openblas_core();
+        if let Some(told) = openblas_core.as_deref().and_then(|core| host::too_old(core, host::avx2())) {
+            eprintln!("{told}");
+        }
         peers.extend(host::all());
-    }
-    if let Some(told) = openblas_core.as_deref().and_then(|core| host::too_old(core, host::avx2())) {
-        eprintln!("{told}");
     }
     let plan = Plan { rounds: args.rounds, lap_s: f64::from(args.lap_ms) * 1e-3, seed: args.seed };
     let openblas_env: Vec<_> = std::env::vars().filter(|(name, _)| name.starts_with("OPENBLAS_")).collect();
     let mut rows = Vec::new();
     for &shape in &args.shapes {
         let of_shape = run::run(&mut peers, shape, &plan);
-        print!("{}\n", table(&of_shape));
+        println!("{}", table(&of_shape));
         rows.extend(of_shape);
     }
     let failed = rows.iter().any(|row| row.error.is_some());

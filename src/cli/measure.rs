@@ -321,7 +321,7 @@ pub fn host(wanted: &Selection, effort: &Effort, seconds: Option<f64>, log: &mut
         if let Some(seconds) = seconds {
             let share = (seconds - started.elapsed().as_secs_f64()) / (wanted.shapes.len() - index) as f64;
             // The other half goes into operands and proofs.
-            effort = Effort { overrun: 1.0, ..effort }.within(0.5 * share);
+            effort = effort.punctual().within(0.5 * share);
             if effort.case_s < LEAST_HOST_CASE_S {
                 output::talk(&format!("host: {shape} is left out, the time budget is used up"));
                 continue;

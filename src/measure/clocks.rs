@@ -22,6 +22,9 @@ pub const MAX_NONLINEARITY: f64 = 0.20;
 /// noise of the submission's own cost, and no figure.
 pub const LEAST_WORK: f64 = 0.02;
 
+/// No clock gives a time above zero.
+pub const NO_CLOCK: &str = "no-clock";
+
 /// What one clock saw, all in seconds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Clock {
@@ -106,7 +109,7 @@ pub fn read_by(samples: &Samples, wanted: Option<TimingMethod>) -> Clocks {
         (device, host) => device.or(host),
     };
     match &headline {
-        None => doubts.push(Reason::new("no-clock", "neither clock gives a time per dispatch")),
+        None => doubts.push(Reason::new(NO_CLOCK, "neither clock gives a time per dispatch")),
         Some(clock) => check(clock, &mut doubts),
     }
     Clocks { headline, disagreement, submission_s, notes, doubts }

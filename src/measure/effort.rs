@@ -17,8 +17,10 @@ pub struct Effort {
     pub submission_s: f64,
     /// Half of the interval over the median at which a figure is good enough.
     pub precision: f64,
-    /// How far over `case_s` a case may go for its fewest rounds, as a multiple of it.
+    /// How long a case may be timed for its fewest rounds, as a multiple of `case_s`.
     pub overrun: f64,
+    /// The same where its time or the interval of it reaches zero, which is no figure: noise takes more rounds.
+    pub patience: f64,
 }
 
 /// The longest single dispatch on hardware of which nothing was found out: a tenth of the shortest watchdog (2 s on
@@ -61,6 +63,12 @@ impl Effort {
         Effort { case_s, submission_s, ..self }
     }
 
+    /// The same kept to its time whatever comes of it: one case of several that share a budget.
+    #[must_use]
+    pub fn punctual(self) -> Effort {
+        Effort { overrun: 1.0, patience: 1.0, ..self }
+    }
+
     /// Seconds that the fewest rounds take of a case whose dispatch takes `each`: a warm-up submission, and one and two
     /// dispatches a round.
     pub fn least(&self, each: f64) -> f64 {
@@ -97,6 +105,7 @@ impl Effort {
             submission_s: 4e-3,
             precision: 0.01,
             overrun: 1.5,
+            patience: 3.0,
         }
     }
 

@@ -211,7 +211,7 @@ impl Run<'_, '_> {
         let begin = self.seconds();
         let mut device = Guarded { executor: self.executor, ready: sentinel? };
         let mut timer = Timer::start(&device, self.effort);
-        let first = timer.lap(&mut device, 1)?;
+        let first = timer.first(&mut device)?;
         if !software {
             // Now that its own time is known: as few parts as stay below the watchdog.
             cut = device.executor.split(parts(first, 1.0, dispatch_s))?;

@@ -1,6 +1,6 @@
 //! From raw samples to a figure with a verdict. Pure: a replay of a record gives the same, bit by bit.
 
-use super::record::{Figure, Interval, Reason, Record, Samples, TimingMethod, Verdict};
+use super::record::{Figure, Interval, METHOD, Reason, Record, Samples, TimingMethod, Verdict};
 use super::steadiness::settling::settling;
 use super::steadiness::speeds::two_speeds;
 use super::steadiness::{Code, Flag, assess_by};
@@ -17,6 +17,9 @@ const SINGLE_SUBMISSIONS: u32 = 3;
 
 /// The method from which on the interval of a short trace has the doubt of its correlation in it.
 const CAUTIOUS_INTERVAL: u32 = 3;
+
+/// The interval of the time reaches zero.
+const NOISE: &str = "noise";
 
 /// The time of one dispatch, whatever it did.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,7 +100,7 @@ pub fn timing_by(samples: &Samples, method: u32, clock: Option<TimingMethod>) ->
         }
     };
     if seconds.lo <= 0.0 {
-        suspect.insert(0, Reason::new("noise", format!("the interval of the time reaches {:.2e} s", seconds.lo)));
+        suspect.insert(0, Reason::new(NOISE, format!("the interval of the time reaches {:.2e} s", seconds.lo)));
         return Err(suspect);
     }
     let mut notes = clocks.notes;
@@ -140,6 +143,12 @@ pub fn timing_by(samples: &Samples, method: u32, clock: Option<TimingMethod>) ->
         suspect,
         notes,
     })
+}
+
+/// Whether there is no figure for noise alone: what more samples can mend.
+pub(super) fn is_lost_in_noise(samples: &Samples) -> bool {
+    // A median below zero is the same, only more of it.
+    timing(samples, METHOD).is_err_and(|reasons| [NOISE, clocks::NO_CLOCK].contains(&reasons[0].code.as_str()))
 }
 
 /// The samples of a record as its figure read them, in order: for plots.

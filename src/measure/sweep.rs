@@ -158,7 +158,6 @@ fn allot(
     let overhead = pace.overhead(request) + 4.0 * product;
     let share = (left / cases).min(left - overhead);
     effort.case_s = effort.case_s.min(if cases > 1.0 { share - overhead } else { share });
-    effort.overrun = 1.0;
     // Where few of many fit, or a guess of what setting up takes is all there is, what comes first is
     // measured, for as long as its set-up takes: better than a whole budget without a figure.
     if effort.case_s < LEAST_CASE_S && left - overhead >= LEAST_CASE_S {
@@ -175,7 +174,7 @@ fn allot(
             duration(overhead)
         ));
     }
-    Ok(effort.within(effort.case_s))
+    Ok(effort.punctual().within(effort.case_s))
 }
 
 /// The effort for a case that its share does not time, out of all that the others left: twice what its fewest rounds
@@ -214,7 +213,7 @@ fn beyond(
         let (needs, seconds, left) = (duration(effort.least(each)), duration(seconds), duration(left_s.max(0.0)));
         return Err(format!("about {needs} at the rate seen; the time budget of {seconds} has {left} left"));
     }
-    Ok(Effort { case_s, overrun: 1.0, ..*effort }.within(case_s))
+    Ok(Effort { case_s, ..effort.punctual() }.within(case_s))
 }
 
 /// Whether a figure is doubted for the number of its samples: what more time can mend.

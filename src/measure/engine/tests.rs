@@ -1,8 +1,10 @@
 use super::*;
 use crate::kernel::{DataClass, Family, Kernel, Precision};
-use crate::measure::record::Verdict;
+use crate::measure::record::{Interval, Verdict};
 use crate::measure::scripted::{DeviceClock, KernelFault, Script, ScriptedExecutor};
 use crate::measure::timing::unwatched;
+use crate::stats::synthetic::autoregressive;
+use statrs::distribution::{ContinuousCDF, Normal};
 
 fn request(shape: &str) -> Request {
     Request::plain(
@@ -202,6 +204,45 @@ fn rounds_are_rotated_as_many_as_bracket_a_median_and_long_enough_for_the_finer_
     let host_clock = crate::measure::scripted::HostClock::Quantised(100_000);
     let both = Script { host_clock, device_clock: DeviceClock::Missing, ..Script::honest() };
     assert!((10_000_000..12_000_000).contains(&shortest(both)));
+}
+
+/// Smoke-tested at 9 ms a dispatch, six or seven rounds in its time, where one submission in so many takes eight times as
+/// long.
+fn stalling(seed: u64, one_in: f64, effort: &Effort) -> Record {
+    let asked = request("64x48x50");
+    let each = 0.009 * 1e12 / asked.shape.flop();
+    let cost = move |kernel: &Kernel, _, _: &Operands| if kernel.family == Family::Naive { each } else { 1.0 };
+    let draws = autoregressive(seed, 2000, 0.0, 1.0);
+    let limit = 1.0 + Normal::standard().inverse_cdf(1.0 - 1.0 / one_in);
+    let pace = move |submission, _| if draws[submission as usize % draws.len()] > limit { 8.0 } else { 1.0 };
+    let mut executor = ScriptedExecutor::new(Script { cost: Box::new(cost), pace: Box::new(pace), ..Script::honest() });
+    measure(&mut executor, &asked, effort, &mut Pace::default(), &mut unwatched).unwrap()
+}
+
+#[test]
+fn a_case_whose_interval_reaches_zero_goes_on_within_bounds_for_one_that_does_not() {
+    let of = |effort: Effort| -> Vec<Record> { (0..100).map(|seed| stalling(seed, 8.0, &effort)).collect() };
+    let lost = |records: &[Record]| -> Vec<usize> {
+        (0..records.len())
+            .filter(|&i| records[i].reasons.first().is_some_and(|r| ["noise", "no-clock"].contains(&r.code.as_str())))
+            .collect()
+    };
+    let (patient, punctual) = (of(Effort::smoke()), of(Effort { patience: 0.0, ..Effort::smoke() }));
+    let (still, before) = (lost(&patient), lost(&punctual));
+    assert!(still.len() <= 10 && before.len() >= 50, "{still:?} {before:?}");
+    // Nor does one dispatch that had to wait make a case too long for its time: it has to happen twice.
+    let skipped = patient.iter().filter(|r| matches!(r.missing, Some(Missing::Skipped { .. }))).count();
+    assert!(skipped <= 4, "{skipped}");
+    for (patient, punctual) in patient.iter().zip(&punctual) {
+        let rounds = |r: &Record| r.samples.as_ref().map_or(0, |s| s.submissions.last().unwrap().round);
+        // What has a figure in its time takes no more, and a case that gets none ends all the same: warm-up, three times
+        // its time, and a last round.
+        assert!(punctual.figure.is_none() || rounds(patient) == rounds(punctual));
+        assert!(patient.spent.unwrap().timing_s < 0.1 + 3.0 * Effort::smoke().case_s + 0.25);
+    }
+    let figures: Vec<Interval> = patient.iter().filter_map(|r| r.figure.as_ref()).map(|f| f.seconds).collect();
+    let cover = figures.iter().filter(|time| time.lo <= 0.00901 && 0.00899 <= time.hi).count();
+    assert_eq!(cover, figures.len());
 }
 
 #[test]

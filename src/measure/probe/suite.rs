@@ -171,7 +171,7 @@ impl Run<'_, '_> {
         let mut effort = *self.effort;
         let mut short = None;
         if let Some(time) = &mut self.time {
-            effort.overrun = 1.0;
+            effort = effort.punctual();
             match time.next(now_s, probe, effort.case_s, place == Place::OfSeveral) {
                 Ok(seconds) => effort = effort.within(seconds),
                 Err(why) => short = Some(why),

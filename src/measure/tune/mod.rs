@@ -412,7 +412,7 @@ impl Search<'_, '_> {
 /// What a winner is measured again with, of `left_s` seconds: a slow one takes more than a case of the quick suite has.
 fn again(left_s: f64, needs_s: f64) -> Effort {
     let quick = Effort::quick();
-    Effort { case_s: quick.case_s.max(needs_s), ..quick }.within(0.6 * left_s)
+    Effort { case_s: quick.case_s.max(needs_s), patience: quick.overrun, ..quick }.within(0.6 * left_s)
 }
 
 /// What is to be hoped of a candidate: its own rate, or the best of its family so far; of an unknown one everything.

@@ -30,9 +30,6 @@ pub const WATCHDOG_S: f64 = 0.2;
 /// The shortest submissions of any effort, seconds: what a clock has to be fine enough for.
 const SHORTEST_S: f64 = 1e-3;
 
-/// Rate that is taken for a device of which nothing was seen yet, flop/s.
-pub const FIRST_RATE: f64 = 4e10;
-
 /// Most dispatches in one submission, of a case or of a sentinel.
 pub const MOST_DISPATCHES: u32 = 4096;
 
@@ -42,12 +39,6 @@ const BESIDE: f64 = 0.15;
 /// Seconds of a round with so many seconds of submissions in it.
 pub fn round(submissions_s: f64) -> f64 {
     submissions_s * (1.0 + BESIDE)
-}
-
-/// Dispatches that a product of `flop` is cut into so that none takes longer than `dispatch_s` at a rate
-/// that was measured, flop/s.
-pub fn parts(flop: f64, flop_per_s: f64, dispatch_s: f64) -> u32 {
-    (flop / (flop_per_s * dispatch_s)).ceil().max(1.0) as u32
 }
 
 impl Effort {

@@ -1,6 +1,7 @@
 //! One case from request to record: prove it, warm it up, time it, prove what was timed.
 
-use super::effort::{Effort, parts};
+use super::cutting;
+use super::effort::Effort;
 use super::energy::{Energy, Meter};
 use super::figure::derive;
 use super::overhead::ByKernel;
@@ -173,7 +174,6 @@ struct Run<'a, 'w> {
 impl Run<'_, '_> {
     fn attempt(&mut self) -> Result<(Proof, Option<Samples>), Halt> {
         let shape = self.request.shape;
-        let software = self.executor.adapter().software;
         ask(self.watch, Stage::Proving)?;
         let begin = self.seconds();
         self.executor.select(CASE_SLOT);
@@ -188,10 +188,10 @@ impl Run<'_, '_> {
         }
         // What the sentinel lacks is told only after the case's own proof, which says more.
         let sentinel = Ready::on(self.executor, self.effort.submission_s);
-        let (mut cut, dispatch_s) = (1, self.executor.dispatch_s());
-        if let (false, Ok(sentinel)) = (software, &sentinel) {
+        let mut cut = 1;
+        if let Ok(sentinel) = &sentinel {
             // The slowest kernel there is on a small shape: the first dispatch stays below what is allowed.
-            cut = self.executor.split(parts(shape.flop(), sentinel.flop_per_s(), dispatch_s))?;
+            cut = cutting::carefully(self.executor, shape.flop(), sentinel.flop_per_s())?;
         }
 
         // Truth first, on operands whose product is exact: a wrong kernel is never timed.
@@ -211,11 +211,11 @@ impl Run<'_, '_> {
         let begin = self.seconds();
         let mut device = Guarded { executor: self.executor, ready: sentinel? };
         let mut timer = Timer::start(&device, self.effort);
-        let first = timer.first(&mut device)?;
-        if !software {
-            // Now that its own time is known: as few parts as stay below the watchdog.
-            cut = device.executor.split(parts(first, 1.0, dispatch_s))?;
-        }
+        let first = timer.lap(&mut device, 1)?;
+        // Now that its own time is known: as few parts as stay below the watchdog.
+        let lap = &mut |executor: &mut dyn Executor| timer.lap(executor, 1);
+        let (cut, first) = cutting::coarsely(device.executor, cut, first, lap)?;
+        let first = timer.again(&mut device, first)?;
         // Known from now on, whether or not the rounds fit: the next shape of this kernel is not tried blind.
         self.pace.note(self.request.kernel.family.name(), shape, first);
         timer.fits(first)?;

@@ -2,7 +2,8 @@
 //! does in the meantime touches all of them alike.
 
 use super::clocks::{self, MIN_TICKS};
-use super::effort::{FIRST_RATE, MOST_DISPATCHES, parts};
+use super::cutting;
+use super::effort::MOST_DISPATCHES;
 use super::record::{Reason, Samples, Submission, TimingMethod};
 use super::{Executor, Step};
 use crate::kernel::Shape;
@@ -47,20 +48,24 @@ impl Contestant {
         submission_s: f64,
     ) -> Step<Contestant> {
         executor.select(slot);
-        let software = executor.adapter().software;
-        let dispatch_s = executor.dispatch_s();
-        let mut cut = executor.split(if software { 1 } else { parts(shape.flop(), FIRST_RATE, dispatch_s) })?;
+        let (mut k, mut warmup) = (1, 0);
+        let mut cut = cutting::carefully(executor, shape.flop(), cutting::FIRST_RATE)?;
+        if !executor.adapter().software {
+            let mut once = |executor: &mut dyn Executor| {
+                warmup += 1;
+                executor.poison()?;
+                Ok(executor.submit(1)?.host_ns as f64 * 1e-9)
+            };
+            let took = once(executor)?;
+            (cut, _) = cutting::coarsely(executor, cut, took, &mut once)?;
+        }
         let tick_ns = executor.tick_ns().unwrap_or(f64::INFINITY).min(executor.host_tick_ns());
         let least_s = submission_s.max(1.1 * MIN_TICKS * tick_ns * 1e-9);
-        let (mut k, mut warmup) = (1, 0);
         let each = loop {
             executor.poison()?;
             let lap = executor.submit(k)?;
             let took = lap.host_ns as f64 * 1e-9;
             warmup += 1;
-            if warmup == 1 && !software && took > dispatch_s * f64::from(cut) {
-                cut = executor.split(parts(took, 1.0, dispatch_s))?;
-            }
             if took < least_s && k < MOST_DISPATCHES {
                 k = (2 * k).min(MOST_DISPATCHES);
             } else if warmup >= least_warmup {

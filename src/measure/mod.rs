@@ -11,6 +11,7 @@ pub mod against;
 mod bound;
 pub mod clocks;
 pub mod compare;
+mod cutting;
 pub mod doctor;
 pub mod effort;
 pub mod energy;

@@ -121,6 +121,8 @@ pub struct Script {
     pub watchdog_s: Option<f64>,
     /// The longest single dispatch that it is to be asked for, seconds.
     pub dispatch_s: f64,
+    /// The least that a dispatch takes, seconds: a part of a product that does not fill the device.
+    pub part_s: f64,
     /// Its work is done by two threads of this process, each of which waits for a processor for this share of the time.
     pub waits: Option<f64>,
 }
@@ -141,6 +143,7 @@ impl Script {
             software: false,
             watchdog_s: None,
             dispatch_s: WATCHDOG_S,
+            part_s: 0.0,
             waits: None,
         }
     }
@@ -311,7 +314,8 @@ impl Timed for ScriptedExecutor {
         let Job { shape, cost, parts, .. } = self.jobs.get()?;
         let (flop, parts) = (shape.flop() * cost, f64::from(*parts));
         let pace = (self.script.pace)(self.submissions, self.now_ns * 1e-9 - 1.0);
-        let kernel_ns = self.along(done * flop / self.script.flop_per_s * pace * 1e9).max(1.0);
+        let least_s = self.script.part_s * parts * done;
+        let kernel_ns = self.along((done * flop / self.script.flop_per_s).max(least_s) * pace * 1e9).max(1.0);
         let dispatch_s = kernel_ns * 1e-9 / (f64::from(repeats.max(1)) * parts);
         self.longest_dispatch_s = self.longest_dispatch_s.max(dispatch_s);
         if self.script.watchdog_s.is_some_and(|most| dispatch_s > most) {

@@ -58,7 +58,8 @@ impl From<Missing> for Halt {
 pub fn time(device: &mut dyn Timed, effort: &Effort, watch: &mut Watch) -> Result<Samples, Halt> {
     let mut timer = Timer::start(device, effort);
     ask(watch, Stage::WarmUp)?;
-    let first = timer.first(device)?;
+    let first = timer.lap(device, 1)?;
+    let first = timer.again(device, first)?;
     timer.fits(first)?;
     timer.run(device, first, 1, watch)
 }
@@ -97,10 +98,9 @@ impl<'a> Timer<'a> {
         Ok(lap.host_ns as f64 * 1e-9)
     }
 
-    /// Seconds of one dispatch, untimed. Looked at again where it would not fit its time by a little: it may have had to
-    /// wait.
-    pub fn first(&mut self, device: &mut dyn Timed) -> Step<f64> {
-        let first = self.lap(device, 1)?;
+    /// Seconds of one dispatch, untimed, of which `first` is what a first one took. Looked at again where it would not fit its
+    /// time by a little: it may have had to wait.
+    pub fn again(&mut self, device: &mut dyn Timed, first: f64) -> Step<f64> {
         let again = self.effort.fits(first).is_err() && first <= self.effort.case_s;
         if again { Ok(first.min(self.lap(device, 1)?)) } else { Ok(first) }
     }
@@ -192,7 +192,7 @@ impl<'a> Timer<'a> {
         let most_seconds = self.effort.case_s * self.effort.warmup_share;
         let least_seconds = MIN_SECONDS.min(0.5 * most_seconds);
         let mut warm_up = WarmUp::new(WarmUpBudget { least_seconds, most_seconds, ..WarmUpBudget::default() });
-        let mut each = first;
+        let (mut each, begin) = (first, seconds(device));
         loop {
             ask(watch, Stage::WarmUp)?;
             let repeats = shortest(each, self.submission_s(device));
@@ -200,6 +200,8 @@ impl<'a> Timer<'a> {
             each = lap / f64::from(repeats);
             samples.warmup += 1;
             match warm_up.push(each, lap) {
+                // What lies between the laps, overwriting the output above all, must not take the time of the rounds.
+                WarmUpState::Warming if seconds(device) - begin >= 2.0 * most_seconds => return Ok(each),
                 WarmUpState::Warming => {}
                 WarmUpState::Steady { .. } => {
                     samples.warm = true;

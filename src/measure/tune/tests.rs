@@ -316,7 +316,7 @@ fn a_budget_that_a_shape_search_can_do_with_is_kept_and_so_is_every_larger_one()
     let candidate = Candidate { kernel, settings: Settings::default() };
     let mut enough = None;
     for tenths in 1..=60 {
-        // 21 ms for the smallest square, and so 587 ms for what a measurement makes at least.
+        // 21 ms for the smallest square, and so 608 ms for what a measurement makes at least.
         let mut executor = Uneven::new(|_, _| Some(2e8));
         let budget_s = 0.1 * f64::from(tenths);
         match best_shape::best_shape(&mut executor, &candidate, budget_s, 1, &mut go_on) {
@@ -326,7 +326,7 @@ fn a_budget_that_a_shape_search_can_do_with_is_kept_and_so_is_every_larger_one()
             }
             Err(error) => {
                 assert_eq!(enough, None, "{budget_s} s: {error}");
-                assert!(error.exit_code() == 2 && error.message().contains("it takes about 587 ms more"), "{error}");
+                assert!(error.exit_code() == 2 && error.message().contains("it takes about 608 ms more"), "{error}");
             }
         }
     }

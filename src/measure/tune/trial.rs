@@ -2,7 +2,7 @@
 
 use super::{Candidate, Dropped, Executor, Step, seconds};
 use crate::kernel::{Operands, Shape, prove};
-use crate::measure::effort::{FIRST_RATE, parts};
+use crate::measure::cutting;
 use crate::measure::record::Missing;
 
 /// A candidate and how fast it was seen.
@@ -54,15 +54,18 @@ impl Trial {
 fn proved(executor: &mut dyn Executor, candidate: &Candidate, shape: Shape, seed: u64) -> Step<Option<String>> {
     let precision = candidate.kernel.precision;
     executor.prepare(&candidate.kernel, shape, candidate.settings)?;
-    if !executor.adapter().software {
-        // Nothing is known of its speed yet, and one dispatch must stay below the driver's watchdog.
-        executor.split(parts(shape.flop(), FIRST_RATE, executor.dispatch_s()))?;
-    }
+    let cut = cutting::carefully(executor, shape.flop(), cutting::FIRST_RATE)?;
     let operands = Operands::exact(shape, precision, seed);
     executor.load(&operands)?;
     executor.poison()?;
-    executor.submit(1)?;
+    let took = executor.submit(1)?.host_ns as f64 * 1e-9;
     let proof = prove(&operands, &executor.read()?, precision, seed);
+    if proof.passed {
+        cutting::coarsely(executor, cut, took, &mut |executor| {
+            executor.poison()?;
+            Ok(executor.submit(1)?.host_ns as f64 * 1e-9)
+        })?;
+    }
     Ok((!proof.passed).then(|| proof.failure.unwrap_or_else(|| "the output is no product".into())))
 }
 

@@ -13,8 +13,12 @@ use crate::measure::record::{AdapterIdentity, Missing, Tool};
 use crate::measure::workers::{Threads, own_threads};
 use crate::measure::{Lap, Step, Timed};
 use bytemuck::{Pod, Zeroable};
+use std::collections::HashMap;
 use std::time::Instant;
 use wgpu::BufferUsages as U;
+
+/// Most of the poison that is kept, a multiple of every element's size.
+const POISON_BYTES: u64 = 4 << 20;
 
 /// What the shaders see at binding 0.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
@@ -35,6 +39,8 @@ pub struct GpuProber {
     timestamps: Option<Timestamps>,
     opened: Instant,
     host_tick_ns: f64,
+    /// What fills inputs, by its WGSL.
+    fillers: HashMap<String, wgpu::ComputePipeline>,
     job: Option<Job>,
 }
 
@@ -45,7 +51,8 @@ struct Job {
     /// What the probe leaves behind lies here.
     out: wgpu::Buffer,
     readable: wgpu::Buffer,
-    poison: u32,
+    /// What is laid over the output, piece by piece.
+    poison: wgpu::Buffer,
     repeats: u32,
     /// Dispatches so far: cold ones go on where the last submission ended.
     turns: u32,
@@ -77,7 +84,7 @@ impl GpuProber {
         let timestamps = Timestamps::of(&gpu);
         let report = selection.report.clone();
         let (opened, host_tick_ns) = (Instant::now(), clock::host_tick_ns());
-        Ok(GpuProber { gpu, report, timestamps, opened, host_tick_ns, job: None })
+        Ok(GpuProber { gpu, report, timestamps, opened, host_tick_ns, fillers: HashMap::new(), job: None })
     }
 
     fn job(&self) -> Step<&Job> {
@@ -130,6 +137,15 @@ impl GpuProber {
         Ok(pipeline)
     }
 
+    /// A buffer full of a word, to be laid over an output of `size` bytes as often as it takes.
+    fn poison_of(&self, word: u32, size: u64) -> Step<wgpu::Buffer> {
+        let bytes = size.min(POISON_BYTES);
+        let buffer = self.gpu.buffer("poison", bytes, U::COPY_DST | U::COPY_SRC)?;
+        self.gpu.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&vec![word; (bytes / 4) as usize]));
+        self.gpu.run(self.encoder().finish(), "upload")?;
+        Ok(buffer)
+    }
+
     /// Bindings 0 params, 1 a, 2 b, 3 out, whether a probe reads them or not.
     fn layout(&self) -> wgpu::BindGroupLayout {
         let storage = |read_only| wgpu::BufferBindingType::Storage { read_only };
@@ -148,16 +164,46 @@ impl GpuProber {
         self.gpu.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries })
     }
 
-    fn dispatch(&self, probe: &Probe, wgsl: &str, out: &wgpu::Buffer) -> Step<Work> {
+    /// The input at binding `which`: made on the device where that can be, since a host takes seconds for a gigabyte.
+    fn input(&mut self, probe: &Probe, which: usize) -> Step<wgpu::Buffer> {
+        let label = ["a", "b"][which];
+        let data = probe.input(which);
+        let bytes = (data.len() as u64).max(probe.device_filled_bytes(which)).max(16);
+        let buffer = self.gpu.buffer(label, bytes, U::STORAGE | U::COPY_DST)?;
+        self.gpu.queue.write_buffer(&buffer, 0, &data);
+        self.gpu.run(self.encoder().finish(), "upload")?;
+        if let Some((wgsl, filler)) =
+            probe.filling(which).map_err(|e| Missing::Failed { error: e.message().to_string() })?
+        {
+            let pipeline = match self.fillers.get(&wgsl) {
+                Some(pipeline) => pipeline.clone(),
+                None => self.pipeline(&filler, &wgsl)?,
+            };
+            self.fillers.insert(wgsl, pipeline.clone());
+            let nothing = [self.gpu.buffer("none", 16, U::STORAGE)?, self.gpu.buffer("none", 16, U::STORAGE)?];
+            let (bind_group, stride) = self.bound(&filler, &pipeline, &nothing, &buffer)?;
+            let mut encoder = self.encoder();
+            self.pass(&mut encoder, &filler, &Work::Dispatch { pipeline, bind_group, stride }, None, 0, 1)?;
+            self.gpu.run(encoder.finish(), "fill")?;
+        }
+        Ok(buffer)
+    }
+
+    fn dispatch(&mut self, probe: &Probe, wgsl: &str, out: &wgpu::Buffer) -> Step<Work> {
         let pipeline = self.pipeline(probe, wgsl)?;
-        let input = |which: usize, label| -> Step<wgpu::Buffer> {
-            let data = probe.input(which);
-            let buffer = self.gpu.buffer(label, (data.len() as u64).max(16), U::STORAGE | U::COPY_DST)?;
-            self.gpu.queue.write_buffer(&buffer, 0, &data);
-            self.gpu.run(self.encoder().finish(), "upload")?;
-            Ok(buffer)
-        };
-        let (a, b) = (input(0, "a")?, input(1, "b")?);
+        let inputs = [self.input(probe, 0)?, self.input(probe, 1)?];
+        let (bind_group, stride) = self.bound(probe, &pipeline, &inputs, out)?;
+        Ok(Work::Dispatch { pipeline, bind_group, stride })
+    }
+
+    /// What a pipeline sees, and the bytes from one set of parameters to the next.
+    fn bound(
+        &self,
+        probe: &Probe,
+        pipeline: &wgpu::ComputePipeline,
+        [a, b]: &[wgpu::Buffer; 2],
+        out: &wgpu::Buffer,
+    ) -> Step<(wgpu::BindGroup, u32)> {
         let align = self.gpu.device.limits().min_uniform_buffer_offset_alignment;
         let stride = (size_of::<Params>() as u32).next_multiple_of(align);
         let mut bytes = vec![0u8; (stride * probe.sets) as usize];
@@ -182,22 +228,35 @@ impl GpuProber {
             entries: &entries,
         });
         self.gpu.check("bind")?;
-        Ok(Work::Dispatch { pipeline, bind_group, stride })
+        Ok((bind_group, stride))
+    }
+
+    /// Dispatches from turn `first` on, each over its working set.
+    fn pass(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        probe: &Probe,
+        work: &Work,
+        timestamp_writes: Option<wgpu::ComputePassTimestampWrites>,
+        first: u32,
+        repeats: u32,
+    ) -> Step<()> {
+        let Work::Dispatch { pipeline, bind_group, stride } = work else { return Err(nothing()) };
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes });
+        pass.set_pipeline(pipeline);
+        for turn in 0..repeats {
+            let set = first.wrapping_add(turn) % probe.sets;
+            pass.set_bind_group(0, bind_group, &[set * stride]);
+            pass.dispatch_workgroups(probe.groups, 1, 1);
+        }
+        Ok(())
     }
 
     /// Submits dispatches under both clocks.
     fn submit_dispatches(&self, job: &Job, repeats: u32) -> Step<Lap> {
-        let Work::Dispatch { pipeline, bind_group, stride } = &job.work else { return Err(nothing()) };
         let mut encoder = self.encoder();
         let timestamp_writes = self.timestamps.as_ref().and_then(|t| t.writes(true, true));
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes });
-        pass.set_pipeline(pipeline);
-        for turn in 0..repeats {
-            let set = job.turns.wrapping_add(turn) % job.probe.sets;
-            pass.set_bind_group(0, bind_group, &[set * stride]);
-            pass.dispatch_workgroups(job.probe.groups, 1, 1);
-        }
-        drop(pass);
+        self.pass(&mut encoder, &job.probe, &job.work, timestamp_writes, job.turns, repeats)?;
         if let Some(t) = &self.timestamps {
             t.resolve(&mut encoder);
         }
@@ -235,10 +294,14 @@ impl Timed for GpuProber {
             data.fill(0x7d);
             return Ok(());
         }
+        // From the device: from the host it would take longer than what is timed.
         let job = self.job()?;
-        let pattern = vec![job.poison; (job.out.size() / 4) as usize];
-        self.gpu.queue.write_buffer(&job.out, 0, bytemuck::cast_slice(&pattern));
-        self.gpu.run(self.encoder().finish(), "poison")
+        let (size, piece) = (job.out.size(), job.poison.size());
+        let mut encoder = self.encoder();
+        for begin in (0..size).step_by(piece as usize) {
+            encoder.copy_buffer_to_buffer(&job.poison, 0, &job.out, begin, piece.min(size - begin));
+        }
+        self.gpu.run(encoder.finish(), "poison")
     }
 
     fn submit(&mut self, repeats: u32) -> Step<Lap> {
@@ -299,7 +362,11 @@ impl Prober for GpuProber {
         self.fits(probe)?;
         let size = probe.output_bytes();
         let out = self.gpu.buffer("out", size, U::STORAGE | U::COPY_DST | U::COPY_SRC)?;
-        let readable = self.gpu.buffer("read-back", size, U::COPY_DST | U::MAP_READ)?;
+        let visited = probe.visited(0);
+        let readable = self.gpu.buffer("read-back", visited.end - visited.start, U::COPY_DST | U::MAP_READ)?;
+        // Dispatches are counted from zero.
+        let word = if probe.kind() == Kind::Launch { 0 } else { POISON };
+        let poison = self.poison_of(word, size)?;
         let work = match probe.kind() {
             Kind::Upload => Work::Upload { data: probe.input(0) },
             Kind::Download => {
@@ -309,8 +376,6 @@ impl Prober for GpuProber {
             }
             _ => self.dispatch(probe, wgsl, &out)?,
         };
-        // Dispatches are counted from zero.
-        let poison = if probe.kind() == Kind::Launch { 0 } else { POISON };
         self.job = Some(Job { probe: *probe, work, out, readable, poison, repeats: 0, turns: 0 });
         Ok(())
     }
@@ -323,7 +388,7 @@ impl Prober for GpuProber {
             return Ok(Output { bytes: data.clone(), repeats, set });
         }
         let mut encoder = self.encoder();
-        encoder.copy_buffer_to_buffer(&job.out, 0, &job.readable, 0, job.out.size());
+        encoder.copy_buffer_to_buffer(&job.out, job.probe.visited(set).start, &job.readable, 0, job.readable.size());
         self.gpu.run(encoder.finish(), "read back")?;
         Ok(Output { bytes: self.gpu.map(&job.readable, "read back")?, repeats, set })
     }
@@ -378,7 +443,11 @@ mod tests {
 
     #[test]
     fn the_matrix_probe_does_what_its_twin_says_but_for_the_fragments() {
-        let Ok(selection) = crate::gpu::choose(None) else { return eprintln!("skipped: no adapter") };
+        let selection = match crate::gpu::choose(None) {
+            Ok(selection) => selection,
+            Err(error) if std::env::var_os("FLOPCAST_REQUIRE_ADAPTER").is_some_and(|v| v == "1") => panic!("{error}"),
+            Err(error) => return eprintln!("skipped: {error}"),
+        };
         let mut prober = GpuProber::open(&selection).unwrap();
         let [least, most] = selection.report.subgroup_size;
         if least != most || most > 16 || !selection.report.features.iter().any(|f| f == "SUBGROUP") {
@@ -394,7 +463,8 @@ mod tests {
             let out = prober.gpu.buffer("out", size, U::STORAGE | U::COPY_DST | U::COPY_SRC).unwrap();
             let readable = prober.gpu.buffer("read-back", size, U::COPY_DST | U::MAP_READ).unwrap();
             let work = prober.dispatch(&probe, &wgsl, &out).unwrap();
-            prober.job = Some(Job { probe, work, out, readable, poison: POISON, repeats: 0, turns: 0 });
+            let poison = prober.poison_of(POISON, size).unwrap();
+            prober.job = Some(Job { probe, work, out, readable, poison, repeats: 0, turns: 0 });
             prober.poison().unwrap();
             prober.submit(1).unwrap();
             let output = prober.output().unwrap();

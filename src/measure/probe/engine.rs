@@ -26,14 +26,14 @@ pub trait Prober: Timed {
     /// Compiles, allocates and fills. Refuses as `unsupported` what the adapter lacks.
     fn set_up(&mut self, probe: &Probe, wgsl: &str) -> Step<()>;
 
-    /// The output of the last submission, its repeats, and the working set that its last dispatch visited.
+    /// What the last dispatch of the last submission left behind, the submission's repeats, and the working set that its last dispatch visited.
     fn output(&mut self) -> Step<Output>;
 }
 
 /// What a submission left behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
-    /// All bytes of the output.
+    /// Bytes of the output that the last dispatch left behind ([`Probe::visited`]).
     pub bytes: Vec<u8>,
     /// Dispatches of the submission.
     pub repeats: u32,

@@ -122,7 +122,8 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// By class of adapter. On hardware a recurrence is 8.7 Gflop at eight chains: 0.2 s at 40 Gflop/s.
+    /// By class of adapter. On hardware a recurrence is 2.2 Gflop at eight chains, of bytes 8.7: 0.2 s at 40 Gflop/s. What is
+    /// quicker gets more turns ([`super::suite`]).
     pub fn of(software: bool) -> Scale {
         if software {
             Scale { groups: 64, bytes: 8 << 20, turns: 16 }
@@ -154,10 +155,14 @@ impl Probe {
     /// as it takes to move enough.
     pub fn warm(kind: Kind, bytes: u64, scale: Scale) -> Probe {
         let count = power_of_two_below((bytes / ELEMENT).max(1024));
-        let invocations = (scale.groups * WORKGROUP).min(count);
-        let each = count / invocations;
+        let all = scale.groups * WORKGROUP;
+        // Of a small set a large device has more invocations than it has elements: several may read one, none may write
+        // what another does.
+        let invocations = if kind == Kind::Read { all } else { all.min(count) };
+        let each = (count / invocations).max(1);
         // The loops take four steps at a time.
-        let passes = (scale.bytes.div_ceil(u64::from(count) * ELEMENT) as u32).max(1);
+        let covered = u64::from(invocations) * u64::from(each) * ELEMENT;
+        let passes = (scale.bytes.div_ceil(covered) as u32).max(1);
         let passes = if each.is_multiple_of(4) { passes } else { passes.next_multiple_of(4) };
         // Where each step covers the whole set the next one is moved on, so that no invocation sees the same
         // element twice in a row.
@@ -242,20 +247,16 @@ impl Probe {
         }
     }
 
-    /// Bytes that are filled on the host before the timing: what that takes grows with it.
+    /// Bytes that are filled on the host before the timing: what that takes grows with it. Others are filled on the device.
     pub fn filled_bytes(&self) -> f64 {
-        let inputs = match self.kind() {
-            Kind::Read | Kind::Copy | Kind::Upload | Kind::Download => 1,
-            Kind::Triad => 2,
-            _ => 0,
-        };
-        (inputs * u64::from(self.sets) * self.working_set()) as f64
+        if self.kind().is_transfer() { self.working_set() as f64 } else { 0.0 }
     }
 
     /// Bytes that are read back and followed in each of the two checks.
     pub fn checked_bytes(&self) -> f64 {
         // The sums of a read are followed visit by visit.
-        self.output_bytes() as f64 + if self.kind() == Kind::Read { self.bytes() } else { 0.0 }
+        let visited = self.visited(0);
+        (visited.end - visited.start) as f64 + if self.kind() == Kind::Read { self.bytes() } else { 0.0 }
     }
 
     /// A name that is unique within a suite: `read/65536/warm`, `arithmetic/f32/8`.
@@ -273,6 +274,29 @@ impl Probe {
                 format!("{name}/{}/{temperature}", self.working_set())
             }
         }
+    }
+
+    /// The WGSL that fills the input at binding `which` (0: a, 1: b), of all sets, and the probe that runs it; `None` where the
+    /// probe reads nothing, or what the host makes ([`Probe::input`]).
+    ///
+    /// # Errors
+    /// Where the text does not parse: a fault of the body.
+    pub fn filling(&self, which: usize) -> Result<Option<(String, Probe)>> {
+        let numbers = match (self.kind(), which) {
+            (Kind::Read | Kind::Copy, 0) => false,
+            (Kind::Triad, 0 | 1) => true,
+            _ => return Ok(None),
+        };
+        let header = format!("const NUMBERS = {numbers};\nconst FIRST = {}u;\n", (which as u32) << 30);
+        let params = include_str!("../../../shaders/probe/params.wgsl");
+        let body = include_str!("../../../shaders/probe/fill.wgsl");
+        let text = format!("const WORKGROUP = {WORKGROUP}u;\n{header}{params}\n{body}");
+        let count = self.count * self.sets;
+        // As many as a dispatch may have on every adapter, at most.
+        let groups = count.div_ceil(WORKGROUP).min(8192);
+        let stride = groups * WORKGROUP;
+        let filler = Probe { groups, count, steps: count.div_ceil(stride), stride, sets: 1, ..*self };
+        Ok(Some((unrolled(&text)?, filler)))
     }
 
     /// The WGSL; empty for transfers.
@@ -341,8 +365,8 @@ impl Probe {
     }
 }
 
-fn power_of_two_below(value: u64) -> u32 {
-    1 << value.ilog2().min(30)
+pub(super) fn power_of_two_below(value: u64) -> u32 {
+    1 << value.max(1).ilog2().min(30)
 }
 
 #[cfg(test)]
@@ -371,6 +395,11 @@ mod tests {
         for software in [false, true] {
             for bytes in [1u64 << 14, 1 << 16, 1 << 20, 3 << 20] {
                 let scale = Scale { bytes: 1 << 21, ..Scale::of(software) };
+                assert!(Probe::warm(Kind::Read, bytes, scale).groups == scale.groups, "as many as fill the adapter");
+                assert!(
+                    Probe::warm(Kind::Write, bytes, scale).invocations()
+                        <= Probe::warm(Kind::Write, bytes, scale).count
+                );
                 for probe in [Probe::warm(Kind::Read, bytes, scale), Probe::cold(Kind::Read, bytes, 3, scale)] {
                     let mut visits = vec![0u32; probe.count as usize];
                     assert_eq!(probe.steps % 4, 0, "{probe:?}");

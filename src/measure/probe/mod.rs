@@ -2,11 +2,12 @@
 //!
 //! [`kind`] says what each does and how much, [`twin`] what it must have left behind, [`engine`] proves and
 //! times one by the same code as a product, [`record`] is its line in a file, [`levels`] finds caches in a
-//! curve, [`suite`] runs them all. WGSL is in `shaders/probe/`.
+//! curve, `lengths` says how long a dispatch is, [`suite`] runs them all. WGSL is in `shaders/probe/`.
 
 mod allotment;
 pub mod engine;
 pub mod kind;
+mod lengths;
 pub mod levels;
 pub mod record;
 #[cfg(test)]

@@ -103,7 +103,9 @@ impl Prober for ScriptedProber {
     fn output(&mut self) -> Step<Output> {
         let (probe, repeats, turns) = self.probe.as_ref().expect("a probe is set up first");
         let (repeats, set) = (*repeats, (turns + probe.sets - 1) % probe.sets);
-        let bytes = if self.poisoned { vec![0xff; probe.output_bytes() as usize] } else { probe.answer(repeats, set) };
+        let visited = probe.visited(set);
+        let nothing = || vec![0xff; (visited.end - visited.start) as usize];
+        let bytes = if self.poisoned { nothing() } else { probe.answer(repeats, set) };
         self.now_ns += self.byte_s * probe.checked_bytes() * 1e9;
         Ok(Output { bytes, repeats, set })
     }

@@ -3,7 +3,8 @@
 use super::allotment::Allotment;
 use super::engine::{Prober, left_out, measure};
 use super::kind::{Kind, Probe, Scale};
-use super::levels::{Level, last_cache, levels};
+use super::lengths::{LOOKED_AT, cold_set, cold_sets, long_enough};
+use super::levels::levels;
 use super::record::ProbeRecord;
 use crate::error::Result;
 use crate::kernel::{Cooperative, Fragments, Precision};
@@ -20,9 +21,6 @@ const FRAGMENTS: [u32; 3] = [2, 4, 8];
 /// Arithmetic that is probed outside of matrix units; f16 operands with f32 sums have no instruction of
 /// their own there.
 const PRECISIONS: [Precision; 4] = [Precision::F32, Precision::F16, Precision::I8AccI32, Precision::F64];
-
-/// A cold working set belongs to sets of more than twice the last cache together.
-const COLD_OVER_CACHE: f64 = 2.5;
 
 /// What the suite gives each probe.
 pub fn effort() -> Effort {
@@ -90,15 +88,9 @@ impl Run<'_, '_> {
     fn all(&mut self, scale: Scale, software: bool, matrices: &[(Precision, u32)], curve_sets: &[u64]) -> Going<()> {
         let single = |kind| Probe::compute(kind, scale);
         for precision in PRECISIONS {
-            let widths = CHAINS.map(|chains| single(Kind::Arithmetic { precision, chains }));
-            if self.best(&widths)?.is_none() {
-                return Ok(None);
-            }
-        }
-        let subgroup = self.device.adapter().capabilities.subgroup;
-        for &(precision, fragment) in matrices {
-            let widths = FRAGMENTS.map(|chains| single(Kind::Matrix { precision, fragment, chains, subgroup }));
-            if self.best(&widths)?.is_none() {
+            let kind = |chains| Kind::Arithmetic { precision, chains };
+            let long = long_enough(self.device, kind(LOOKED_AT), scale);
+            if self.best(&CHAINS.map(|chains| Probe::compute(kind(chains), long)))?.is_none() {
                 return Ok(None);
             }
         }
@@ -112,12 +104,14 @@ impl Run<'_, '_> {
         // Each kind is a group: one that takes long leaves the others their time.
         let mut rest: Vec<Vec<Probe>> = Vec::new();
         let (small, set) = if software { (16 << 10, 4 << 20) } else { (1 << 20, 64 << 20) };
-        let sets = cold_sets(&levels(&curve), set, software, self.device.most_bytes());
+        let (levels, most) = (levels(&curve), self.device.most_bytes());
+        let cold = cold_set(&levels, set, software, most);
+        let sets = cold_sets(&levels, cold, software, most);
         for kind in [Kind::Read, Kind::Write, Kind::Copy, Kind::Triad] {
             let warm = [small, 8 * small, set].map(|bytes| Probe::warm(kind, bytes, scale));
             // The curve has those of reading already.
             let warm = warm.into_iter().filter(|_| kind != Kind::Read);
-            rest.push(warm.chain([Probe::cold(kind, set, sets, scale)]).collect());
+            rest.push(warm.chain([Probe::cold(kind, cold, sets, scale)]).collect());
         }
         rest.push(vec![single(Kind::Workgroup), single(Kind::Launch)]);
         let both = [Kind::Upload, Kind::Download];
@@ -130,6 +124,16 @@ impl Run<'_, '_> {
                 if self.one(&probe, Place::Plain)?.is_none() {
                     return Ok(None);
                 }
+            }
+        }
+        // Last, since no part of a driver is less tried: whatever it does to the process, the rest is in the record.
+        let subgroup = self.device.adapter().capabilities.subgroup;
+        for &(precision, fragment) in matrices {
+            let kind = |chains| Kind::Matrix { precision, fragment, chains, subgroup };
+            let one = if software { scale } else { Scale { turns: 1, ..scale } };
+            let long = long_enough(self.device, kind(LOOKED_AT), one);
+            if self.best(&FRAGMENTS.map(|chains| Probe::compute(kind(chains), long)))?.is_none() {
+                return Ok(None);
             }
         }
         Ok(Some(()))
@@ -230,14 +234,6 @@ fn matrices(configurations: &[Cooperative]) -> Vec<(Precision, u32)> {
 fn working_sets(software: bool, most: u64) -> Vec<u64> {
     let largest: u64 = if software { 128 << 20 } else { 1 << 30 };
     (14..=30).map(|power| 1u64 << power).filter(|&bytes| bytes <= largest.min(most)).collect()
-}
-
-/// Sets of `set` bytes to be visited in turn: more than twice the last cache that the curve shows, and never
-/// less than a usual last cache's double where it shows none.
-fn cold_sets(levels: &[Level], set: u64, software: bool, most: u64) -> u32 {
-    let least: u64 = if software { 96 << 20 } else { 256 << 20 };
-    let wanted = last_cache(levels).map_or(0, |cache| (cache as f64 * COLD_OVER_CACHE) as u64).max(least);
-    (wanted.div_ceil(set)).clamp(2, (most / set).max(2)) as u32
 }
 
 /// One of each kind, width and temperature: what a test or a bench goes through.

@@ -3,6 +3,7 @@
 use super::kind::{Kind, Probe, TILE};
 use crate::kernel::Precision;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// Factors that make the data of neighbours differ in all bits.
 const FACTORS: [u32; 4] = [2_654_435_761, 2_246_822_519, 3_266_489_917, 668_265_263];
@@ -30,17 +31,13 @@ impl Checked {
 }
 
 impl Probe {
-    /// Bytes of the input at binding `which` (0: a, 1: b); empty where the probe has none.
+    /// Bytes of the input at binding `which` (0: a, 1: b) that the host makes; empty where the probe has none, or fills it on
+    /// the device ([`Probe::filling`]).
     pub fn input(&self, which: usize) -> Vec<u8> {
-        let elements = u64::from(self.count) * u64::from(self.sets);
         match (self.kind(), which) {
-            (Kind::Read | Kind::Copy | Kind::Upload | Kind::Download, 0) => {
-                (0..elements as u32).flat_map(|at| value(at, self.seed)).flat_map(u32::to_le_bytes).collect()
+            (Kind::Upload | Kind::Download, 0) => {
+                (0..self.count).flat_map(|at| value(at, self.seed)).flat_map(u32::to_le_bytes).collect()
             }
-            (Kind::Triad, 0 | 1) => (0..elements as u32)
-                .flat_map(|at| operand(at, self.seed, which as u32))
-                .flat_map(f32::to_le_bytes)
-                .collect(),
             (Kind::Matrix { precision, fragment, .. }, 0) => encode(precision, &left(fragment)),
             (Kind::Matrix { precision, fragment, .. }, 1) => {
                 let (one, other) = rights(fragment);
@@ -65,11 +62,31 @@ impl Probe {
         }
     }
 
-    /// Checks the output of a submission of `repeats` dispatches, the last of which visited the working set
-    /// number `set`.
+    /// Bytes of the input at binding `which` (0: a, 1: b) that the device makes; 0 where it makes none.
+    pub fn device_filled_bytes(&self, which: usize) -> u64 {
+        match (self.kind(), which) {
+            (Kind::Read | Kind::Copy, 0) | (Kind::Triad, 0 | 1) => self.working_set() * u64::from(self.sets),
+            _ => 0,
+        }
+    }
+
+    /// Bytes of the output that a dispatch leaves behind which visits the working set number `set`: what is checked.
+    pub fn visited(&self, set: u32) -> Range<u64> {
+        match self.kind() {
+            Kind::Write | Kind::Copy | Kind::Triad => {
+                let begin = u64::from(set) * self.working_set();
+                begin..begin + self.working_set()
+            }
+            _ => 0..self.output_bytes(),
+        }
+    }
+
+    /// Checks what a submission of `repeats` dispatches left behind, the last of which visited the working set number `set`:
+    /// the bytes of [`Probe::visited`].
     pub fn check(&self, output: &[u8], repeats: u32, set: u32) -> Checked {
-        if output.len() as u64 != self.output_bytes() {
-            return Checked::failed(format!("{} bytes instead of {}", output.len(), self.output_bytes()));
+        let visited = self.visited(set);
+        if output.len() as u64 != visited.end - visited.start {
+            return Checked::failed(format!("{} bytes instead of {}", output.len(), visited.end - visited.start));
         }
         let base = set * self.count;
         match self.kind() {
@@ -96,16 +113,14 @@ impl Probe {
                 exact(words(output), (0..self.invocations()).flat_map(|id| sums[(id % self.workgroup()) as usize]))
             }
             Kind::Write | Kind::Copy => {
-                let slice = &output[(u64::from(base) * 16) as usize..][..self.working_set() as usize];
-                exact(words(slice), (base..base + self.count).flat_map(|at| value(at, self.seed)))
+                exact(words(output), (base..base + self.count).flat_map(|at| value(at, self.seed)))
             }
             Kind::Triad => {
-                let slice = &output[(u64::from(base) * 16) as usize..][..self.working_set() as usize];
                 let sum = |at| {
                     let (a, b) = (operand(at, self.seed, 0), operand(at, self.seed, 1));
                     [0, 1, 2, 3].map(|i| f64::from(a[i]) + 3.0 * f64::from(b[i]))
                 };
-                exact_numbers(Precision::F32.decode(slice).into_iter(), (base..base + self.count).flat_map(sum))
+                exact_numbers(Precision::F32.decode(output).into_iter(), (base..base + self.count).flat_map(sum))
             }
             Kind::Launch => exact(words(&output[..4]), std::iter::once(repeats)),
             Kind::Upload | Kind::Download => exact(words(output), (0..self.count).flat_map(|at| value(at, self.seed))),
@@ -189,11 +204,6 @@ impl Probe {
     pub(super) fn answer(&self, repeats: u32, set: u32) -> Vec<u8> {
         let bytes = |values: &mut dyn Iterator<Item = [u32; 4]>| values.flatten().flat_map(u32::to_le_bytes).collect();
         let base = set * self.count;
-        let within = |slice: Vec<u8>| {
-            let mut all = vec![0xff; self.output_bytes() as usize];
-            all[(u64::from(base) * 16) as usize..][..slice.len()].copy_from_slice(&slice);
-            all
-        };
         match self.kind() {
             Kind::Arithmetic { precision: Precision::I8AccI32, chains } => {
                 let sets: Vec<[u32; 4]> = (0..256).map(|id| self.dot4(id, chains)).collect();
@@ -212,13 +222,13 @@ impl Probe {
                     |id: u32, step: u32| tile[(id % self.workgroup() + step * self.stride) as usize % TILE as usize];
                 bytes(&mut (0..self.invocations()).map(|id| sum((0..self.steps).map(|at| step(id, at)))))
             }
-            Kind::Write | Kind::Copy => within(bytes(&mut (base..base + self.count).map(|at| value(at, self.seed)))),
+            Kind::Write | Kind::Copy => bytes(&mut (base..base + self.count).map(|at| value(at, self.seed))),
             Kind::Triad => {
                 let sum = |at| {
                     let (a, b) = (operand(at, self.seed, 0), operand(at, self.seed, 1));
                     [0, 1, 2, 3].map(|i| f64::from(a[i]) + 3.0 * f64::from(b[i]))
                 };
-                within(Precision::F32.encode(&(base..base + self.count).flat_map(sum).collect::<Vec<_>>()))
+                Precision::F32.encode(&(base..base + self.count).flat_map(sum).collect::<Vec<_>>())
             }
             Kind::Launch => [repeats, 0, 0, 0].into_iter().flat_map(u32::to_le_bytes).collect(),
             Kind::Upload | Kind::Download => bytes(&mut (0..self.count).map(|at| value(at, self.seed))),

@@ -326,9 +326,12 @@ impl GpuExecutor {
         let (m, batch) = (job.shape.m as usize, job.shape.batch);
         let mut c = Matrix::zeros(batch as usize * m, job.shape.n as usize);
         let of_item = m * c.stride;
+        let width = job.precision.result_bytes() as usize;
         for (values, item) in c.values.chunks_exact_mut(of_item).zip(0..batch) {
             let [_, offset] = job.layout.offsets(item);
-            let got = job.precision.decode(&bytes[offset as usize..]);
+            // Of this item alone: a large batch would be decoded as often as it has items.
+            let own = &bytes[offset as usize..];
+            let got = job.precision.decode(&own[..own.len().min(of_item * width)]);
             values.iter_mut().zip(got).for_each(|(value, got)| *value = got);
         }
         Ok(c)

@@ -92,15 +92,22 @@ impl Operands {
     }
 
     /// Whole-number operands whose product is exact whatever the order of summation, so that a right
-    /// kernel's output has no error at all. Sums too long for that in the precision are not marked exact.
+    /// kernel's output has no error at all. Where sums are too long for that in the precision, as many elements of A are
+    /// zero, here and there, as leave sums that are not: a tolerance could be as large as the sums.
     pub fn exact(shape: Shape, precision: Precision, seed: u64) -> Self {
         let (mut a, mut b) = empty(shape);
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let range = exact_range(shape.k, precision);
-        let mut next = || f64::from(rng.random_range(-range.max(1)..=range.max(1)));
-        a.fill(&mut next);
+        let dense = 1.0f64.min(most_terms(precision) / f64::from(shape.k));
+        let mut next = || f64::from(rng.random_range(-range..=range));
+        if dense < 1.0 {
+            let mut thinned = ChaCha8Rng::seed_from_u64(seed ^ 0x7417_7ed0);
+            a.fill(|| if thinned.random_bool(dense) { next() } else { 0.0 });
+        } else {
+            a.fill(&mut next);
+        }
         b.fill(&mut next);
-        Operands { a, b, batch: shape.batch as usize, exact: range > 0 }
+        Operands { a, b, batch: shape.batch as usize, exact: true }
     }
 
     /// The rows of B that a row of A is multiplied with: those of its own product.
@@ -116,19 +123,28 @@ fn empty(shape: Shape) -> (Matrix, Matrix) {
     (Matrix::zeros(batch * m, k), Matrix::zeros(batch * k, n))
 }
 
-/// Largest r for which sums of k products of whole numbers in -r..=r stay exact. Partial sums of
-/// random signs stay within 8·r²·√k (eight standard deviations) in any order of summation. 0 where even
-/// ±1 may not.
-fn exact_range(k: u32, precision: Precision) -> i32 {
-    let largest_exact = match precision {
+/// Up to here every whole number is one of the sums' type.
+fn largest_exact(precision: Precision) -> f64 {
+    match precision {
         Precision::F16 => 2f64.powi(11),
         Precision::F32 | Precision::F16AccF32 => 2f64.powi(24),
         Precision::I8AccI32 => 2f64.powi(31),
         Precision::F64 => 2f64.powi(53),
-    };
-    let range = (largest_exact / (8.0 * f64::from(k).sqrt())).sqrt();
+    }
+}
+
+/// Largest r for which sums of k products of whole numbers in -r..=r stay exact. Partial sums of
+/// random signs stay within 8·r²·√k (eight standard deviations) in any order of summation. 1 at least: of longer sums
+/// fewer terms are other than zero ([`most_terms`]).
+fn exact_range(k: u32, precision: Precision) -> i32 {
+    let range = (largest_exact(precision) / (8.0 * f64::from(k).sqrt())).sqrt();
     // Values up to 8 are plenty to tell right from wrong and are exact in every operand type.
-    (range as i32).min(8)
+    (range as i32).clamp(1, 8)
+}
+
+/// Terms of ±1 or 0 whose partial sums stay exact, by the same eight standard deviations.
+fn most_terms(precision: Precision) -> f64 {
+    (largest_exact(precision) / 8.0).powi(2)
 }
 
 #[cfg(test)]
@@ -176,10 +192,31 @@ mod tests {
     }
 
     #[test]
-    fn sums_too_long_for_halves_are_not_called_exact() {
-        assert!(Operands::exact(Shape::new(1, 1, 4096).unwrap(), Precision::F16, 1).exact);
-        assert!(!Operands::exact(Shape::new(1, 1, 1 << 17).unwrap(), Precision::F16, 1).exact);
-        assert!(Operands::exact(Shape::new(1, 1, 1 << 17).unwrap(), Precision::F16AccF32, 1).exact);
+    fn sums_too_long_for_halves_have_fewer_terms_all_along_k_and_stay_exact() {
+        for (k, precision, terms) in [
+            (4096, Precision::F16, 4096.0),
+            (1 << 16, Precision::F16, 65_536.0),
+            (1 << 17, Precision::F16, 65_536.0),
+            (1_000_000, Precision::F16, 65_536.0),
+            (1 << 17, Precision::F16AccF32, 131_072.0),
+        ] {
+            let operands = Operands::exact(Shape::new(2, 1, k).unwrap(), precision, 1);
+            assert!(operands.exact);
+            for row in 0..2 {
+                // Of ±1 and 0 a third is zero anyway.
+                let whole = operands.a.row(row).iter().filter(|v| **v != 0.0).count() as f64;
+                let share = whole / terms;
+                assert!((0.6..=1.0).contains(&share), "{precision} {k}: {share}");
+                let last = operands.a.row(row)[k as usize / 16 * 15..].iter().filter(|v| **v != 0.0).count() as f64;
+                assert!((last * 16.0 / whole - 1.0).abs() < 0.1, "{precision} {k}: {last} of {whole} at the end");
+                let (mut sum, mut largest) = (0.0f64, 0.0f64);
+                for (at, a) in operands.a.row(row).iter().enumerate() {
+                    sum += a * operands.b.row(at)[0];
+                    largest = largest.max(sum.abs());
+                }
+                assert!(largest <= largest_exact(precision), "{precision} {k}: {largest}");
+            }
+        }
     }
 
     #[test]

@@ -305,6 +305,13 @@ fn exact_operands_tolerate_nothing() {
     assert!(operands.exact && prove(&operands, &c, Precision::F16, 1).passed);
     c.values[5] += 1.0;
     assert!(!prove(&operands, &c, Precision::F16, 1).passed);
+    // Nor where k is so long that the bound is as large as the sums: zeros are no product, nor is a part of k.
+    let operands = Operands::exact(Shape::new(2, 3, 300_000).unwrap(), Precision::F16, 1);
+    assert!(prove(&operands, &product_in(&operands, rounding(Precision::F16)), Precision::F16, 1).passed);
+    assert!(!prove(&operands, &Matrix::zeros(2, 3), Precision::F16, 1).passed);
+    let mut part = operands.clone();
+    part.a.values.chunks_exact_mut(operands.a.stride).for_each(|row| row[65_535..].fill(0.0));
+    assert!(!prove(&operands, &product(&part), Precision::F16, 1).passed);
 }
 
 #[test]

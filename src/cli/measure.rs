@@ -192,7 +192,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let tuned = tuned::look_up(&executor, args.precision, !args.no_cache);
     let wanted = Selection {
-        shapes: shapes.unwrap_or_else(|| args.suite.shapes()),
+        shapes: shapes.unwrap_or_else(|| args.suite.shapes(executor.class().software)),
         families: families(args, executor.class(), tuned.as_ref()),
         tiling: args.tiling,
         precision: args.precision,

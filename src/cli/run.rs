@@ -74,7 +74,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
     let tuned = tuned::look_up(&executor, Precision::F32, !args.no_cache);
     let wanted = Selection {
-        shapes: Suite::Quick.shapes(),
+        shapes: Suite::Quick.shapes(executor.class().software),
         families: tuned::usual(tuned.as_ref(), Family::usual(executor.class(), Precision::F32)),
         tiling: None,
         precision: Precision::F32,

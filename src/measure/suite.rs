@@ -36,8 +36,13 @@ impl Suite {
         }
     }
 
-    /// Shapes of the suite: squares, then what transformers run, then shapes that hurt.
-    pub fn shapes(self) -> Vec<Shape> {
+    /// Shapes of the suite: squares, then what transformers run, then shapes that hurt. A square of 1,024 is half a
+    /// wave of workgroups on a large GPU: on hardware there are larger ones.
+    pub fn shapes(self, software: bool) -> Vec<Shape> {
+        let large: &[&str] = match self {
+            Suite::Quick | Suite::Roofline if !software => &["2048x2048x2048", "4096x4096x4096"],
+            _ => &[],
+        };
         let texts: &[&str] = match self {
             Suite::Smoke => &["64x64x64", "1x257x127", "127x1x64", "97x101x103", "33x300x5"],
             Suite::Quick => &["256x256x256", "512x512x512", "1024x1024x1024", "64x1024x1024", "1000x37x1300"],
@@ -68,7 +73,12 @@ impl Suite {
                 "512x64x512@16",
             ],
         };
-        texts.iter().map(|text| text.parse().expect("the suites' own shapes parse; a test reads them all")).collect()
+        let parsed = |text: &&str| text.parse().expect("the suites' own shapes parse; a test reads them all");
+        let mut shapes: Vec<Shape> = texts.iter().map(parsed).collect();
+        // Behind the square that they go on from.
+        let at = shapes.iter().position(|s| *s == Shape::square(1024)).map_or(shapes.len(), |at| at + 1);
+        shapes.splice(at..at, large.iter().map(parsed));
+        shapes
     }
 }
 
@@ -235,9 +245,13 @@ mod tests {
     #[test]
     fn every_suite_has_shapes_and_only_smoke_has_none_large() {
         for suite in Suite::ALL {
-            assert!(!suite.shapes().is_empty());
+            for software in [false, true] {
+                assert!(!suite.shapes(software).is_empty());
+            }
             assert_eq!(suite.as_str().parse::<Suite>().unwrap(), suite);
         }
-        assert!(Suite::Smoke.shapes().iter().all(|s| s.flop() < 1e7));
+        assert!(Suite::Smoke.shapes(false).iter().all(|s| s.flop() < 1e7));
+        let largest = |software| Suite::Quick.shapes(software).iter().map(|s| s.m).max();
+        assert_eq!((largest(true), largest(false)), (Some(1024), Some(4096)));
     }
 }

@@ -20,8 +20,8 @@ use std::process::ExitCode;
 /// against the other kernels of the same run, turn by turn; a kernel fails that became √2 times slower
 /// against the others than in the baseline (more where the baseline's own runs vary more), and again when
 /// looked at a second time. Where other processes take more than 15 % of the processors, or a thread of the
-/// adapter waits for one for as much of the time, a slow kernel is skipped and that is said. The baseline is
-/// the committed one for this adapter, driver and number of processors; where there is none, that is said and
+/// adapter waits for one for more than a quarter of the time, a slow kernel is skipped and that is said. The baseline
+/// is the committed one for this adapter, driver and number of processors; where there is none, that is said and
 /// counted as skipped. Ends in the plain line `N passed, N failed, N skipped`. Where GITHUB_STEP_SUMMARY is
 /// set, a summary is appended to that file.
 ///

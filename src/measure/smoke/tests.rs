@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::measure::doctor::CpuTimes;
-use crate::measure::scripted::{Cost, KernelFault, Script, ScriptedExecutor};
+use crate::measure::scripted::{Cost, DeviceClock, HostClock, KernelFault, Script, ScriptedExecutor};
 use crate::stats::synthetic::rng;
 use rand_distr::{Distribution, StandardNormal};
 use std::cell::Cell;
@@ -196,6 +196,22 @@ fn a_kernel_that_is_twice_as_slow_fails_alone_even_where_it_is_the_reference() {
 }
 
 #[test]
+fn clocks_that_say_nothing_fail_the_gate_unless_others_have_the_processors() {
+    let blind = || Script {
+        device_clock: DeviceClock::Missing,
+        host_clock: HostClock::ReturnsEarly,
+        submission_s: 0.0,
+        ..Script::honest()
+    };
+    let alone = smoked(blind(), None);
+    assert_eq!(failed(&alone), [TIMING], "{:?}", alone.tests.last());
+    let busy = smoked_beside(blind(), None, 33);
+    let timing = busy.tests.iter().find(|t| t.name == TIMING).unwrap();
+    assert!(matches!(&timing.outcome, Outcome::Skipped(why) if why.contains("33 %")), "{timing:?}");
+    assert!(busy.passed());
+}
+
+#[test]
 fn on_a_slow_machine_the_look_is_shorter_and_judges_the_same() {
     // A tenth of a second a product, a whole one for naive kernels: nine rounds of three products each would take minutes.
     let slow = |family, factor| Script { flop_per_s: 8e7, cost: cost(family, factor), ..Script::honest() };
@@ -288,9 +304,23 @@ fn a_baseline_reads_as_it_is_written_and_keeps_the_newest_runs() {
 }
 
 #[test]
-fn the_committed_baselines_are_readable() {
-    let adapter = ScriptedExecutor::new(Script::honest()).adapter().clone();
-    assert!(built_in(&adapter, &HOST).unwrap().is_empty(), "there is none for a scripted device");
+fn the_committed_baselines_are_readable_and_of_the_lavapipe_that_ci_has() {
+    let scripted = ScriptedExecutor::new(Script::honest()).adapter().clone();
+    assert!(built_in(&scripted, &HOST).unwrap().is_empty(), "there is none for a scripted device");
+    let lavapipe = AdapterIdentity {
+        name: "llvmpipe (LLVM 15.0.6, 256 bits)".into(),
+        backend: "vulkan".into(),
+        driver: "llvmpipe".into(),
+        driver_info: "Mesa 22.3.6 (LLVM 15.0.6)".into(),
+        ..scripted
+    };
+    let found = built_in(&lavapipe, &HOST).unwrap();
+    assert_eq!(found.len(), 3);
+    for family in [Family::Naive, Family::RegisterTiled, Family::TextureFed, Family::Subgroup] {
+        let holds = |baseline: &Baseline| baseline.kernels.keys().any(|kernel| kernel.starts_with(family.name()));
+        assert!(found.iter().all(holds), "{family:?}");
+    }
+    assert!(built_in(&lavapipe, &Host { threads: 4 }).unwrap().is_empty(), "nor for other processors");
 }
 
 #[test]

@@ -4,16 +4,13 @@
 mod support;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use flopcast::gpu::{self, GpuExecutor};
+use flopcast::gpu::GpuExecutor;
 use flopcast::kernel::{DataClass, Family, Kernel, Operands, Precision, Settings, Shape, prove};
 use flopcast::measure::{Executor, Timed};
 use std::time::Duration;
 
 fn matmul(c: &mut Criterion) {
-    let Ok(selection) = gpu::choose(None) else {
-        eprintln!("skipped: no adapter");
-        return;
-    };
+    let Some(selection) = support::adapter() else { return };
     let mut executor = GpuExecutor::open(&selection).expect("the adapter opens");
     let class = executor.class();
     let mut group = c.benchmark_group("matmul");

@@ -3,7 +3,7 @@
 mod support;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use flopcast::gpu::{self, GpuProber};
+use flopcast::gpu::GpuProber;
 use flopcast::measure::Timed;
 use flopcast::measure::probe::kind::Scale;
 use flopcast::measure::probe::{Kind, Prober, suite};
@@ -13,10 +13,7 @@ use std::time::Duration;
 const CHAINS: u32 = 8;
 
 fn probes(c: &mut Criterion) {
-    let Ok(selection) = gpu::choose(None) else {
-        eprintln!("skipped: no adapter");
-        return;
-    };
+    let Some(selection) = support::adapter() else { return };
     let mut prober = GpuProber::open(&selection).expect("the adapter opens");
     let scale = Scale::of(prober.adapter().software);
     let mut group = c.benchmark_group("probes");

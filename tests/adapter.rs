@@ -4,7 +4,7 @@
 
 mod support;
 
-use flopcast::gpu::{GpuExecutor, GpuProber};
+use flopcast::gpu::{GpuExecutor, GpuProber, Selection};
 use flopcast::kernel::{DataClass, Family, Kernel, Operands, Precision, Settings, Shape, prove};
 use flopcast::measure::record::{Record, Verdict};
 use flopcast::measure::witness::prove_each;
@@ -41,6 +41,42 @@ fn proved(executor: &mut GpuExecutor, kernel: &Kernel, settings: Settings, shape
         right(executor, shape, precision, DataClass::Normal, 5, &what);
     }
     true
+}
+
+/// Whether the adapter has what a kernel takes, by what it reports and not by what the kernel says it needs: a family that
+/// hides itself would pass unseen.
+fn is_had(selection: &Selection, executor: &GpuExecutor, kernel: &Kernel) -> bool {
+    let class = executor.class();
+    let feature = |name: &str| selection.report.features.iter().any(|f| f == name);
+    let subgroups = feature("SUBGROUP") && class.subgroup == Some(kernel.tiling.lanes());
+    let family = match kernel.family {
+        Family::Naive | Family::WorkgroupTiled | Family::RegisterTiled | Family::RegisterDirect => true,
+        Family::Dot4Packed => true,
+        Family::TextureDirect => class.software,
+        Family::TextureFed => class.software && subgroups,
+        Family::Subgroup => subgroups,
+        // What a driver lists of these is its own affair.
+        Family::CooperativeMatrix | Family::Custom => false,
+    };
+    family
+        && match kernel.precision {
+            Precision::F32 | Precision::I8AccI32 => true,
+            Precision::F16 | Precision::F16AccF32 => feature("SHADER_F16"),
+            Precision::F64 => feature("SHADER_F64"),
+        }
+}
+
+/// [`proved`], on every adapter that has what it takes.
+fn proved_where_had(
+    selection: &Selection,
+    executor: &mut GpuExecutor,
+    kernel: &Kernel,
+    settings: Settings,
+    shapes: &[&str],
+) {
+    let proved = proved(executor, kernel, settings, shapes);
+    let what = format!("{}[{}] {}", kernel.family.name(), kernel.tiling, kernel.precision);
+    assert!(proved || !is_had(selection, executor, kernel), "{what} is unsupported");
 }
 
 /// Proves what is prepared on exact operands and on a class of data, and every one of a few dispatches.
@@ -112,7 +148,7 @@ fn every_precision_is_right_in_every_family_that_has_it() {
             for family in Family::of(precision) {
                 let tiling = family.default_tiling(executor.class(), precision);
                 let kernel = Kernel::compose(family, tiling, precision).unwrap();
-                proved(&mut executor, &kernel, Settings::default(), &HOSTILE);
+                proved_where_had(selection, &mut executor, &kernel, Settings::default(), &HOSTILE);
             }
         }
     });
@@ -126,7 +162,8 @@ fn a_product_whose_b_is_folded_into_its_texture_is_right() {
             for tiling in family.tilings() {
                 let kernel = Kernel::compose(family, tiling, Precision::F32).unwrap();
                 // Folds that end within a block of columns and rows that are no whole vectors; a batch; one row only.
-                proved(&mut executor, &kernel, Settings::default(), &["19x1029x1021", "3x1300x521@2", "1x2500x300"]);
+                let shapes = ["19x1029x1021", "3x1300x521@2", "1x2500x300"];
+                proved_where_had(selection, &mut executor, &kernel, Settings::default(), &shapes);
             }
         }
     });
@@ -142,7 +179,7 @@ fn bounds_checks_and_zero_fill_change_no_product() {
             let kernel = Kernel::compose(family, tiling, precision).unwrap();
             for (bounds_checks, zero_fill) in [(true, false), (false, true), (true, true)] {
                 let settings = Settings { bounds_checks, zero_fill };
-                proved(&mut executor, &kernel, settings, &["65x63x17", "1x257x127"]);
+                proved_where_had(selection, &mut executor, &kernel, settings, &["65x63x17", "1x257x127"]);
             }
         }
     });
@@ -171,7 +208,8 @@ fn a_product_cut_into_parts_is_the_same_product() {
         for family in Family::ALL {
             let (class, precision) = (executor.class(), family.precisions()[0]);
             let kernel = Kernel::compose(family, family.default_tiling(class, precision), precision).unwrap();
-            if executor.prepare(&kernel, shape, Settings::default()).is_err() {
+            if let Err(missing) = executor.prepare(&kernel, shape, Settings::default()) {
+                assert!(!is_had(selection, &executor, &kernel), "{}: {missing:?}", family.name());
                 continue;
             }
             let operands = Operands::exact(shape, precision, 9);
@@ -348,8 +386,9 @@ fn a_batch_is_each_of_its_products() {
         let shape: Shape = "33x18x29@5".parse().unwrap();
         for precision in Precision::ALL {
             for family in Family::of(precision) {
-                let kernel = Kernel::compose(family, family.default_tiling(executor.class(), precision), precision);
-                proved(&mut executor, &kernel.unwrap(), Settings::default(), &["33x18x29@5"]);
+                let tiling = family.default_tiling(executor.class(), precision);
+                let kernel = Kernel::compose(family, tiling, precision).unwrap();
+                proved_where_had(selection, &mut executor, &kernel, Settings::default(), &["33x18x29@5"]);
             }
         }
         // A proof that took another product's B would pass a kernel that does.
@@ -672,7 +711,7 @@ fn the_main_job_shows_the_host_beside_the_adapter_on_the_same_shapes() {
         let out = folder("main-job-host");
         let ended =
             run(flopcast(&["run", "--time-budget", "15s", "--format", "json", "--no-progress", "--out"]).arg(&out));
-        // A tenth of the budget is the host's: of 6 s busy cores had too little left for one shape of five.
+        // A fifth of the budget is the host's: of 6 s busy cores had too little left for one shape of five.
         // Few rounds can leave nothing to calibrate from; the rows are there all the same.
         assert!([Some(0), Some(1)].contains(&ended.code), "{ended:#?}");
         let rows = ended.json()["measurements"].clone();

@@ -63,7 +63,10 @@ fn the_doctor_grades_every_check_and_lists_limits_and_features() {
         }
         assert!(found["limits"]["maxBufferSize"].as_u64().unwrap() > 0);
         let text = run(&mut flopcast(&["doctor"]));
-        assert!(text.stdout.trim_end().lines().last().unwrap().to_lowercase().contains("fit to measure"), "{text:#?}");
+        let last = text.stdout.trim_end().lines().last().unwrap();
+        // Graded anew: the machine may be busier or quieter than a moment ago.
+        let words = if text.code == Some(0) { "fit to measure" } else { "UNFIT to measure" };
+        assert!(last.starts_with(words), "{text:#?}");
     });
 }
 
@@ -88,6 +91,24 @@ fn smoke_proves_everything_and_ends_in_the_plain_line() {
         assert!(base.contains("flopcast.smoke-baseline/1") && base.contains("naive"), "{base}");
         write(&folder, "bad.toml", &base.replace("threads", "cores"));
         run(flopcast(&["smoke", "--baseline", "bad.toml"]).current_dir(&folder)).refused(2, "cores");
+        // Held against a run in which one kernel had a quarter of the time, it fails, or says why it cannot tell.
+        let quicker = |line: &str| match line.split_once(" = [") {
+            Some((kernel, ratio)) if kernel.starts_with("\"register_tiled") && kernel.ends_with("/f32\"") => {
+                format!("{kernel} = [{}]", 0.25 * ratio.trim_end_matches(']').parse::<f64>().unwrap())
+            }
+            _ => line.to_string(),
+        };
+        let quick = base.lines().map(quicker).collect::<Vec<_>>().join("\n");
+        assert_ne!(quick.trim(), base.trim());
+        write(&folder, "quick.toml", &quick);
+        let slower = run(flopcast(&["smoke", "--baseline", "quick.toml", "--no-progress"]).current_dir(&folder));
+        let (last, busy) = (slower.stdout.lines().last().unwrap(), slower.stdout.contains("of the processors"));
+        assert!(last.contains(" 1 failed, ") || last.contains(" 0 failed, ") && busy, "{slower:#?}");
+        assert_eq!(slower.code, Some(i32::from(last.contains(" 1 failed, "))), "{slower:#?}");
+        assert!(
+            slower.code == Some(0) || slower.stderr.contains("error: 1 failed; first `register_tiled"),
+            "{slower:#?}"
+        );
     });
 }
 

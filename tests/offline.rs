@@ -118,11 +118,23 @@ fn a_record_that_cannot_be_written_is_found_before_anything_runs() {
 #[test]
 fn a_reader_that_goes_away_is_no_panic() {
     use std::process::Stdio;
-    let mut child =
-        flopcast(&["--help"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
-    drop(child.stdout.take());
-    let output = child.wait_with_output().unwrap();
-    assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"));
+    for (args, least) in [(&["--help"][..], 1), (&["catalog", "accelerators", "--format", "json"], 65_536)] {
+        assert!(run(&mut flopcast(args)).stdout.len() > least, "{args:?}: more than a pipe holds");
+        let mut child = flopcast(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{args:?}: {output:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_under_what_is_printed_is_told() {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = flopcast(&["catalog", "jobs"]).stdout(full).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("error: ") && !said.contains(support::CRASH), "{said}");
 }
 
 #[test]

@@ -1,7 +1,22 @@
 //! What the benches on an adapter share.
 
+use flopcast::gpu::{self, Selection};
 use flopcast::measure::Timed;
 use std::time::Duration;
+
+/// The adapter, if there is one; it may be required, as in tests.
+pub fn adapter() -> Option<Selection> {
+    match gpu::choose(None) {
+        Ok(selection) => Some(selection),
+        Err(error) if std::env::var_os("FLOPCAST_REQUIRE_ADAPTER").is_some_and(|v| v == "1") => {
+            panic!("an adapter is required: {error}")
+        }
+        Err(error) => {
+            eprintln!("skipped: {error}");
+            None
+        }
+    }
+}
 
 /// Time of so many repetitions by the device's clock where it has one, else by the host's; in submissions of at
 /// most 64, to stay below every watchdog.

@@ -42,11 +42,6 @@ impl Stop {
             Stop::CountUsed { .. } => "count-used",
         }
     }
-
-    /// Whether a budget ended it rather than the samples.
-    pub fn is_budget(&self) -> bool {
-        matches!(self, Stop::TimeUsed { .. } | Stop::CountUsed { .. })
-    }
 }
 
 /// Decides on a stream of samples when there are enough.
@@ -324,7 +319,6 @@ mod tests {
         let mut rule = Budget::new(1e9, 7);
         assert_eq!(taken(&mut rule, &[1.0; 50], 0.25), 7);
         assert_eq!(rule.why(), Some(Stop::CountUsed { samples: 7 }));
-        assert!(rule.why().unwrap().is_budget());
     }
 
     #[test]

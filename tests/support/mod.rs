@@ -41,6 +41,9 @@ pub fn run(command: &mut Command) -> Ended {
     }
 }
 
+/// What a panic's one line says (`src/cli/crash.rs`).
+pub const CRASH: &str = "flopcast crashed";
+
 /// How a run ended.
 #[derive(Debug)]
 pub struct Ended {
@@ -58,7 +61,7 @@ impl Ended {
     /// Asserts that it was refused with this exit code, in one line that holds `part`, and no panic.
     pub fn refused(&self, code: i32, part: &str) {
         assert_eq!(self.code, Some(code), "{self:#?}");
-        assert!(!self.stderr.contains("panicked"), "{self:#?}");
+        assert!(!self.stderr.contains(CRASH), "{self:#?}");
         let errors: Vec<_> = self.stderr.lines().filter(|l| l.starts_with("error:")).collect();
         assert_eq!(errors.len(), 1, "{self:#?}");
         assert!(self.stderr.contains(part), "`{part}` is not in {self:#?}");

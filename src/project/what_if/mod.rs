@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_to_what_it_is_changes_nothing_in_any_draw() {
+    fn a_change_to_what_it_is_changes_no_value_and_no_range() {
         for c in asked(&["nic=400Gbit/s", "failures=1x", "domain=8", "precision=bf16", "batch=24.576Mtoken"]) {
             for outcome in [Some(&c.best), c.kept.as_ref()].into_iter().flatten() {
                 for (name, shift) in &outcome.quantities {
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_faster_part_is_never_slower_in_any_draw_with_the_layout_kept() {
+    fn a_faster_part_is_not_slower_at_the_95th_percentile_with_the_layout_kept() {
         for c in asked(&["nic=2x", "memory_bandwidth=2x", "failures=0.5x", "restart=0.5x", "checkpoint=0.5x"]) {
             let kept = days(c.kept.as_ref().unwrap());
             assert!(kept.p95 <= 1.0 + 1e-12 && kept.p5 < 1.0, "{}: {kept:?}", c.change);

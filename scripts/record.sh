@@ -3,7 +3,8 @@
 # command that made it and its exit code, and a README that lists them. Nothing is left out because it failed.
 #
 # usage: scripts/record.sh FLOPCAST FOLDER [ADAPTER]
-#   MINUTES=4    what the measuring may take, about
+#   ADAPTER      as in `--adapter`; `vulkan:NAME` where OpenGL shows the same one
+#   MINUTES=8    what the measuring may take, about
 #   SHAPES=…     products instead of the quick suite's
 #   TORCH=python3    beside it, in the same run, what PyTorch's own matmul reaches (benches/peers/torch_matmul.py)
 set -u
@@ -13,7 +14,7 @@ flopcast=$(realpath "${1:?$usage}")
 folder=${2:?$usage}
 adapter=(${3:+--adapter "$3"})
 peers=$(realpath "$(dirname "$0")/../benches/peers")
-seconds=$((60 * ${MINUTES:-4}))
+seconds=$((60 * ${MINUTES:-8}))
 if [ -e "$folder/README.md" ]; then
     echo "error: \`$folder\` has a record in it" >&2
     echo "hint: name another folder; a record is never written over" >&2

@@ -49,6 +49,13 @@ fn ended_as_its_record_says(ended: &Ended, file: &Path) {
     assert_eq!(ended.code, Some(i32::from(records.iter().any(noise))), "{ended:#?}");
 }
 
+/// The same of a run that measured one row, the last.
+fn ended_as_its_last_row_says(ended: &Ended, file: &Path) {
+    let record = wire::read(file).unwrap().records.pop().unwrap();
+    assert!(record.missing.is_none() && record.proof.as_ref().is_some_and(|p| p.passed), "{ended:#?}");
+    assert_eq!(ended.code, Some(i32::from(record.verdict == Verdict::Invalid)), "{ended:#?}");
+}
+
 #[test]
 fn ctrl_c_prints_what_there_is_with_exit_130_and_resume_repeats_nothing() {
     on_adapter(|_| {
@@ -126,6 +133,45 @@ fn ctrl_c_in_every_verb_that_measures_prints_what_there_is_with_exit_130() {
             assert!(stdout.contains(shown) || none, "{args:?}: {stdout}{said}");
             assert!(said.contains("error: interrupted, with "), "{args:?}: {said}");
         }
+    });
+}
+
+#[test]
+fn a_run_that_is_refused_leaves_the_record_that_it_was_to_go_on_with_as_it_was() {
+    on_adapter(|_| {
+        let folder = folder("resume-refused");
+        let file = folder.join("record.jsonl");
+        // Rows for want of time, and one that was being written when the process died.
+        let skipped = run(flopcast(&CASES).args(["--time-budget", "1ms", "--out"]).arg(&file));
+        skipped.refused(1, "no case has a figure");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let text = format!("{text}{}", &text[..100]);
+        std::fs::write(&file, &text).unwrap();
+        for (more, code, part) in [
+            (&["--adapter", "no such thing"][..], 2, "no such thing"),
+            (&["--wgsl", "nowhere.wgsl"], 2, "nowhere.wgsl"),
+            (&["--roofline", "nowhere.jsonl"], 2, "nowhere.jsonl"),
+            (&["--tiling", "7x7x7/3x3"], 2, "7x7x7/3x3"),
+            (&["--kernels", "cooperative_matrix", "--precision", "i8_acc_i32"], 2, "i8_acc_i32"),
+        ] {
+            run(flopcast(&CASES[..5]).args(more).arg("--resume").arg(&file)).refused(code, part);
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), text, "{more:?}");
+        }
+        run(flopcast(&CASES).arg("--resume").arg(&file).env("WGPU_BACKEND", "metal")).refused(3, "no usable adapter");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+        // Of another shape: all that stood there stays, and the line that was cut off makes room.
+        let other = ["measure", "--suite", "smoke", "--shapes", "8x8x8", "--kernels", "naive", "--resume"];
+        let ended = run(flopcast(&other).arg(&file));
+        ended_as_its_last_row_says(&ended, &file);
+        let (whole, _) = text.rsplit_once('\n').unwrap();
+        assert!(std::fs::read_to_string(&file).unwrap().starts_with(whole), "{ended:#?}");
+        assert_eq!(ids(&file).len(), 7);
+        // Of a case of them: that one alone is replaced.
+        let one = ["measure", "--suite", "smoke", "--shapes", "16x16x16", "--kernels", "naive", "--resume"];
+        let before = ids(&file);
+        ended_as_its_last_row_says(&run(flopcast(&one).arg(&file)), &file);
+        let after = ids(&file);
+        assert_eq!((&after[..6], &after[6]), (&before[1..], &before[0]));
     });
 }
 

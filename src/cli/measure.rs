@@ -13,7 +13,7 @@ use crate::measure::ab::Spec;
 use crate::measure::against::against;
 use crate::measure::effort::Effort;
 use crate::measure::host::{HostExecutor, measure_host};
-use crate::measure::log::remaining;
+use crate::measure::log::{remaining, renewed};
 use crate::measure::portability::Costs;
 use crate::measure::record::{Missing, Record, Verdict};
 use crate::measure::row::Measurements;
@@ -217,7 +217,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let requests = remaining(&records, requests, executor.adapter(), &executor.tool())
         .map_err(|e| args.resume.as_ref().map_or(e.clone(), |file| e.context(format!("`{}`", file.display()))))?;
     let effort = effort(args.suite);
-    let resumed = records.len();
+    let mut new = Vec::new();
     for setup in 0..args.setups {
         if setup > 0 {
             if stop::asked() {
@@ -230,13 +230,16 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let share = f64::from(args.setups - setup);
         let kept = if args.host { HOST_SHARE } else { 0.0 };
         let seconds = args.time_budget.map(|budget| (1.0 - kept) * left(budget, started) / share);
-        records.extend(measured(&mut executor, &requests, &effort, seconds, &mut log)?);
+        new.extend(measured(&mut executor, &requests, &effort, seconds, &mut log)?);
     }
     // What an earlier run has seen was weighed when it was made.
-    kept::drop_doubted(&records[resumed..], &executor);
+    kept::drop_doubted(&new, &executor);
     if args.host {
         let seconds = args.time_budget.map(|budget| left(budget, started));
-        records.extend(host(&wanted, &effort, seconds, &mut log)?);
+        new.extend(host(&wanted, &effort, seconds, &mut log)?);
+    }
+    let mut records = renewed(records, new);
+    if args.host {
         beside(&mut records);
     }
     let pooled = if args.setups > 1 { pooled(&records) } else { Vec::new() };

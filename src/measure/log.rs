@@ -7,6 +7,7 @@ use super::suite::Request;
 use super::wire;
 use crate::error::{Context, Error, Kind, Result};
 use crate::files;
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,20 @@ pub struct Log {
     path: PathBuf,
     file: Option<File>,
     outdated: Vec<PathBuf>,
+    there: Option<There>,
+}
+
+/// What stands in a file that is gone on with.
+struct There {
+    lines: Vec<Line>,
+    /// Whether the file is these lines and nothing else, each with its line break.
+    whole: bool,
+}
+
+struct Line {
+    text: Vec<u8>,
+    /// Of a row that was skipped for want of time: what a new one has to be in order to take its place.
+    waits: Option<Key>,
 }
 
 impl Log {
@@ -27,7 +42,7 @@ impl Log {
     /// Exit code 2 where it cannot be written.
     pub fn create(path: &Path) -> Result<Log> {
         files::writable(path).map_err(|e| unwritable(path, &e))?;
-        Ok(Log { path: files::resolved(path), file: None, outdated: Vec::new() })
+        Ok(Log { path: files::resolved(path), file: None, outdated: Vec::new(), there: None })
     }
 
     /// The same; these files were made from the older record, and go when the first record of the new one comes.
@@ -38,7 +53,7 @@ impl Log {
 
     /// The file, begun if it is not yet.
     fn begun(&mut self) -> Result<&mut File> {
-        if self.file.is_none() {
+        if self.file.is_none() && self.there.is_none() {
             let (path, shown) = (&self.path, self.path.display());
             if path.metadata().is_ok_and(|m| m.is_file() && m.len() > 0) {
                 let mut previous = path.as_os_str().to_owned();
@@ -50,35 +65,54 @@ impl Log {
             }
         }
         let path = &self.path;
+        let open = || match self.there {
+            Some(_) => File::options().append(true).open(path),
+            None => File::create(path),
+        };
         match &mut self.file {
             Some(file) => Ok(file),
-            none => Ok(none.insert(File::create(path).map_err(|e| unwritable(path, &e))?)),
+            none => Ok(none.insert(open().map_err(|e| unwritable(path, &e))?)),
         }
     }
 
-    /// Opens the file of an earlier run to go on with, and returns what it holds. A line that was cut off is
-    /// taken away; so are rows that were `skipped` for want of time, since there is time again now.
+    /// The file of an earlier run, to go on with, and what it holds. Nothing of it is changed before the first new
+    /// record, which also takes away a line that was cut off. A row that was `skipped` for want of time stays until its
+    /// case is measured anew: there is time again now, but perhaps not for this one.
     ///
     /// # Errors
     /// Exit code 2 for a file that is not there or cannot be written, 12 for one with anything in it that
-    /// is no record. The file is unchanged then.
+    /// is no record.
     pub fn resume(path: &Path) -> Result<(Log, Vec<Record>)> {
-        let found = wire::read(path)?;
-        let before = found.records.len();
-        let mut records = found.records;
-        records.retain(|record| !matches!(record.missing, Some(Missing::Skipped { .. })));
-        let ends_whole = std::fs::read(path).or_usage(format!("`{}`", path.display()))?.ends_with(b"\n");
-        if found.cut.is_some() || records.len() < before || (before > 0 && !ends_whole) {
-            rewrite(path, &records)?;
-        }
-        let file = File::options().append(true).open(path).map_err(|e| unwritable(path, &e))?;
-        Ok((Log { path: path.into(), file: Some(file), outdated: Vec::new() }, records))
+        let bytes = wire::bytes(path)?;
+        let found = wire::parse(&bytes, &format!("`{}`", path.display()))?;
+        files::writable(path).map_err(|e| unwritable(path, &e))?;
+        let records = found.cut.map_or(&bytes[..], |cut| &bytes[..cut.whole_bytes]);
+        let lines = records.split(|&b| b == b'\n').filter(|line| !line.trim_ascii().is_empty());
+        let lines = lines.zip(&found.records).map(|(line, record)| Line::new(line, record)).collect();
+        let there = There { lines, whole: bytes.is_empty() || bytes.ends_with(b"\n") };
+        let log = Log { path: files::resolved(path), file: None, outdated: Vec::new(), there: Some(there) };
+        Ok((log, found.records))
     }
 
-    /// Writes one record as one line, and flushes it.
+    /// Writes one record as one line, and flushes it. In a file that is gone on with, a row of the same case that was
+    /// skipped makes room for it.
     pub fn write(&mut self, record: &Record) -> Result<()> {
-        let shown = self.path.display();
-        let line = wire::line(record).map_err(|e| e.context(format!("`{shown}`")))?;
+        let shown = format!("`{}`", self.path.display());
+        let line = wire::line(record).map_err(|e| e.context(&shown))?;
+        if let Some(there) = &mut self.there {
+            let (key, before) = (Key::of(record), there.lines.len());
+            there.lines.retain(|line| line.waits.as_ref() != Some(&key));
+            let other = !there.whole || there.lines.len() < before;
+            there.lines.push(Line::new(line.trim_end().as_bytes(), record));
+            if other {
+                // In one step: a process that dies on the way leaves the old one. What is open now is that one.
+                self.file = None;
+                let text: Vec<&[u8]> = there.lines.iter().flat_map(|line| [&line.text[..], b"\n"]).collect();
+                files::write(&self.path, &text.concat()).or_failed(shown)?;
+                there.whole = true;
+                return Ok(());
+            }
+        }
         self.append(&line)
     }
 
@@ -90,11 +124,15 @@ impl Log {
     }
 }
 
-/// Puts a file of these records in the place of the old one in one step: a process that dies on the way
-/// leaves the old one.
-fn rewrite(path: &Path, records: &[Record]) -> Result<()> {
-    let lines = records.iter().map(wire::line).collect::<Result<String>>()?;
-    files::write(path, lines.as_bytes()).map_err(|e| unwritable(path, &e))
+impl Line {
+    fn new(text: &[u8], record: &Record) -> Line {
+        Line { text: text.to_vec(), waits: skipped(record).then(|| Key::of(record)) }
+    }
+}
+
+/// Whether it has no figure for want of time alone.
+fn skipped(record: &Record) -> bool {
+    matches!(record.missing, Some(Missing::Skipped { .. }))
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Error {
@@ -123,9 +161,23 @@ pub fn remaining(
                 .hint("go on where it was begun, or measure into another file with `--out`"));
         }
     }
-    let done: std::collections::HashSet<Key> = records.iter().map(Key::of).collect();
+    let done = done(records);
     let missing = |request: &Request| !done.contains(&Key::new(SCHEMA, tool, adapter, &request.case()));
     Ok(requests.into_iter().filter(missing).collect())
+}
+
+/// What need not be measured again: everything but what was skipped for want of time.
+fn done(records: &[Record]) -> HashSet<Key> {
+    records.iter().filter(|record| !skipped(record)).map(Key::of).collect()
+}
+
+/// The records of a file that was gone on with, and the new ones behind them, as it holds them now: those that were
+/// skipped and are measured anew are replaced.
+pub fn renewed(mut records: Vec<Record>, new: Vec<Record>) -> Vec<Record> {
+    let anew: HashSet<Key> = new.iter().map(Key::of).collect();
+    records.retain(|record| !skipped(record) || !anew.contains(&Key::of(record)));
+    records.extend(new);
+    records
 }
 
 #[cfg(test)]
@@ -187,20 +239,50 @@ mod tests {
         assert!(!path.exists(), "a run that comes to nothing leaves no empty file");
     }
 
+    fn skipped_of_seed(seed: u64) -> Record {
+        let missing = Some(Missing::Skipped { reason: "no time".into() });
+        Record { figure: None, missing, ..of_seed(seed) }
+    }
+
     #[test]
-    fn rows_skipped_for_want_of_time_make_room_and_others_stay() {
+    fn rows_skipped_for_want_of_time_make_room_for_new_ones_of_their_case_and_others_stay() {
         let path = file("skipped");
-        let mut skipped = of_seed(1);
-        skipped.figure = None;
-        skipped.missing = Some(Missing::Skipped { reason: "no time".into() });
-        let mut unsupported = of_seed(2);
-        unsupported.figure = None;
-        unsupported.missing = Some(Missing::Unsupported { needs: "f16".into() });
-        let lines: String = [&skipped, &unsupported, &of_seed(3)].map(|r| wire::line(r).unwrap()).concat();
-        std::fs::write(&path, lines).unwrap();
-        let (_, there) = Log::resume(&path).unwrap();
-        assert_eq!(there.iter().map(|r| r.case.seed).collect::<Vec<_>>(), [2, 3]);
-        assert_eq!(wire::read_whole(&path).unwrap(), there);
+        let unsupported =
+            Record { figure: None, missing: Some(Missing::Unsupported { needs: "f16".into() }), ..of_seed(2) };
+        let old = [skipped_of_seed(1), unsupported, of_seed(3), skipped_of_seed(4), skipped_of_seed(5)];
+        std::fs::write(&path, old.each_ref().map(|r| wire::line(r).unwrap()).concat()).unwrap();
+        let (mut log, there) = Log::resume(&path).unwrap();
+        assert_eq!(there, old);
+        // 4 has its time now, 1 has too little again, 5 is not asked for, 6 is new.
+        let new = [of_seed(4), skipped_of_seed(1), of_seed(6)];
+        for (number, record) in new.iter().enumerate() {
+            log.write(record).unwrap();
+            let now = renewed(there.clone(), new[..=number].to_vec());
+            assert_eq!(wire::read_whole(&path).unwrap(), now, "what is shown is what is there");
+        }
+        let seeds = |records: &[Record]| records.iter().map(|r| (r.case.seed, skipped(r))).collect::<Vec<_>>();
+        let expected = [(2, false), (3, false), (5, true), (4, false), (1, true), (6, false)];
+        assert_eq!(seeds(&wire::read_whole(&path).unwrap()), expected);
+        // Gone on with once more, what stands there for want of time still waits, and what is done does not.
+        assert_eq!(done(&Log::resume(&path).unwrap().1).len(), 4);
+    }
+
+    #[test]
+    fn a_file_to_go_on_with_is_as_it_was_until_there_is_a_new_record() {
+        let path = file("untouched");
+        let rows = wire::line(&of_seed(1)).unwrap() + &wire::line(&skipped_of_seed(2)).unwrap();
+        let cut = format!("{rows}{}", &rows[..40]);
+        for text in [&rows, &cut, rows.trim_end(), &format!("\n{rows}\n \n"), ""] {
+            std::fs::write(&path, text).unwrap();
+            let (mut log, _) = Log::resume(&path).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+            log.write(&of_seed(3)).unwrap();
+            let after = wire::read_whole(&path).unwrap();
+            let old = if text.is_empty() { vec![] } else { vec![of_seed(1), skipped_of_seed(2)] };
+            assert_eq!(after, renewed(old, vec![of_seed(3)]), "{text:?}");
+        }
+        let entries = std::fs::read_dir(path.parent().unwrap()).unwrap();
+        assert_eq!(entries.count(), 1, "nothing is left beside it");
     }
 
     #[test]

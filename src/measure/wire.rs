@@ -32,11 +32,17 @@ pub struct Cut {
 /// # Errors
 /// Exit code 2 where the file cannot be read; else as [`parse`].
 pub fn read(path: &Path) -> Result<Wire> {
-    let name = format!("`{}`", path.display());
-    let bytes = std::fs::read(path)
-        .or_usage(&name)
-        .map_err(|e| e.hint("a record is the file that `flopcast measure --out FILE.jsonl` writes"))?;
-    parse(&bytes, &name)
+    parse(&bytes(path)?, &format!("`{}`", path.display()))
+}
+
+/// The bytes of a file of records.
+///
+/// # Errors
+/// Exit code 2 where it cannot be read.
+pub fn bytes(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path)
+        .or_usage(format!("`{}`", path.display()))
+        .map_err(|e| e.hint("a record is the file that `flopcast measure --out FILE.jsonl` writes"))
 }
 
 /// Reads a file of records that has to be complete and to hold at least one.

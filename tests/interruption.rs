@@ -199,6 +199,34 @@ fn a_record_of_another_driver_or_method_is_not_gone_on_with() {
 }
 
 #[test]
+fn a_record_with_the_hosts_own_product_is_gone_on_with_and_the_host_not_measured_twice() {
+    on_adapter(|_| {
+        let file = folder("resume-host").join("record.jsonl");
+        let of = |shapes, more: &[&str]| {
+            let args = ["measure", "--suite", "smoke", "--kernels", "naive", "--shapes", shapes];
+            let ended = run(flopcast(&args).args(more).arg(&file));
+            assert!(matches!(ended.code, Some(0 | 1)) && !ended.stderr.contains("`adapter."), "{ended:#?}");
+            wire::read_whole(&file).unwrap()
+        };
+        let named = |records: &[Record]| -> Vec<String> {
+            records.iter().map(|r| format!("{} {}", r.case.kernel, r.case.shape)).collect()
+        };
+        let first = of("16x16x16", &["--host", "--out"]);
+        assert_eq!(named(&first), ["naive 16x16x16", "host 16x16x16"]);
+        assert_eq!(of("16x16x16", &["--host", "--resume"]), first, "nothing was left to do");
+        let more = of("16x16x16,24x24x24", &["--host", "--resume"]);
+        assert_eq!(more[..2], first);
+        assert_eq!(named(&more[2..]), ["naive 24x24x24", "host 24x24x24"]);
+        assert_eq!(of("16x16x16,24x24x24", &["--resume"]), more, "whether the host is asked for or not");
+        let text = std::fs::read_to_string(&file).unwrap().replace(" threads\"", " threads of another\"");
+        std::fs::write(&file, &text).unwrap();
+        let args = ["measure", "--suite", "smoke", "--kernels", "naive", "--shapes", "16x16x16", "--resume"];
+        run(flopcast(&args).arg(&file)).refused(12, "`adapter.driver_info`");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+    });
+}
+
+#[test]
 fn a_budget_that_fits_nothing_is_rows_and_an_error_and_an_unusable_one_is_exit_2() {
     on_adapter(|_| {
         let ended = run(flopcast(&CASES).args(["--time-budget", "1ms", "--format", "json"]));

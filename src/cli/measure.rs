@@ -12,8 +12,8 @@ use crate::kernel::{Class, DataClass, Family, Precision, Settings, Shape, Tiling
 use crate::measure::ab::Spec;
 use crate::measure::against::against;
 use crate::measure::effort::Effort;
-use crate::measure::host::{HostExecutor, measure_host};
-use crate::measure::log::{remaining, renewed};
+use crate::measure::host::{HostExecutor, host_case, measure_host};
+use crate::measure::log::{of_host, remaining, remaining_of_host, renewed};
 use crate::measure::portability::Costs;
 use crate::measure::record::{Missing, Record, Verdict};
 use crate::measure::row::Measurements;
@@ -236,10 +236,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     kept::drop_doubted(&new, &executor);
     if args.host {
         let seconds = args.time_budget.map(|budget| left(budget, started));
-        new.extend(host(&wanted, &effort, seconds, &mut log)?);
+        new.extend(host(&wanted, &records, &effort, seconds, &mut log)?);
     }
     let mut records = renewed(records, new);
-    if args.host {
+    if records.iter().any(of_host) {
         beside(&mut records);
     }
     let pooled = if args.setups > 1 { pooled(&records) } else { Vec::new() };
@@ -310,19 +310,27 @@ pub const HOST_SHARE: f64 = 0.2;
 /// Below this the host has no six rounds.
 const LEAST_HOST_CASE_S: f64 = 0.05;
 
-/// The host on the same shapes, by the same rules, within so many seconds where given.
-pub fn host(wanted: &Selection, effort: &Effort, seconds: Option<f64>, log: &mut Option<Log>) -> Result<Vec<Record>> {
+/// The host on the same shapes, by the same rules, within so many seconds where given; what is done is not done again.
+pub fn host(
+    wanted: &Selection,
+    done: &[Record],
+    effort: &Effort,
+    seconds: Option<f64>,
+    log: &mut Option<Log>,
+) -> Result<Vec<Record>> {
     let started = Instant::now();
     let mut executor = HostExecutor::default();
+    let (data, precision) = ((wanted.data, wanted.seed), wanted.precision);
+    let cases = wanted.shapes.iter().map(|&shape| host_case((shape, precision), data)).collect();
+    let cases = remaining_of_host(done, &executor, cases);
     let mut records = Vec::new();
-    let bar = Counting::new("products of the host", Some(wanted.shapes.len() as u64));
-    for (index, &shape) in wanted.shapes.iter().enumerate() {
-        bar.at(index as u64, wanted.shapes.len() as u64);
+    let bar = Counting::new("products of the host", Some(cases.len() as u64));
+    for (index, shape) in cases.iter().map(|case| case.shape).enumerate() {
+        bar.at(index as u64, cases.len() as u64);
         let mut watch = |_| if stop::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-        let (what, data) = ((shape, wanted.precision), (wanted.data, wanted.seed));
         let mut effort = *effort;
         if let Some(seconds) = seconds {
-            let share = (seconds - started.elapsed().as_secs_f64()) / (wanted.shapes.len() - index) as f64;
+            let share = (seconds - started.elapsed().as_secs_f64()) / (cases.len() - index) as f64;
             // The other half goes into operands and proofs.
             effort = effort.punctual().within(0.5 * share);
             if effort.case_s < LEAST_HOST_CASE_S {
@@ -330,7 +338,7 @@ pub fn host(wanted: &Selection, effort: &Effort, seconds: Option<f64>, log: &mut
                 continue;
             }
         }
-        let Some(record) = measure_host(&mut executor, what, data, &effort, &mut watch)? else { break };
+        let Some(record) = measure_host(&mut executor, (shape, precision), data, &effort, &mut watch)? else { break };
         log.as_mut().map_or(Ok(()), |log| log.write(&record))?;
         records.push(record);
     }

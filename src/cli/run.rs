@@ -90,7 +90,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut records = measured(&mut executor, &requests, &Effort::quick(), Some(adapters), &mut log)?;
     kept::drop_doubted(&records, &executor);
     let left = left(args.time_budget, started);
-    records.extend(host(&wanted, &Effort { case_s: HOST_CASE_S, ..Effort::quick() }, Some(left), &mut log)?);
+    let effort = Effort { case_s: HOST_CASE_S, ..Effort::quick() };
+    records.extend(host(&wanted, &[], &effort, Some(left), &mut log)?);
     beside(&mut records);
     if stop::asked() {
         let nothing = Everything {

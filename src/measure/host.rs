@@ -9,7 +9,7 @@ use super::timing::Watch;
 use super::witness::{self, Fill, Watched};
 use super::workers::{Threads, own_threads};
 use super::{Executor, Lap, Slots, Step, Timed};
-use crate::kernel::{DataClass, Family, GLIMPSE, Kernel, Matrix, Operands, Precision, Settings, Shape};
+use crate::kernel::{Case, DataClass, Family, GLIMPSE, Kernel, Matrix, Operands, Precision, Settings, Shape};
 use rayon::prelude::*;
 use std::time::Instant;
 
@@ -59,6 +59,20 @@ impl Default for HostExecutor {
     }
 }
 
+/// What the record says of the host's product: it has no tiling and no text.
+pub fn host_case((shape, precision): (Shape, Precision), (data, seed): (DataClass, u64)) -> Case {
+    Case {
+        kernel: HOST.into(),
+        tiling: String::new(),
+        precision,
+        shape,
+        settings: Settings::default(),
+        data,
+        seed,
+        wgsl_sha256: String::new(),
+    }
+}
+
 /// Measures the host on one shape. The record's adapter and kernel are called `host`.
 pub fn measure_host(
     executor: &mut HostExecutor,
@@ -71,12 +85,7 @@ pub fn measure_host(
     let kernel = Kernel::compose(Family::Naive, Family::Naive.tilings()[0], precision)?;
     let request = Request { data, seed, ..Request::plain(kernel, shape) };
     let record = measure(executor, &request, effort, &mut Pace::default(), watch);
-    Ok(record.map(|mut record| {
-        record.case.kernel = HOST.into();
-        record.case.tiling = String::new();
-        record.case.wgsl_sha256 = String::new();
-        record
-    }))
+    Ok(record.map(|record| Record { case: host_case((shape, precision), (data, seed)), ..record }))
 }
 
 impl Timed for HostExecutor {

@@ -1,12 +1,15 @@
 //! The file that takes records as they are made, and that a later run can go on with.
 
+use super::Executor;
 use super::compare::Key;
+use super::host::{HOST, HostExecutor};
 use super::record::AdapterIdentity;
 use super::record::{Missing, Record, SCHEMA, Tool};
 use super::suite::Request;
 use super::wire;
 use crate::error::{Context, Error, Kind, Result};
 use crate::files;
+use crate::kernel::Case;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::Write;
@@ -144,15 +147,21 @@ fn unwritable(path: &Path, error: &std::io::Error) -> Error {
 /// The requests that are not among the records yet.
 ///
 /// # Errors
-/// Exit code 12 where a record was made by another adapter, driver, method or version than is at hand now:
-/// one file is one instrument. The field is named.
+/// Exit code 12 where a record was made by another adapter, driver, method or version than is at hand now, or on the
+/// host and that is another: one file is one instrument. The field is named.
 pub fn remaining(
     records: &[Record],
     requests: Vec<Request>,
     adapter: &AdapterIdentity,
     tool: &Tool,
 ) -> Result<Vec<Request>> {
+    let host = HostExecutor::default();
+    let hosts_tool = host.tool();
     for (record, number) in records.iter().zip(1..) {
+        let (tool, adapter) = match of_host(record) {
+            true => (&hosts_tool, host.adapter()),
+            false => (tool, adapter),
+        };
         let here = Key::new(SCHEMA, tool, adapter, &record.case);
         if let Some(other) = Key::of(record).other_instrument(&here).first() {
             let message =
@@ -164,6 +173,17 @@ pub fn remaining(
     let done = done(records);
     let missing = |request: &Request| !done.contains(&Key::new(SCHEMA, tool, adapter, &request.case()));
     Ok(requests.into_iter().filter(missing).collect())
+}
+
+/// The products of the host that are not among the records yet.
+pub fn remaining_of_host(records: &[Record], host: &HostExecutor, cases: Vec<Case>) -> Vec<Case> {
+    let (done, tool) = (done(records), host.tool());
+    cases.into_iter().filter(|case| !done.contains(&Key::new(SCHEMA, &tool, host.adapter(), case))).collect()
+}
+
+/// Whether it is of the host's own product, which no adapter made.
+pub fn of_host(record: &Record) -> bool {
+    record.adapter.backend == HOST
 }
 
 /// What need not be measured again: everything but what was skipped for want of time.
@@ -300,6 +320,38 @@ mod tests {
         assert!(refused(|r| r.tool.method += 1).contains("`tool.method`"));
         assert!(refused(|r| r.adapter.capabilities.features.push("X".into())).contains("capabilities.features"));
         assert!(remaining(std::slice::from_ref(&record), vec![], &record.adapter, &record.tool).unwrap().is_empty());
+    }
+
+    #[test]
+    fn rows_of_the_host_are_held_against_the_host_and_those_done_are_not_measured_again() {
+        use crate::kernel::{DataClass, Precision};
+        use crate::measure::effort::Effort;
+        use crate::measure::host::{host_case, measure_host};
+        use crate::measure::timing::unwatched;
+        let mut host = HostExecutor::default();
+        let case = |shape: &str, seed| host_case((shape.parse().unwrap(), Precision::F32), (DataClass::Normal, seed));
+        let what = ("65x33x17".parse().unwrap(), Precision::F32);
+        let found = measure_host(&mut host, what, (DataClass::Normal, 1), &Effort::smoke(), &mut unwatched);
+        let hosts = found.unwrap().unwrap();
+        let adapters = of_seed(1);
+        let both = [adapters.clone(), hosts.clone()];
+        assert!(remaining(&both, vec![], &adapters.adapter, &adapters.tool).unwrap().is_empty());
+        let refused = |change: fn(&mut Record)| {
+            let mut other = hosts.clone();
+            change(&mut other);
+            let records = [adapters.clone(), other];
+            let error = remaining(&records, vec![], &adapters.adapter, &adapters.tool).unwrap_err();
+            assert_eq!(error.exit_code(), 12);
+            error.message().to_string()
+        };
+        assert!(refused(|r| r.adapter.driver_info.insert(0, '9')).starts_with("record 2: `adapter.driver_info`"));
+        assert!(refused(|r| r.tool.method += 1).contains("`tool.method`"));
+        let cases = vec![case("8x8x8", 1), case("65x33x17", 1), case("65x33x17", 2)];
+        let left = remaining_of_host(&both, &host, cases.clone());
+        assert_eq!(left, [cases[0].clone(), cases[2].clone()]);
+        let too_little = Missing::Skipped { reason: "no time".into() };
+        let skipped = Record { figure: None, missing: Some(too_little), ..hosts };
+        assert_eq!(remaining_of_host(&[skipped], &host, cases.clone()), cases);
     }
 
     #[test]

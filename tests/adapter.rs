@@ -318,6 +318,17 @@ fn measure_prints_rows_and_writes_a_line_for_each() {
 }
 
 #[test]
+fn a_case_asked_for_twice_is_no_second_setup() {
+    on_adapter(|_| {
+        let args = ["measure", "--suite", "smoke", "--shapes", "8x8x8,8x8x8", "--kernels", "naive,naive", "--host"];
+        let ended = run(flopcast(&args).args(["--setups", "2", "--format", "json"]));
+        let found = ended.json();
+        let kernels: Vec<_> = found["rows"].as_array().unwrap().iter().map(|row| row["kernel"].clone()).collect();
+        assert_eq!(kernels, ["naive", "naive", "host"], "{ended:#?}");
+    });
+}
+
+#[test]
 fn an_older_record_is_kept_beside_the_new_one() {
     on_adapter(|_| {
         let file = folder("previous").join("record.jsonl");

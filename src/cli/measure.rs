@@ -321,7 +321,7 @@ pub fn host(
     let started = Instant::now();
     let mut executor = HostExecutor::default();
     let (data, precision) = ((wanted.data, wanted.seed), wanted.precision);
-    let cases = wanted.shapes.iter().map(|&shape| host_case((shape, precision), data)).collect();
+    let cases = wanted.distinct_shapes().into_iter().map(|shape| host_case((shape, precision), data)).collect();
     let cases = remaining_of_host(done, &executor, cases);
     let mut records = Vec::new();
     let bar = Counting::new("products of the host", Some(cases.len() as u64));

@@ -180,13 +180,30 @@ pub fn with_own(requests: Vec<Request>, own: &Kernel, settings: Settings) -> Vec
 }
 
 impl Selection {
-    /// Composes every kernel for every shape.
+    /// The shapes, in order, each once.
+    pub fn distinct_shapes(&self) -> Vec<Shape> {
+        let mut shapes = Vec::with_capacity(self.shapes.len());
+        self.shapes.iter().for_each(|shape| {
+            if !shapes.contains(shape) {
+                shapes.push(*shape)
+            }
+        });
+        shapes
+    }
+
+    /// Composes every kernel for every shape, each case once: measured twice, it would be told as two set-ups of one.
+    ///
+    /// # Errors
+    /// Exit code 2 where a kernel does not compose.
     pub fn requests(&self, class: Class) -> Result<Vec<Request>> {
         let mut requests = Vec::new();
         // A single family that cannot take the tiling says so; of several the others keep their own.
         let only = !self.families.iter().any(|f| self.tiling.is_some_and(|t| f.takes(t)));
-        for &shape in &self.shapes {
-            for &family in &self.families {
+        for shape in self.distinct_shapes() {
+            for (place, &family) in self.families.iter().enumerate() {
+                if self.families[..place].contains(&family) {
+                    continue;
+                }
                 let asked = self.tiling.filter(|&tiling| family.takes(tiling) || only);
                 let tuned = self.tuned.as_ref().filter(|_| asked.is_none());
                 let choice = tuned.and_then(|tuned| Some((tuned, tuned.of(family)?)));
@@ -240,6 +257,26 @@ mod tests {
         // None of f32: one stands for what is lacking.
         assert_eq!(fragments(Precision::F32, None), [8]);
         assert_eq!(fragments(Precision::F16AccF32, Some("64x64x8/32x32/8x8".parse().unwrap())), [8]);
+    }
+
+    #[test]
+    fn what_is_asked_for_twice_is_measured_once_in_the_order_of_the_first_time() {
+        let [a, b] = [Shape::square(64), Shape::square(32)];
+        let wanted = Selection {
+            shapes: vec![a, b, a, a],
+            families: vec![Family::RegisterTiled, Family::Naive, Family::RegisterTiled],
+            tiling: None,
+            precision: Precision::F32,
+            settings: None,
+            tuned: None,
+            data: DataClass::Normal,
+            seed: 1,
+        };
+        let requests = wanted.requests(Class::default()).unwrap();
+        let found: Vec<_> = requests.iter().map(|r| (r.kernel.family, r.shape)).collect();
+        let [tiled, naive] = [Family::RegisterTiled, Family::Naive];
+        assert_eq!(found, [(tiled, a), (naive, a), (tiled, b), (naive, b)]);
+        assert_eq!(wanted.distinct_shapes(), [a, b]);
     }
 
     #[test]

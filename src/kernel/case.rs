@@ -43,8 +43,7 @@ impl Shape {
     pub fn new(m: u32, n: u32, k: u32) -> Result<Self> {
         for (name, extent) in [("m", m), ("n", n), ("k", k)] {
             if extent == 0 || extent > MAX_EXTENT {
-                return Err(Error::usage(format!("shape {m}x{n}x{k}: {name} is {extent}"))
-                    .hint(format!("each of m, n and k is a whole number from 1 to {MAX_EXTENT}")));
+                return Err(no_extent(&format!("{m}x{n}x{k}"), name, &extent));
             }
         }
         Ok(Shape { m, n, k, batch: 1 })
@@ -58,8 +57,7 @@ impl Shape {
     /// As many independent products of this extent; 1 to 65,536.
     pub fn batched(self, batch: u32) -> Result<Self> {
         if batch == 0 || batch > MAX_BATCH {
-            return Err(Error::usage(format!("shape {self}: a batch of {batch}"))
-                .hint(format!("a batch is a whole number from 1 to {MAX_BATCH}")));
+            return Err(no_batch(&self.to_string(), &batch));
         }
         Ok(Shape { batch, ..self })
     }
@@ -74,6 +72,21 @@ impl Shape {
         let [m, n, k, batch] = [self.m, self.n, self.k, self.batch].map(u64::from);
         [m * k * batch, k * n * batch, m * n * batch]
     }
+}
+
+fn no_extent(shape: &str, name: &str, extent: &dyn fmt::Display) -> Error {
+    Error::usage(format!("shape {shape}: {name} is {extent}"))
+        .hint(format!("each of m, n and k is a whole number from 1 to {MAX_EXTENT}"))
+}
+
+fn no_batch(shape: &str, batch: &dyn fmt::Display) -> Error {
+    Error::usage(format!("shape {shape}: a batch of {batch}"))
+        .hint(format!("a batch is a whole number from 1 to {MAX_BATCH}"))
+}
+
+/// Whether the text is a whole number that is too large for 32 bits, of however many digits.
+fn is_beyond(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u32>().is_err()
 }
 
 impl fmt::Display for Shape {
@@ -96,21 +109,23 @@ impl FromStr for Shape {
         };
         let (extents, batch) = match text.trim().split_once('@') {
             None => (text.trim(), 1),
-            Some((extents, batch)) => {
-                let batch: u64 = batch.trim().parse().map_err(|_| bad(format!("`{batch}` is no batch")))?;
-                (extents, u32::try_from(batch).unwrap_or(u32::MAX))
-            }
+            Some((extents, batch)) => match batch.trim().parse::<u32>() {
+                Ok(batch) => (extents, batch),
+                Err(_) if is_beyond(batch.trim()) => return Err(no_batch(extents.trim(), &batch.trim())),
+                Err(_) => return Err(bad(format!("`{}` is no batch", batch.trim()))),
+            },
         };
-        let parts: Vec<&str> = extents.split(['x', 'X', '×']).collect();
+        let parts: Vec<&str> = extents.split(['x', 'X', '×']).map(str::trim).collect();
         let [m, n, k] = parts[..] else {
             return Err(bad(format!("{} extents instead of three", parts.len())));
         };
-        let extent = |part: &str| match part.trim().parse::<u64>() {
-            // Too large for the type is too large for us: let `new` name the bound.
-            Ok(value) => Ok(u32::try_from(value).unwrap_or(u32::MAX)),
+        let extent = |name: &str, part: &str| match part.parse::<u32>() {
+            Ok(value) => Ok(value),
+            // Too large for the type is too large for us: it is the bound that is told, with what was written.
+            Err(_) if is_beyond(part) => Err(no_extent(extents.trim(), name, &part)),
             Err(_) => Err(bad(format!("`{part}` is no whole number"))),
         };
-        Shape::new(extent(m)?, extent(n)?, extent(k)?)?.batched(batch)
+        Shape::new(extent("m", m)?, extent("n", n)?, extent("k", k)?)?.batched(batch)
     }
 }
 
@@ -333,6 +348,12 @@ mod tests {
             ("0x1x1", "m is 0"),
             ("1x1000000000x1", "n is 1000000000"),
             ("1x1x99999999999999", "k is"),
+            ("99999999999x1x1", "shape 99999999999x1x1: m is 99999999999"),
+            ("1x4294967296x1@2", "shape 1x4294967296x1: n is 4294967296"),
+            ("1x1x99999999999999999999999999", "k is 99999999999999999999999999"),
+            ("8x8x8@4294967296", "shape 8x8x8: a batch of 4294967296"),
+            ("8x8x8@99999999999999999999999999", "a batch of 99999999999999999999999999"),
+            ("8x8x8@-1", "`-1` is no batch"),
             ("512", "1 extents"),
             ("ax1x1", "no whole number"),
             ("-1x1x1", "no whole number"),

@@ -4,6 +4,7 @@
 use super::compose::hex_sha256;
 use super::{Family, Feed, Kernel, Precision, Tiling};
 use crate::error::{Error, Result};
+use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, ArraySize, ImageClass, Module, ScalarKind, StorageAccess, TypeInner, VectorSize};
 use std::error::Error as _;
 
@@ -40,28 +41,25 @@ impl Kernel {
                 .context(name)
                 .hint("the file has to be valid WGSL as it stands")
         })?;
-        let capabilities = naga::valid::Capabilities::all();
-        naga::valid::Validator::new(naga::valid::ValidationFlags::all(), capabilities).validate(&module).map_err(
-            |e| {
-                let line = e.location(text).map_or(String::new(), |at| place(&at));
-                let mut why = e.as_inner().to_string();
-                let mut inner = e.as_inner().source();
-                while let Some(cause) = inner {
-                    why += &format!(": {cause}");
-                    inner = cause.source();
-                }
-                Error::usage(format!("{line}{}", one_line(&why)))
-                    .context(name)
-                    .hint("the file has to be valid WGSL as it stands")
-            },
-        )?;
+        Validator::new(ValidationFlags::all(), Capabilities::all()).validate(&module).map_err(|e| {
+            let line = e.location(text).map_or(String::new(), |at| place(&at));
+            let mut why = e.as_inner().to_string();
+            let mut inner = e.as_inner().source();
+            while let Some(cause) = inner {
+                why += &format!(": {cause}");
+                inner = cause.source();
+            }
+            Error::usage(format!("{line}{}", one_line(&why)))
+                .context(name)
+                .hint("the file has to be valid WGSL as it stands")
+        })?;
         let entry = module
             .entry_points
             .iter()
             .find(|e| e.name == "main" && e.stage == naga::ShaderStage::Compute)
             .ok_or_else(|| bad("no compute entry point `main`".into()))?;
         let feed = bindings(&module, precision).map_err(bad)?;
-        let declared = declared(&module).map_err(bad)?;
+        let declared = declared(&module, text).map_err(bad)?;
         let tiling = match (block, declared) {
             (Some(block), Some(own)) if (block.block_m, block.block_n) != own => {
                 return Err(bad(format!(
@@ -77,7 +75,8 @@ impl Kernel {
                 Tiling { block_m, block_n, block_k: 0, thread_m: 1, thread_n: 1, fragment: 0 }
             }
             (None, None) => {
-                return Err(bad("nothing says which block of C a workgroup computes".into())
+                let untyped = ["BLOCK_M", "BLOCK_N"].iter().find_map(|name| untyped(text, name));
+                return Err(bad(untyped.unwrap_or("nothing says which block of C a workgroup computes".into()))
                     .hint("declare `const BLOCK_M = 64u;` and `const BLOCK_N = 64u;` in the file, or write `FILE.wgsl[64x64]`"));
             }
         };
@@ -89,7 +88,7 @@ impl Kernel {
             workgroup_memory.map(|(_, v)| module.types[v.ty].inner.try_size(module.to_ctx()).unwrap_or(u32::MAX));
         let custom = Custom {
             feed,
-            features: features(&module, text),
+            features: features(text),
             workgroup: entry.workgroup_size.iter().fold(1, |all: u32, &n| all.saturating_mul(n)),
             workgroup_bytes: sizes.fold(0, u32::saturating_add),
         };
@@ -214,45 +213,54 @@ fn element(module: &Module, base: naga::Handle<naga::Type>, want: (ScalarKind, u
 }
 
 /// The text's own BLOCK_M and BLOCK_N.
-fn declared(module: &Module) -> std::result::Result<Option<(u32, u32)>, String> {
+fn declared(module: &Module, text: &str) -> std::result::Result<Option<(u32, u32)>, String> {
     let value = |name: &str| -> std::result::Result<Option<u32>, String> {
         let Some((_, constant)) = module.constants.iter().find(|(_, c)| c.name.as_deref() == Some(name)) else {
             return Ok(None);
         };
         match module.global_expressions[constant.init] {
             naga::Expression::Literal(naga::Literal::U32(value)) => Ok(Some(value)),
-            naga::Expression::Literal(naga::Literal::I32(value)) => Ok(u32::try_from(value).ok()),
+            naga::Expression::Literal(naga::Literal::I32(value)) => {
+                u32::try_from(value).map(Some).map_err(|_| format!("{name} is {value}"))
+            }
             _ => Err(format!("{name} is no whole number")),
         }
+    };
+    let without = |lacks: &'static str, has: &str| match untyped(text, lacks) {
+        Some(why) => why,
+        None => format!("{has} is declared without {lacks}"),
     };
     match (value("BLOCK_M")?, value("BLOCK_N")?) {
         (Some(m), Some(n)) => Ok(Some((m, n))),
         (None, None) => Ok(None),
-        (Some(_), None) => Err("BLOCK_M is declared without BLOCK_N".into()),
-        (None, Some(_)) => Err("BLOCK_N is declared without BLOCK_M".into()),
+        (Some(_), None) => Err(without("BLOCK_N", "BLOCK_M")),
+        (None, Some(_)) => Err(without("BLOCK_M", "BLOCK_N")),
     }
 }
 
-/// Features that the text uses; a type by its width, what is written in WGSL by its words.
-fn features(module: &Module, text: &str) -> Vec<&'static str> {
-    let width = |bytes: u8| {
-        module.types.iter().any(|(_, ty)| match ty.inner {
-            TypeInner::Scalar(s) | TypeInner::Vector { scalar: s, .. } | TypeInner::Matrix { scalar: s, .. } => {
-                s.kind == ScalarKind::Float && s.width == bytes
-            }
-            _ => false,
-        })
+/// Says so where the text has the constant and naga does not: of one without a type it keeps nothing.
+fn untyped(text: &str, name: &str) -> Option<String> {
+    naga::front::wgsl::parse_str(&format!("{text}\nconst flopcast_asks = {name};")).ok()?;
+    Some(format!("{name} has no type, so that its value is not read: write it like `16u`"))
+}
+
+/// Features that the text uses: those without which it is not valid, to the checks that wgpu itself makes.
+fn features(text: &str) -> Vec<&'static str> {
+    let valid_without = |capability: Capabilities| {
+        let capabilities = Capabilities::all().difference(capability);
+        let options = naga::front::wgsl::Options { parse_doc_comments: false, capabilities };
+        let module = naga::front::wgsl::Frontend::new_with_options(options).parse(text);
+        module.is_ok_and(|module| Validator::new(ValidationFlags::all(), capabilities).validate(&module).is_ok())
     };
-    let code: String =
-        text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
     [
-        ("SHADER_F16", width(2)),
-        ("SHADER_F64", width(8)),
-        ("SUBGROUP", code.contains("subgroup")),
-        ("EXPERIMENTAL_COOPERATIVE_MATRIX", code.contains("coop_mat")),
+        ("SHADER_F16", Capabilities::SHADER_FLOAT16),
+        ("SHADER_F64", Capabilities::FLOAT64),
+        ("SUBGROUP", Capabilities::SUBGROUP),
+        ("SUBGROUP_BARRIER", Capabilities::SUBGROUP_BARRIER),
+        ("EXPERIMENTAL_COOPERATIVE_MATRIX", Capabilities::COOPERATIVE_MATRIX),
     ]
     .into_iter()
-    .filter_map(|(name, used)| used.then_some(name))
+    .filter_map(|(name, capability)| (!valid_without(capability)).then_some(name))
     .collect()
 }
 
@@ -325,5 +333,62 @@ mod tests {
         assert!(error.hint_text().unwrap().contains("[64x64]"), "{error:?}");
         let given = Kernel::from_wgsl(&unnamed, "x", Precision::F32, Some("8x8".parse().unwrap())).unwrap();
         assert_eq!(given.tiling.to_string(), "8x8");
+    }
+
+    #[test]
+    fn a_block_whose_value_cannot_be_taken_is_told_by_what_it_lacks() {
+        let good = file(Family::Naive, "8x8", Precision::F32);
+        let (m, n) = ("const BLOCK_M = 8u;", "const BLOCK_N = 8u;");
+        assert!(good.contains(m) && good.contains(n));
+        let lacks = |name| format!("{name} has no type, so that its value is not read: write it like `16u`");
+        for (new_m, new_n, part) in [
+            ("const BLOCK_M = 8;", n, lacks("BLOCK_M")),
+            (m, "const BLOCK_N = 2 * 4;", lacks("BLOCK_N")),
+            ("const BLOCK_M = 8;", "const BLOCK_N = 8;", lacks("BLOCK_M")),
+            ("const BLOCK_M = 0 - 8;", n, lacks("BLOCK_M")),
+            ("const BLOCK_M: i32 = -8;", n, "BLOCK_M is -8".into()),
+            (m, "const BLOCK_N = -8i;", "BLOCK_N is -8".into()),
+            ("const BLOCK_M = 8f;", n, "BLOCK_M is no whole number".into()),
+            (m, "", "BLOCK_M is declared without BLOCK_N".into()),
+            ("", n, "BLOCK_N is declared without BLOCK_M".into()),
+            ("// const BLOCK_M = 8;", n, "BLOCK_N is declared without BLOCK_M".into()),
+            ("", "", "nothing says which block".into()),
+        ] {
+            // What the body calls them is another name, of the right type.
+            let rest = good.replace(m, "").replace(n, "").replace("BLOCK_M", "ROWS").replace("BLOCK_N", "COLUMNS");
+            let text = format!("{new_m}\n{new_n}\nconst ROWS = 8u;\nconst COLUMNS = 8u;\n{rest}");
+            validate(&text).unwrap();
+            let error = Kernel::from_wgsl(&text, "x", Precision::F32, None).unwrap_err();
+            assert!(error.message().contains(&part), "{new_m} {new_n}: {error}");
+            assert!(error.exit_code() == 2 && error.hint_text().is_some());
+        }
+        // Who says the block himself need not have typed them.
+        let both = good.replace(m, "const BLOCK_M = 8;").replace(n, "const BLOCK_N = 8;");
+        Kernel::from_wgsl(&both, "x", Precision::F32, Some("8x8".parse().unwrap())).unwrap();
+    }
+
+    #[test]
+    fn a_file_needs_the_features_that_it_uses_and_none_that_it_only_speaks_of() {
+        let good = file(Family::Naive, "8x8", Precision::F32);
+        let needs = |more: &str| {
+            let text = format!("{more}\n{good}");
+            let kernel = Kernel::from_wgsl(&text, "x", Precision::F32, None);
+            kernel.unwrap_or_else(|e| panic!("{more}: {e}")).needs().features
+        };
+        let spoken = [
+            "/* faster than coop_mat and than subgroup kernels */",
+            "/* nested /* coop_mat8x8 */ subgroupAdd(x) */ // quadBroadcast, f16",
+            "fn aside(no_subgroup: f32) -> f32 { let coop_mat = no_subgroup; return coop_mat; }",
+        ];
+        for more in spoken {
+            assert_eq!(needs(more), [""; 0], "{more}");
+        }
+        let aside = |body: &str| format!("fn aside(x: f32) -> f32 {{ {body} }}");
+        assert_eq!(needs(&aside("return quadBroadcast(x, 0u);")), ["SUBGROUP"]);
+        assert_eq!(needs(&aside("return quadSwapX(x);")), ["SUBGROUP"]);
+        assert_eq!(needs(&aside("return subgroupAdd(x);")), ["SUBGROUP"]);
+        assert_eq!(needs(&aside("subgroupBarrier(); return x;")), ["SUBGROUP", "SUBGROUP_BARRIER"]);
+        assert_eq!(needs(&format!("enable f16;\n{}", aside("return f32(f16(x));"))), ["SHADER_F16"]);
+        assert_eq!(needs(&aside("return f32(f64(x));")), ["SHADER_F64"]);
     }
 }

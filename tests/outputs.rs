@@ -41,6 +41,31 @@ fn an_output_that_is_an_input_or_another_output_is_refused_and_the_file_stays() 
     assert_eq!(names(&folder), ["measurements.jsonl", "mine.wgsl"]);
 }
 
+#[test]
+fn what_is_kept_of_an_older_record_destroys_nothing_else() {
+    let folder = folder("outputs-previous");
+    let text = std::fs::read_to_string(support::record()).unwrap();
+    let (r, previous) = ("r.jsonl", "r.jsonl.previous");
+    std::fs::write(folder.join(r), &text).unwrap();
+    std::fs::write(folder.join(previous), "older still\n").unwrap();
+    for args in [
+        &["measure", "--out", r, "--roofline", previous][..],
+        &["measure", "--out", "./r.jsonl", "--out-metrics", previous],
+    ] {
+        run(flopcast(args).current_dir(&folder)).refused(2, "`r.jsonl.previous` is what ");
+        assert_eq!(std::fs::read_to_string(folder.join(previous)).unwrap(), "older still\n", "{args:?}");
+    }
+    // A folder of that name is found before anything is measured, and before an adapter is looked for.
+    std::fs::remove_file(folder.join(previous)).unwrap();
+    std::fs::create_dir(folder.join(previous)).unwrap();
+    for args in [&["measure", "--out", r][..], &["ab", "naive", "naive", "--out", r]] {
+        let ended = run(flopcast(args).current_dir(&folder).env("WGPU_BACKEND", "metal"));
+        ended.refused(2, "r.jsonl.previous` cannot be written");
+    }
+    assert_eq!(names(&folder), [r, previous]);
+    assert_eq!(std::fs::read_to_string(folder.join(r)).unwrap(), text);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_link_stays_a_link_a_pipe_a_pipe_and_a_device_a_device() {

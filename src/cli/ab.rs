@@ -3,7 +3,6 @@
 use super::output::{self, Format, How, Printing};
 use super::{counting, kept, stop};
 use crate::error::{Context, Error, Kind, Result};
-use crate::files;
 use crate::gpu;
 use crate::kernel::{Precision, Shape};
 use crate::measure::ab::{self, Budget, Entry, GRAMMAR, Spec, Trial, View};
@@ -97,7 +96,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         return Err(Error::usage("A and B are needed").hint(GRAMMAR));
     };
     let read: Vec<&Path> = [a, b].into_iter().filter_map(Spec::path).collect();
-    files::apart(&[("--out", args.out.as_deref())], &read)?;
+    Log::apart(args.out.as_deref(), &[], &read)?;
     let mut log = args.out.as_deref().map(Log::create).transpose()?;
     let selection = gpu::choose(args.adapter.as_deref())?;
     let mut executor = kept::open(&selection, true)?;

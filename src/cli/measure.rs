@@ -176,7 +176,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     let read = [args.resume.as_deref(), args.roofline.as_deref(), args.wgsl.as_ref().and_then(Spec::path)];
     let read: Vec<&Path> = read.into_iter().flatten().collect();
-    files::apart(&[("--out", args.out.as_deref()), args.metrics.place()], &read)?;
+    Log::apart(args.out.as_deref(), &[args.metrics.place()], &read)?;
     let metrics = args.metrics.begin()?;
     let shapes = shapes(args)?;
     let mut log = args.out.as_deref().map(Log::create).transpose()?;

@@ -12,7 +12,7 @@ use crate::files;
 use crate::kernel::Case;
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 /// A JSONL file that takes records as they are made. Before the first of them nothing is changed: a run that comes to
@@ -45,7 +45,32 @@ impl Log {
     /// Exit code 2 where it cannot be written.
     pub fn create(path: &Path) -> Result<Log> {
         files::writable(path).map_err(|e| unwritable(path, &e))?;
+        if let Some(previous) = Log::previous(path).filter(|p| p.symlink_metadata().is_ok_and(|there| there.is_dir())) {
+            return Err(unwritable(&previous, &ErrorKind::IsADirectory.into()));
+        }
+        Log::apart(Some(path), &[], &[])?;
         Ok(Log { path: files::resolved(path), file: None, outdated: Vec::new(), there: None })
+    }
+
+    /// Where what the file holds is kept once another record is begun in its place; `None` where it holds nothing.
+    fn previous(path: &Path) -> Option<PathBuf> {
+        let path = files::resolved(path);
+        let holds = path.metadata().is_ok_and(|there| there.is_file() && there.len() > 0);
+        let mut previous = path.into_os_string();
+        previous.push(".previous");
+        holds.then(|| previous.into())
+    }
+
+    /// As [`files::apart`] for the file of `--out`, with what is kept of an older one as an output like it.
+    ///
+    /// # Errors
+    /// Exit code 2 with the flag and the file.
+    pub fn apart(out: Option<&Path>, others: &[(&str, Option<&Path>)], inputs: &[&Path]) -> Result<()> {
+        files::apart(&[&[("--out", out)][..], others].concat(), inputs)?;
+        let Some((out, previous)) = out.and_then(|out| Some((out, Log::previous(out)?))) else { return Ok(()) };
+        let both = [("--out", Some(out)), ("--out", Some(&*previous))];
+        let hint = format!("what stands in `{}` is kept there: give it a file of its own", out.display());
+        files::apart(&[&both[..], others].concat(), inputs).map_err(|e| e.hint(hint))
     }
 
     /// The same; these files were made from the older record, and go when the first record of the new one comes.
@@ -58,9 +83,7 @@ impl Log {
     fn begun(&mut self) -> Result<&mut File> {
         if self.file.is_none() && self.there.is_none() {
             let (path, shown) = (&self.path, self.path.display());
-            if path.metadata().is_ok_and(|m| m.is_file() && m.len() > 0) {
-                let mut previous = path.as_os_str().to_owned();
-                previous.push(".previous");
+            if let Some(previous) = Log::previous(path) {
                 std::fs::rename(path, &previous).or_usage(format!("`{shown}` cannot be moved out of the way"))?;
             }
             for old in self.outdated.iter().filter(|old| old.exists()) {
@@ -257,6 +280,40 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         drop(Log::create(&path).unwrap());
         assert!(!path.exists(), "a run that comes to nothing leaves no empty file");
+    }
+
+    #[test]
+    fn where_an_older_record_is_kept_is_an_output_too_and_only_where_there_is_one() {
+        let path = file("kept-apart");
+        let previous = path.with_file_name("record.jsonl.previous");
+        let (none, metrics): ([(&str, Option<&Path>); 0], _) = ([], [("--out-metrics", Some(&*previous))]);
+        std::fs::write(&previous, "what is read").unwrap();
+        // Without an older record nothing is kept, and the name is as good as any.
+        for text in [None, Some("")] {
+            text.iter().for_each(|text| std::fs::write(&path, text).unwrap());
+            Log::apart(Some(&path), &none, &[&previous]).unwrap();
+            Log::apart(Some(&path), &metrics, &[]).unwrap();
+            Log::create(&path).unwrap();
+        }
+        std::fs::write(&path, "older").unwrap();
+        let refused = |tried: Result<()>, part: &str| {
+            let error = tried.unwrap_err();
+            assert!(error.exit_code() == 2 && error.message().contains(part), "{error}");
+            error.hint_text().unwrap().to_string()
+        };
+        let hint = refused(Log::apart(Some(&path), &none, &[&previous]), ".previous` is what is read");
+        assert!(hint.contains("record.jsonl` is kept there"), "{hint}");
+        refused(Log::apart(Some(&path), &metrics, &[]), "`--out-metrics`: ");
+        Log::apart(Some(&path), &none, &[]).unwrap();
+        drop(Log::create(&path).unwrap());
+        std::fs::remove_file(&previous).unwrap();
+        // Moved onto another name of itself a file stays where it is, and would be written over.
+        std::fs::hard_link(&path, &previous).unwrap();
+        refused(Log::create(&path).map(|_| ()), ".previous` is what `--out` writes");
+        std::fs::remove_file(&previous).unwrap();
+        std::fs::create_dir_all(&previous).unwrap();
+        refused(Log::create(&path).map(|_| ()), ".previous` cannot be written");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "older");
     }
 
     fn skipped_of_seed(seed: u64) -> Record {

@@ -199,6 +199,24 @@ fn the_json_of_the_smoke_gate_is_valid_by_its_schema() {
 }
 
 #[test]
+fn a_foreign_name_commands_no_terminal_in_any_format_and_json_loses_nothing_of_it() {
+    let file = folder("formats-foreign").join("record.jsonl");
+    let text = std::fs::read_to_string(support::record()).unwrap();
+    let name = text.split_once("\"adapter\":{\"name\":\"").and_then(|(_, rest)| rest.split('"').next()).unwrap();
+    let foreign = format!("\u{202e}{name}\u{9b}2J");
+    std::fs::write(&file, text.replace(&format!("\"name\":\"{name}\""), &format!("\"name\":\"{foreign}\""))).unwrap();
+    let unseen = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
+    for format in ["text", "markdown", "csv", "json"] {
+        let ended = run(flopcast(&["measure", "--format", format, "--replay"]).arg(&file));
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        assert!(!ended.stdout.contains(unseen), "{format}: {ended:#?}");
+        if format == "json" {
+            assert_eq!(ended.json()["adapters"][0]["name"], foreign.as_str(), "{ended:#?}");
+        }
+    }
+}
+
+#[test]
 fn metrics_of_a_record_end_in_eof_and_say_what_they_were_measured_on() {
     let record = support::record().display().to_string();
     let text = run(&mut flopcast(&["measure", "--replay", &record, "--format", "openmetrics"])).stdout;

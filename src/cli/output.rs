@@ -2,7 +2,7 @@
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::files;
-use crate::report::{Document, Look, Printed, clean, openmetrics};
+use crate::report::{Document, Look, Printed, clean, escaped_json, openmetrics};
 use clap::ValueEnum;
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde::Serialize;
@@ -358,14 +358,14 @@ pub fn json<T: Serialize>(value: &T) -> Result<()> {
 
 /// A value as indented JSON, with a line break at the end.
 pub fn pretty<T: Serialize>(value: &T) -> Result<String> {
-    let mut text = serde_json::to_string_pretty(value).or_failed("json")?;
+    let mut text = escaped_json(&serde_json::to_string_pretty(value).or_failed("json")?);
     text.push('\n');
     Ok(text)
 }
 
 /// A value as JSON on one line.
 pub fn line<T: Serialize>(value: &T) -> Result<String> {
-    serde_json::to_string(value).or_failed("json")
+    Ok(escaped_json(&serde_json::to_string(value).or_failed("json")?))
 }
 
 /// Data for stdout that is written as it is made, however much there is.

@@ -92,10 +92,28 @@ impl Look {
 /// line breaks and tabs are spaces, other control characters and those without width or that turn the direction of
 /// writing are gone. Every view takes it from here.
 pub fn clean(text: &str) -> String {
-    let hidden = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
     let breaks = |c: char| matches!(c, '\t'..='\r' | '\u{85}' | '\u{2028}' | '\u{2029}');
     let kept = text.chars().filter(|&c| breaks(c) || !c.is_control() && !hidden(c));
     kept.map(|c| if breaks(c) { ' ' } else { c }).collect()
+}
+
+/// Has no width, or turns the direction of writing.
+fn hidden(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+}
+
+/// JSON with nothing in it that [`clean`] takes away, and not a character lost: they are escaped. Those that JSON escapes
+/// of itself are so already, and what breaks its lines stays.
+pub fn escaped_json(json: &str) -> String {
+    let unseen = |c: char| c >= '\u{7f}' && (c.is_control() || hidden(c) || matches!(c, '\u{2028}' | '\u{2029}'));
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        match unseen(c) {
+            true => out += &format!("\\u{:04x}", u32::from(c)),
+            false => out.push(c),
+        }
+    }
+    out
 }
 
 /// Text within a line that Markdown shows as it is.
@@ -154,6 +172,13 @@ mod tests {
 
     #[test]
     fn what_turns_or_breaks_a_line_is_taken_out_and_letters_stay() {
+        let foreign = "a\u{202e}b\n\0c é×\u{feff}\u{1b}[31m\u{9b}\u{7f}\u{85}\u{2028}\u{ffff}\u{2060}\"\\";
+        let json = escaped_json(&serde_json::to_string_pretty(&[foreign]).unwrap());
+        assert_eq!(json.lines().count(), 3);
+        let inner: String = json.lines().collect();
+        assert!(inner.contains("é×") && inner.contains("\\u202e"), "{inner}");
+        assert_eq!(clean(&inner), inner, "nothing of it commands a terminal");
+        assert_eq!(serde_json::from_str::<Vec<String>>(&json).unwrap(), [foreign]);
         assert_eq!(clean("a\u{202e}b\n\0c é×\u{feff}\u{1b}[31m"), "ab c é×[31m");
         assert_eq!(clean("a\tb\r\nc\u{2028}d"), "a b  c d");
     }

@@ -34,7 +34,7 @@ pub mod validation;
 pub mod what_if;
 
 pub use document::Document;
-pub use look::{Look, clean};
+pub use look::{Look, clean, escaped_json};
 pub use sheet::{Field, Sheet};
 pub use table::Table;
 

@@ -24,6 +24,9 @@ pub struct Custom {
 const HINT: &str = "entry point `main`; @group(0) bindings 0 dims (uniform, eight u32: m n k lda ldb ldc origin_m origin_n), \
                     1 a and 2 b (storage, read), 3 c (storage, read_write); shaders/README.md shows how";
 
+const BLOCK_HINT: &str =
+    "declare `const BLOCK_M = 64u;` and `const BLOCK_N = 64u;` in the file, or write `FILE.wgsl[64x64]`";
+
 impl Kernel {
     /// A kernel out of a whole WGSL text that keeps to the bindings of `shaders/README.md`.
     ///
@@ -59,7 +62,7 @@ impl Kernel {
             .find(|e| e.name == "main" && e.stage == naga::ShaderStage::Compute)
             .ok_or_else(|| bad("no compute entry point `main`".into()))?;
         let feed = bindings(&module, precision).map_err(bad)?;
-        let declared = declared(&module, text).map_err(bad)?;
+        let declared = declared(&module, text).map_err(|why| bad(why).hint(BLOCK_HINT))?;
         let tiling = match (block, declared) {
             (Some(block), Some(own)) if (block.block_m, block.block_n) != own => {
                 return Err(bad(format!(
@@ -77,7 +80,7 @@ impl Kernel {
             (None, None) => {
                 let untyped = ["BLOCK_M", "BLOCK_N"].iter().find_map(|name| untyped(text, name));
                 return Err(bad(untyped.unwrap_or("nothing says which block of C a workgroup computes".into()))
-                    .hint("declare `const BLOCK_M = 64u;` and `const BLOCK_N = 64u;` in the file, or write `FILE.wgsl[64x64]`"));
+                    .hint(BLOCK_HINT));
             }
         };
         if !tiling.is_whole() {
@@ -360,7 +363,7 @@ mod tests {
             validate(&text).unwrap();
             let error = Kernel::from_wgsl(&text, "x", Precision::F32, None).unwrap_err();
             assert!(error.message().contains(&part), "{new_m} {new_n}: {error}");
-            assert!(error.exit_code() == 2 && error.hint_text().is_some());
+            assert!(error.exit_code() == 2 && error.hint_text().unwrap().contains("`const BLOCK_M = 64u;`"));
         }
         // Who says the block himself need not have typed them.
         let both = good.replace(m, "const BLOCK_M = 8;").replace(n, "const BLOCK_N = 8;");

@@ -25,6 +25,7 @@ pub struct Error {
     kind: Kind,
     message: String,
     hint: Option<String>,
+    too_few: bool,
 }
 
 /// `std::result::Result` with this crate's [`Error`].
@@ -33,7 +34,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error of any kind. Messages are lower case, paths and flags in backticks.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Error { kind, message: message.into(), hint: None }
+        Error { kind, message: message.into(), hint: None, too_few: false }
     }
 
     /// Something failed while running.
@@ -71,6 +72,13 @@ impl Error {
         self
     }
 
+    /// The same error as one of a number that is too small: whoever tries many goes on to the next.
+    #[must_use]
+    pub fn of_too_few(mut self) -> Self {
+        self.too_few = true;
+        self
+    }
+
     /// Puts an outer message in front: `outer: inner`.
     #[must_use]
     pub fn context(mut self, outer: impl fmt::Display) -> Self {
@@ -91,6 +99,11 @@ impl Error {
     /// The hint, if there is something to do.
     pub fn hint_text(&self) -> Option<&str> {
         self.hint.as_deref()
+    }
+
+    /// Whether a larger number might do: see [`Error::of_too_few`].
+    pub fn is_too_few(&self) -> bool {
+        self.too_few
     }
 
     /// The process's exit code for this error.

@@ -3,7 +3,7 @@
 
 use super::catalog::Catalog;
 use super::plan::Ranged;
-use super::scaling::{Bound, MOST, Mode, Range, Scaled, Seen, Shares};
+use super::scaling::{Bound, MOST, Mode, Range, Scaled, Shares, Sought};
 use super::scenario::Forecast;
 use super::study::{Output, Study};
 use super::transfer::Options;
@@ -228,20 +228,13 @@ impl Many<'_> {
         let catalog = self.catalog(rate)?;
         let range = Range { mode: Mode::Strong, from: 1, to: MOST, critical_batch: None };
         let mut scaled = Scaled::new(&catalog, self.name, range)?;
-        if let Some((count, seen)) = scaled.first(|seen| seen.useful_flop_per_s >= self.useful)? {
-            return Ok(Ok((count, seen.shares)));
-        }
-        let mut best: Option<(u64, Seen)> = None;
-        for count in scaled.grid() {
-            if let Some(seen) = scaled.at(count)?
-                && best.is_none_or(|(_, b)| seen.useful_flop_per_s > b.useful_flop_per_s)
-            {
-                best = Some((count, seen));
+        let (at, seen) = match scaled.sought(1.0 / self.useful, &|seen| 1.0 / seen.useful_flop_per_s)? {
+            Sought::Reached(count, seen) => return Ok(Ok((count, seen.shares))),
+            Sought::Nearest(Some(nearest)) => nearest,
+            Sought::Nearest(None) => {
+                return Err(Error::usage(format!("no number of it up to {MOST} holds the job"))
+                    .hint("`--memory` says how much each has"));
             }
-        }
-        let Some((at, seen)) = best else {
-            return Err(Error::usage(format!("no number of it up to {MOST} holds the job"))
-                .hint("`--memory` says how much each has"));
         };
         let shares = seen.shares;
         let forecast = Forecast::new(&catalog, self.name)?;

@@ -229,18 +229,19 @@ pub(super) fn switched_on(asked: f64, node: &Node, site: &Site, rated: Option<&(
 /// What is left to work when the spares stand by.
 fn working(on: f64, node: &Node, operations: &Operations) -> Result<f64> {
     let Some(spares) = &operations.spares else { return Ok(on) };
-    let left = on - spares.value;
-    if left < node.accelerators.value {
-        return Err(Error::usage(format!(
-            "`operations.spares`: {} of {on} accelerators stand by, {left} are left to work; less than one box of {}",
-            spares.value, node.accelerators.value
-        )));
-    }
     if spares.value.fract() != 0.0 {
         return Err(Error::usage(format!("`operations.spares`: {} is no whole number", spares.value)));
     }
     if operations.repair.is_none() {
         return Err(Error::usage("`operations.spares`: without `repair` nothing says how long one is in use"));
+    }
+    let left = on - spares.value;
+    if left < node.accelerators.value {
+        return Err(Error::usage(format!(
+            "`operations.spares`: {} of {on} accelerators stand by, {left} are left to work; less than one box of {}",
+            spares.value, node.accelerators.value
+        ))
+        .of_too_few());
     }
     Ok(left)
 }

@@ -1,9 +1,11 @@
 //! One job from one accelerator to a million: what it takes, and which bound has the most of the time.
 
 mod bound;
+mod hunt;
 mod scaled;
 
 pub use bound::{Bound, Shares};
+pub use hunt::Sought;
 pub use scaled::{MOST, Mode, Range, Scaled, Seen, grow};
 
 use super::LARGEST_VALIDATED;

@@ -1,8 +1,9 @@
 //! A scenario at any count, at the medians.
 
 use super::bound::{Bound, Shares};
+use super::hunt::Sought;
 use crate::cluster::Cluster;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::job::Layout;
 use crate::project::catalog::Catalog;
 use crate::project::machine::Machine;
@@ -50,6 +51,8 @@ pub struct Seen {
     pub useful_flop_per_s: f64,
     /// Days that the run takes.
     pub days: f64,
+    /// Share of them that is useful.
+    pub goodput: f64,
     /// Hours between failures that stop the job; infinite where nothing fails.
     pub failure_h: f64,
     /// Where the time goes.
@@ -129,7 +132,7 @@ impl Scaled {
         self.resize(count)?;
         let study = match Study::at_medians_alone(&self.catalog, &self.name, None, &Options::default()) {
             Ok(study) => study,
-            Err(e) if e.kind() == Kind::Usage && e.message().contains("no layout") => return Ok(None),
+            Err(e) if e.is_too_few() => return Ok(None),
             Err(e) => return Err(e),
         };
         let value = |output: Output| study.at_medians(output).unwrap_or(0.0);
@@ -144,6 +147,7 @@ impl Scaled {
             step_s: value(Output::StepTime),
             useful_flop_per_s: value(Output::FlopPerS) * goodput,
             days: value(Output::RunDays) * self.penalty(count),
+            goodput,
             failure_h: study.at_medians(Output::Mttf).unwrap_or(f64::INFINITY),
             shares: Shares::new(model, &machine, &constants, bubble, goodput, asked),
         }))
@@ -154,6 +158,7 @@ impl Scaled {
     }
 
     /// Days that the run takes at a count, at the medians.
+    #[cfg(test)]
     pub(super) fn days(&mut self, count: u64) -> Result<f64> {
         Ok(self.at(count)?.map_or(f64::INFINITY, |seen| seen.days))
     }
@@ -163,23 +168,6 @@ impl Scaled {
         let Some(critical) = self.range.critical_batch else { return 1.0 };
         let sequence = self.catalog.scenarios.get(&self.name).map_or(0.0, |s| s.sequence.value);
         1.0 + self.batch(count) * sequence / critical
-    }
-
-    /// The smallest count of the range at which what is seen is so.
-    pub fn first(&mut self, so: impl Fn(&Seen) -> bool) -> Result<Option<(u64, Seen)>> {
-        let mut last = self.range.from;
-        for count in self.grid() {
-            if self.at(count)?.is_some_and(|seen| so(&seen)) {
-                let from = if last == count {
-                    count
-                } else {
-                    bisect(last, count, |n| Ok(self.at(n)?.is_some_and(|seen| so(&seen))))?
-                };
-                return Ok(self.at(from)?.map(|seen| (from, seen)));
-            }
-            last = count;
-        }
-        Ok(None)
     }
 
     /// Powers of two, the ends of the range and the scenario's own count.
@@ -200,32 +188,24 @@ impl Scaled {
     /// does: with the quickest, and the bound that forbids.
     pub fn finish_within(mut self, seconds: f64) -> Result<(u64, f64)> {
         let wanted = seconds / 86_400.0;
-        let (mut last, mut best) = (self.range.from, (f64::INFINITY, self.range.from));
-        for count in self.grid() {
-            let days = self.days(count)?;
-            if days <= wanted {
-                let count = if last == count { count } else { bisect(last, count, |n| Ok(self.days(n)? <= wanted))? };
-                return Ok((count, self.days(count)?));
-            }
-            if days < best.0 {
-                best = (days, count);
-            }
-            last = count;
-        }
         let (from, to) = (self.range.from, self.range.to);
-        let Some(Seen { shares, .. }) = self.at(best.1)? else {
-            return Err(Error::usage(format!("no count from {from} to {to} holds the job")));
+        let (best, seen) = match self.sought(wanted, &|seen| seen.days)? {
+            Sought::Reached(count, seen) => return Ok((count, seen.days)),
+            Sought::Nearest(Some(nearest)) => nearest,
+            Sought::Nearest(None) => {
+                return Err(Error::usage(format!("no count from {from} to {to} holds the job")));
+            }
         };
+        let shares = seen.shares;
         let mut parts: Vec<(Bound, f64)> = shares.iter().filter(|(_, share)| *share > 0.05).collect();
         parts.sort_by(|a, b| b.1.total_cmp(&a.1));
         let told: Vec<_> = parts.iter().map(|(bound, share)| format!("{bound} {:.0} %", 100.0 * share)).collect();
         // Useful arithmetic is no bound as long as there are more accelerators to ask for.
         let forbids = parts.iter().map(|(bound, _)| *bound).find(|b| *b != Bound::Compute).unwrap_or(Bound::Compute);
         Err(Error::usage(format!(
-            "no count from {from} to {to} finishes within {wanted:.3} days: the quickest, {}, takes {:.3}, and {forbids} forbids less \
-             (of the time there: {})",
-            best.1,
-            best.0,
+            "no count from {from} to {to} finishes within {wanted:.3} days: the quickest, {best}, takes {:.3}, and {forbids} forbids \
+             less (of the time there: {})",
+            seen.days,
             told.join(", ")
         ))
         .hint("fewer tokens, a larger batch, a faster network or a shorter restart would; `project --what-if` says which"))

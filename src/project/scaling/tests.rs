@@ -196,3 +196,68 @@ fn a_curve_says_which_count_finishes_soonest_where_more_finish_later() {
     let told = format!("{} finishes soonest; 300000 takes", best.count);
     assert!(all.warnings.iter().any(|w| w.contains(&told)), "{:?}", all.warnings);
 }
+
+/// A catalogue in which the scenario keeps so many accelerators as spares.
+fn with_spares(count: f64) -> Catalog {
+    let mut catalog = Catalog::built_in().unwrap();
+    let usual = catalog.operations["usual"].clone();
+    let scenario = catalog.scenarios.get_mut(NAME).unwrap();
+    let spares = Value::exact(count, "accelerator", scenario.provenance.clone()).unwrap();
+    let mut operations = scenario.operations.clone().unwrap_or(usual);
+    operations.spares = Some(spares);
+    scenario.operations = Some(operations);
+    catalog
+}
+
+#[test]
+fn what_a_count_between_two_powers_of_two_reaches_is_found_though_more_accelerators_are_slower() {
+    let catalog = Catalog::built_in().unwrap();
+    for (name, wanted) in [("xai-300k-b200", 1.65), ("xai-300k-b200", 1.7), (NAME, 9.0)] {
+        let new = || Scaled::new(&catalog, name, range(Mode::Strong, 1, 1_000_000)).unwrap();
+        let (count, days) = new().finish_within(wanted * 86_400.0).unwrap();
+        let mut scaled = new();
+        assert!(days <= wanted && scaled.days(count - 1).unwrap() > wanted, "{name} {wanted}: {count} {days}");
+        // No power of two below does it, nor anything else that is tried here.
+        for few in (1..40).map(|n| (count as f64 * f64::exp(-0.05 * f64::from(n))) as u64) {
+            assert!(scaled.days(few).unwrap() > wanted, "{name} {wanted}: {few} does, and {count} is said");
+        }
+    }
+}
+
+#[test]
+fn the_quickest_that_a_refusal_names_is_nearly_the_quickest_there_is() {
+    let catalog = Catalog::built_in().unwrap();
+    for name in ["xai-300k-b200", NAME] {
+        let new = || Scaled::new(&catalog, name, range(Mode::Strong, 1024, 1_000_000)).unwrap();
+        let Sought::Nearest(Some((count, seen))) = new().sought(1e-3, &|seen| seen.days).unwrap() else {
+            panic!("{name} in a minute and a half")
+        };
+        let mut scaled = new();
+        assert_eq!(scaled.days(count).unwrap(), seen.days);
+        for other in (0..400).map(|n| (1024.0 * f64::exp(f64::from(n) * f64::ln(976.0) / 400.0)) as u64) {
+            let days = scaled.days(other).unwrap();
+            assert!(days > 0.998 * seen.days, "{name}: {other} takes {days}, {count} takes {}", seen.days);
+        }
+        // What is named is reached.
+        let (reached, _) = new().finish_within(1.0001 * seen.days * 86_400.0).unwrap();
+        assert!(reached <= count, "{name}: {reached} {count}");
+    }
+}
+
+#[test]
+fn a_count_too_small_for_its_spares_does_not_hold_the_job() {
+    let catalog = with_spares(512.0);
+    let all = scaling(&catalog, NAME, range(Mode::Strong, 1, 16_384)).unwrap();
+    let fits = all.fits_from.unwrap();
+    let mut scaled = Scaled::new(&catalog, NAME, range(Mode::Strong, 1, 16_384)).unwrap();
+    assert!(fits > 512 && scaled.at(fits - 1).unwrap().is_none() && scaled.at(fits).unwrap().is_some(), "{fits}");
+    assert_eq!(scaled.at(1).unwrap(), None);
+    let (count, days) = scaled.finish_within(60.0 * 86_400.0).unwrap();
+    assert!(count > 512 && days <= 60.0, "{count} {days}");
+    // Where no count is left its own message says why.
+    let error = scaling(&catalog, NAME, range(Mode::Strong, 1, 512)).unwrap_err();
+    assert!(error.message().contains("`operations.spares`: 512 of 512"), "{error}");
+    // What is wrong at any count stays an error.
+    let error = Scaled::new(&with_spares(0.5), NAME, range(Mode::Strong, 1, 64)).map(|_| ()).unwrap_err();
+    assert!(error.message().contains("0.5 is no whole number"), "{error}");
+}

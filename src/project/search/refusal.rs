@@ -20,7 +20,8 @@ pub fn nothing_fits(
             "no layout: {} sequences per step cannot be spread over {} accelerators",
             run.batch, machine.accelerators
         ))
-        .hint("give a larger batch, or more accelerators");
+        .hint("give a larger batch, or more accelerators")
+        .of_too_few();
     };
     let held = memory::held(job, run, &layout);
     let terms = [("state", held.state), ("activations", held.activations), ("logits", held.logits)];
@@ -38,7 +39,8 @@ pub fn nothing_fits(
         gb(held.activations),
         gb(held.logits),
         gb(constants.reserved_memory)
-    ));
+    ))
+    .of_too_few();
     // The count doubled until a layout of the same space fits, then the interval halved.
     let rules = Rules { use_all: false, ..*rules };
     let fits = |count: f64| fits(&rules, job, run, &Machine { accelerators: count, ..*machine }, constants);

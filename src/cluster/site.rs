@@ -82,7 +82,7 @@ pub struct Cluster {
     pub node: String,
     /// Name of a fabric.
     pub fabric: String,
-    /// How many.
+    /// How many, without a range: `flopcast scale` forecasts many counts.
     pub accelerators: Value<Accelerators>,
     /// Power of the whole site, where it is stated: nothing beyond it can be switched on.
     #[serde(default, skip_serializing_if = "Option::is_none")]

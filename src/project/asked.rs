@@ -3,7 +3,7 @@
 use super::catalog::Catalog;
 use super::machine::Machine;
 use super::parts::{OnParts, Usual, mean_rated, parts, usual_price};
-use super::scenario::{medians, possible, switched_on};
+use super::scenario::{counted, medians, possible, switched_on};
 use super::search::{Found, Losses, Objective, Power, Rules, Watch, search_watched};
 use crate::cluster::failures::Running;
 use crate::cluster::power::{Basis, Supply};
@@ -102,7 +102,8 @@ impl<'a> Asked<'a> {
             Place::Count(..) => e,
         };
         let halves = named.map(|c| parts(catalog, c, target.format)).transpose().map_err(in_place)?.unwrap_or_default();
-        possible(count, (node_name, node), fabric, &halves).map_err(in_place)?;
+        named.map_or(Ok(()), |c| counted("accelerators", &c.accelerators)).map_err(in_place)?;
+        possible(count, (accelerator, chip), (node_name, node), fabric, &halves).map_err(in_place)?;
         let rated = mean_rated(chip, node, &halves).map(|(fact, basis, _)| (fact, basis));
         let asked = count;
         // What the site cannot feed is not there.

@@ -14,7 +14,7 @@ pub struct Scenario {
     pub title: String,
     /// Name of a cluster.
     pub cluster: String,
-    /// Accelerators to use; all of the cluster's where absent.
+    /// Accelerators to use, without a range; all of the cluster's where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accelerators: Option<Value<Accelerators>>,
     /// Name of a job.
@@ -23,9 +23,9 @@ pub struct Scenario {
     pub format: Format,
     /// Tokens to train on.
     pub tokens: Value<Tokens>,
-    /// Tokens per sequence.
+    /// Tokens per sequence, without a range.
     pub sequence: Value<Tokens>,
-    /// Tokens per optimizer step.
+    /// Tokens per optimizer step, without a range: `--what-if batch=2x` forecasts another.
     pub batch: Value<Tokens>,
     /// Time that a checkpoint takes from the training; absent where `operations.storage_bandwidth` is
     /// given, from which it follows.

@@ -142,9 +142,6 @@ pub fn parts<'a>(catalog: &'a Catalog, cluster: &'a Cluster, format: Format) -> 
             let why = format!("{} is no whole number", p.half.accelerators.value);
             return Err(Error::usage(format!("`half.{}.accelerators`: {why}", p.name)));
         }
-        if p.half.pace.as_ref().is_some_and(|v| v.value <= 0.0 || v.value > 10.0) {
-            return Err(Error::usage(format!("`half.{}.pace`: not above 0 and at most 10", p.name)));
-        }
     }
     Ok(parts)
 }

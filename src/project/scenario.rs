@@ -11,7 +11,8 @@ use crate::cluster::{Accelerator, Cluster, FabricKind, FabricTable, Node, Operat
 use crate::error::{Error, Result};
 use crate::job::{Layout, Run, Stack, Transformer};
 use crate::provenance::Provenance;
-use crate::sourced::Fact;
+use crate::sourced::{Fact, Spread, Value};
+use crate::units::Dimension;
 
 /// A scenario with everything it names looked up and checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,7 +97,10 @@ impl<'a> Forecast<'a> {
         let fail = |field: &str, why: String| Err(Error::usage(format!("`{field}`: {why}")));
         let asked = scenario.accelerators.as_ref().unwrap_or(&cluster.accelerators).value;
         let halves = parts(catalog, cluster, scenario.format)?;
-        possible(asked, (&cluster.node, node), fabric, &halves)?;
+        for count in [Some(&cluster.accelerators), scenario.accelerators.as_ref()].into_iter().flatten() {
+            counted("accelerators", count)?;
+        }
+        possible(asked, (&cluster.accelerator, accelerator), (&cluster.node, node), fabric, &halves)?;
         if asked > cluster.accelerators.value {
             return fail("accelerators", format!("{asked} of a cluster of {}", cluster.accelerators.value));
         }
@@ -115,6 +119,12 @@ impl<'a> Forecast<'a> {
         let on = switched_on(asked, node, &site, rated.as_ref())?;
         let count = working(on, node, &operations)?;
         check(scenario, &operations, &site, &price)?;
+        exact("sequence", &scenario.sequence, "state one length, and another in a scenario of its own")?;
+        exact(
+            "batch",
+            &scenario.batch,
+            "state one batch; `flopcast project --what-if batch=2x` forecasts another beside it",
+        )?;
         let sequence = scenario.sequence.value;
         if !whole(sequence) {
             return fail("sequence", format!("{sequence} is no whole number of tokens"));
@@ -175,9 +185,46 @@ fn whole(value: f64) -> bool {
     value >= 1.0 && value.fract() == 0.0
 }
 
-/// Refuses hardware that cannot be: fractions of accelerators, boxes or domains, those of parts too, and a network with
-/// more bandwidth above than below. What forecasts and searches both ask.
-pub(super) fn possible(asked: f64, usual: (&str, &Node), fabric: &FabricKind, parts: &[Part]) -> Result<()> {
+/// Refuses a range of what a layout is made for: it would be drawn beside the layout of one value alone, or not at all.
+fn exact<D: Dimension>(field: &str, value: &Value<D>, hint: &str) -> Result<()> {
+    match value.spread {
+        Spread::None => Ok(()),
+        _ => Err(Error::usage(format!("`{field}`: a range, but a layout is made for one value")).hint(hint)),
+    }
+}
+
+/// Refuses a range of a number of accelerators.
+pub(super) fn counted<D: Dimension>(field: &str, count: &Value<D>) -> Result<()> {
+    exact(field, count, "state one count; `flopcast scale --from LOW --to HIGH` forecasts those between two")
+}
+
+/// Why a value cannot be, if it cannot: where it or what is drawn of it is outside of `low` to `high`, which `limits` says.
+fn outside<D: Dimension>(value: &Value<D>, low: f64, high: f64, limits: &str) -> Option<String> {
+    let [least, most] = value.spread.reach(value.value);
+    if low <= least && most <= high {
+        return None;
+    }
+    Some(match value.spread {
+        Spread::None => format!("{} is {limits}", value.value),
+        Spread::Range { .. } => format!("a range from {least} to {most} is {limits}"),
+        Spread::Log(sd) => {
+            format!("{} with an `sd_log` of {sd} comes to {least:.3} and {most:.3}, which is {limits}", value.value)
+        }
+    })
+}
+
+/// The least share that is taken: with next to nothing no step ends.
+const LEAST: f64 = 0.001;
+
+/// Refuses hardware that cannot be: fractions of accelerators, boxes or domains, those of parts too, shares of more than
+/// all or of nothing, and a network with more bandwidth above than below. What forecasts and searches both ask.
+pub(super) fn possible(
+    asked: f64,
+    chip: (&str, &Accelerator),
+    usual: (&str, &Node),
+    fabric: &FabricKind,
+    parts: &[Part],
+) -> Result<()> {
     let fail = |field: &str, why: String| Err(Error::usage(format!("`{field}`: {why}")));
     if !whole(asked) {
         return fail("accelerators", format!("{asked} is no whole number"));
@@ -188,10 +235,25 @@ pub(super) fn possible(asked: f64, usual: (&str, &Node), fabric: &FabricKind, pa
             if !whole(value.value) {
                 return fail(field, format!("node `{name}`: {} is no whole number", value.value));
             }
+            counted(field, value).map_err(|e| e.context(format!("node `{name}`")))?;
         }
     }
-    if fabric.oversubscription.value < 1.0 {
-        return fail("oversubscription", format!("{} is below 1", fabric.oversubscription.value));
+    for (name, chip) in std::iter::once(chip).chain(parts.iter().map(|p| (p.kind, p.accelerator))) {
+        if let Some(why) = chip.derate.as_ref().and_then(|v| outside(v, LEAST, 1.0, "not from 0.001 to 1")) {
+            return fail("derate", format!("accelerator `{name}`: {why}"));
+        }
+    }
+    if let Some(why) = outside(&fabric.efficiency, LEAST, 1.0, "not from 0.001 to 1") {
+        return fail("efficiency", why);
+    }
+    if let Some(why) = outside(&fabric.oversubscription, 1.0, f64::INFINITY, "below 1") {
+        return fail("oversubscription", why);
+    }
+    for part in parts {
+        counted(&format!("half.{}.accelerators", part.name), &part.half.accelerators)?;
+        if let Some(why) = part.half.pace.as_ref().and_then(|v| outside(v, LEAST, 10.0, "not from 0.001 to 10")) {
+            return fail(&format!("half.{}.pace", part.name), why);
+        }
     }
     Ok(())
 }
@@ -276,16 +338,15 @@ fn check(scenario: &Scenario, o: &Operations, site: &Site, price: &Price) -> Res
     if shares > 1.0 + 1e-9 {
         return fail("operations.accelerator_share", format!("the shares of failures sum to {shares:.3}"));
     }
-    if o.interval.as_ref().is_some_and(|v| v.value <= 0.0) {
+    if o.interval.as_ref().is_some_and(|v| v.spread.reach(v.value)[0] <= 0.0) {
         return fail("operations.interval", "no work between checkpoints".into());
     }
     macro_rules! within {
         ($table:literal, $from:expr, $low:literal, $high:literal, [$($field:ident),+]) => {
-            $(if let Some(v) = &$from.$field {
-                if !($low..=$high).contains(&v.value) {
-                    let field = concat!($table, ".", stringify!($field));
-                    return fail(field, format!("{} is not from {} to {}", v.value, $low, $high));
-                }
+            $(if let Some(v) = &$from.$field
+                && let Some(why) = outside(v, $low, $high, &format!("not from {} to {}", $low, $high))
+            {
+                return fail(concat!($table, ".", stringify!($field)), why);
             })+
         };
     }

@@ -47,7 +47,8 @@ pub fn template(catalog: &Catalog, kind: Kind, name: &str, like: Option<&str>) -
         "#:schema {}\n# The {what} `{name}`, begun as a copy of the built-in `{like}`. To run it: {check}\n#\n\
          # A value has a `unit`, a `source` (an entry of `[source.ID]`, built in or added here), the `date` of it and a\n\
          # `tier`: measured, published, datasheet or assumed. `low` and `high` bound it, or `sd_log` spreads it; without\n\
-         # them it is taken as exact. A `[provenance]` table is inherited by what stands below and states none.\n\n",
+         # them it is taken as exact. Counts of accelerators, `sequence` and `batch` have no range: a layout is made for\n\
+         # one value of each. A `[provenance]` table is inherited by what stands below and states none.\n\n",
         kind.file()
     );
     out += "[provenance]\nsource = \"mine\"\ndate = \"2026\"\ntier = \"assumed\"\n\n";

@@ -28,6 +28,16 @@ impl Spread {
         [0.05, 0.95].map(|u| self.at(median, u))
     }
 
+    /// The least and the most that draws of it come to, for a median of `median`: what has to be possible.
+    pub fn reach(self, median: f64) -> [f64; 2] {
+        match self {
+            Spread::None => [median; 2],
+            Spread::Range { low, high } => [low, high],
+            // It has no ends; of some thousand draws one is beyond.
+            Spread::Log(_) => [0.0002, 0.9998].map(|u| self.at(median, u)),
+        }
+    }
+
     /// The range about a median with this [`Spread::band`], even in the logarithm; none where the two are the same.
     /// The band has to hold the median; about zero the range is even in the number itself.
     pub fn through(median: f64, [low, high]: [f64; 2]) -> Spread {

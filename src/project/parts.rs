@@ -11,6 +11,9 @@ use crate::provenance::Provenance;
 use crate::sourced::{Fact, Spread, Value};
 use crate::units::Dimension;
 
+/// What there is to say of a figure of all parts together.
+const MEAN: &str = "the mean over the parts of the cluster";
+
 /// Most parts of a cluster.
 pub const MAX_PARTS: usize = 4;
 
@@ -167,7 +170,16 @@ pub fn mean_rated(accelerator: &Accelerator, node: &Node, parts: &[Part]) -> Opt
     let sum = |of: &dyn Fn(&Fact) -> f64| parts.iter().zip(&facts).map(|(p, f)| p.share * of(f)).sum::<f64>();
     let value = sum(&|f| f.value);
     let spread = Spread::through(value, [0, 1].map(|end| sum(&|f| f.spread.band(f.value)[end])));
-    Some((Fact { value, spread, ..facts.into_iter().next()? }, basis, provenance))
+    let alike = facts.windows(2).all(|two| two[0] == two[1]);
+    // In the unit of the least certain, whose stamp and reason stand for it.
+    let worst = facts.into_iter().reduce(|a, b| if b.stamp.tier > a.stamp.tier { b } else { a })?;
+    let written = value * worst.written / worst.value;
+    let note = match worst.note {
+        note if alike => note,
+        Some(note) => Some(format!("{MEAN}; of the least certain: {note}")),
+        None => Some(MEAN.into()),
+    };
+    Some((Fact { value, spread, written, note, ..worst }, basis, provenance))
 }
 
 /// Usual prices: those of the accelerator, or the mean over the parts where every part's is known.
@@ -191,7 +203,7 @@ fn mean<D: Dimension>(values: &[(f64, &Value<D>)]) -> Value<D> {
     let mut all = worst.unwrap_or(values[0].1).clone();
     all.value = sum(&|v| v.value);
     all.spread = Spread::through(all.value, [0, 1].map(|end| sum(&|v| v.spread.band(v.value)[end])));
-    all.note = Some("the mean over the parts of the cluster".into());
+    all.note = Some(MEAN.into());
     all
 }
 

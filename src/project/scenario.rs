@@ -81,10 +81,20 @@ impl<'a> Forecast<'a> {
         self
     }
 
-    /// Whether anybody published a measured product of its accelerator, of each where its parts differ.
-    pub fn measured(&self) -> bool {
-        let one = |a: &Accelerator, surface: Swept| !surface.transferred || !a.achieved.is_empty();
-        one(self.accelerator, self.surface) && self.halves.iter().all(|p| one(p.accelerator, p.surface))
+    /// Names of its accelerators of which nobody published a measured product: of those of its parts where they differ.
+    pub fn unmeasured(&self) -> Vec<&'a str> {
+        self.kinds(|a, surface| surface.transferred && a.achieved.is_empty())
+    }
+
+    /// Names of its accelerators for which something is so, each once: of those of its parts where they differ.
+    pub fn kinds(&self, so: impl Fn(&Accelerator, Swept) -> bool) -> Vec<&'a str> {
+        let own = [(self.cluster.accelerator.as_str(), self.accelerator, self.surface)];
+        let parts: Vec<_> = self.halves.iter().map(|p| (p.kind, p.accelerator, p.surface)).collect();
+        let all = if parts.is_empty() { own.to_vec() } else { parts };
+        let mut names: Vec<&str> = all.into_iter().filter(|(_, a, s)| so(a, *s)).map(|(name, ..)| name).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     fn resolve(catalog: &'a Catalog, name: &str, scenario: &'a Scenario) -> Result<Self> {

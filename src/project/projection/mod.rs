@@ -239,7 +239,7 @@ impl Projection {
             scenario: forecast.name.clone(),
             title: forecast.scenario.title.clone(),
             kind: String::new(),
-            accelerator_measured: forecast.measured(),
+            accelerator_measured: forecast.unmeasured().is_empty(),
             format: forecast.scenario.format.to_string(),
             software: quantities.values().any(|q| q.software),
             transfer: study.transfer(),
@@ -295,12 +295,7 @@ pub(super) fn spread(study: &Study, output: Output) -> [f64; 4] {
     // Two digits of MFU are what an extrapolation can carry.
     let tidy = |x: f64| if output == Output::Mfu { two_digits(x) } else { x };
     let [p5, p50, p95] = [0.05, 0.5, 0.95].map(|q| tidy(quantile(&values, q)));
-    let value = match output {
-        // At the medians parts that are alike cost each other nothing: an end of the range, not its middle.
-        Output::PartsCost => p50,
-        _ => tidy(study.at_medians(output).unwrap_or(f64::NAN)),
-    };
-    [value, p5, p50, p95]
+    [tidy(study.told(output, &values)), p5, p50, p95]
 }
 
 fn quantity(study: &Study, output: Output) -> Quantity {

@@ -54,6 +54,11 @@ pub(super) fn fewer(f: &Fewer, used: u64) -> String {
     told
 }
 
+/// Names in backticks.
+fn quoted(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ")
+}
+
 /// What to mind.
 pub(super) fn warnings(p: &Projection, study: &Study, calibration: Option<&Calibration>) -> Vec<String> {
     let forecast = study.forecast();
@@ -124,9 +129,9 @@ pub(super) fn warnings(p: &Projection, study: &Study, calibration: Option<&Calib
     }
     if !p.accelerator_measured {
         all.push(format!(
-            "nobody measured a product of `{}`: its figures are announced or of a data sheet, and the share of the peak \
+            "nobody measured a product of {}: its figures are announced or of a data sheet, and the share of the peak \
              that it reaches is that of its vendor's others; a scenario, not an estimate",
-            forecast.cluster.accelerator
+            quoted(&forecast.unmeasured())
         ));
     }
     if p.assumed_share > 0.5 {
@@ -232,8 +237,8 @@ pub(super) fn warnings(p: &Projection, study: &Study, calibration: Option<&Calib
             );
         }
         (None, _) => all.push(format!(
-            "no power is known of `{}`: no energy, carbon or cost of owning",
-            forecast.cluster.accelerator
+            "no power is known of {}: no energy, carbon or cost of owning",
+            quoted(&forecast.kinds(|accelerator, _| accelerator.power.is_none()))
         )),
     }
     for (what, price) in [
@@ -247,7 +252,9 @@ pub(super) fn warnings(p: &Projection, study: &Study, calibration: Option<&Calib
         }
     }
     if forecast.price.rent.is_none() || forecast.price.capex.is_none() {
-        all.push(format!("no price is known of `{}`: the cost of it is missing", forecast.cluster.accelerator));
+        let kinds = forecast.kinds(|_, _| true);
+        let each = if kinds.len() > 1 { "each of " } else { "" };
+        all.push(format!("no price is known of {each}{}: the cost of it is missing", quoted(&kinds)));
     }
     all
 }

@@ -86,17 +86,26 @@ impl Study<'_> {
     }
 
     /// What the slowest part costs: the step over that of parts which each did as much of the work as they
-    /// are quick, less 1.
-    pub(super) fn parts_cost(&self, row: &[f64], shape: &Shape, case: &Case, step: f64) -> f64 {
+    /// are quick, less 1. Whatever a draw has of the hardware over its median, each part has over its own: what is
+    /// off in all of them alike is no cost of the slowest.
+    fn parts_cost(&self, row: &[f64], hardware: &[usize], shape: &Shape, case: &Case, step: f64) -> f64 {
         let f = &self.forecast;
         let alone = f.halves.iter().zip(&f.on_parts.each).enumerate().map(|(i, (part, machine))| {
-            let machine = Machine {
+            let mut machine = Machine {
                 fabric_efficiency: case.machine.fabric_efficiency,
                 fabric_latency: case.machine.fabric_latency,
-                derate: machine.derate * self.pace_of(row, i),
                 measured: case.machine.measured,
                 ..*machine
             };
+            for &place in hardware {
+                let (_, set, get) = PARTS[place - HARDWARE];
+                let drawn = get(&machine) * row[place] / self.medians[place];
+                // A part may lack what the slowest has, a best product for one.
+                if !drawn.is_nan() {
+                    set(&mut machine, drawn);
+                }
+            }
+            machine.derate *= self.pace_of(row, i);
             part.share / shape.model.time(&machine, &case.constants, case.transfer).total
         });
         let cost = step * alone.sum::<f64>() - 1.0;
@@ -138,10 +147,18 @@ impl Study<'_> {
         let step = shape.model.assemble(&layer, &case.machine, &fabric, &case.constants);
         let lost = self.plan(row, shape, &case.constants).outcome();
         let stages = Stages { fabric, layer, step: step.total, lost: lost.goodput.max(1e-9) };
-        (self.assemble(row, shape, &case, &step, &lost), stages)
+        (self.assemble(row, hardware, shape, &case, &step, &lost), stages)
     }
 
-    pub(super) fn assemble(&self, row: &[f64], shape: &Shape, case: &Case, step: &Step, lost: &Lost) -> Outcome {
+    fn assemble(
+        &self,
+        row: &[f64],
+        hardware: &[usize],
+        shape: &Shape,
+        case: &Case,
+        step: &Step,
+        lost: &Lost,
+    ) -> Outcome {
         let mut out = [f64::NAN; Output::COUNT];
         let mut put = |output: Output, value: f64| out[output as usize] = value;
         put(Output::StepCompute, step.compute);
@@ -170,7 +187,7 @@ impl Study<'_> {
         let seconds = steps * step.total / lost.goodput.max(1e-9);
         put(Output::RunDays, seconds / 86_400.0);
         if self.forecast.halves.len() > 1 {
-            put(Output::PartsCost, self.parts_cost(row, shape, case, step.total));
+            put(Output::PartsCost, self.parts_cost(row, hardware, shape, case, step.total));
         }
         let on = self.forecast.on * row[ACCELERATORS] / self.medians[ACCELERATORS];
         let operated = Operated { used, on, seconds, goodput: lost.goodput };

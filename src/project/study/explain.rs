@@ -113,7 +113,7 @@ impl Study<'_> {
         Node {
             name: output.name().into(),
             kind: NodeKind::Quantity,
-            value: self.central[output as usize],
+            value: self.told(output, &draws),
             range: (low != high).then_some([low, high]),
             unit: output.unit().into(),
             note: output.formula().into(),

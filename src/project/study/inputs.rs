@@ -100,36 +100,45 @@ pub const INPUTS: usize = MEASURED_FABRIC + 1;
 const _: () =
     assert!(INPUTS <= crate::project::sample::MAX_INPUTS, "every input needs a Sobol dimension in each block");
 
-/// A part of the hardware that is a plain number of the machine: its name, and how a machine is given
-/// another value of it.
+/// How a machine is given another value of a part of the hardware that is a plain number of it.
 pub type Setter = fn(&mut Machine, f64);
+/// The value that it has; NaN where there is none.
+pub type Getter = fn(&Machine) -> f64;
 
-/// Numbers of the machine, in the order of their places.
-pub const PARTS: [(&str, Setter); 13] = [
-    ("accelerator.peak", |m, x| {
-        // In 16 bits and above both are the same figure.
-        if m.peak16 == m.peak {
-            m.peak16 = x;
-        }
-        m.peak = x;
-    }),
-    ("accelerator.achieved", |m, x| {
-        if m.achieved16 == m.achieved {
-            m.achieved16 = Some(x);
-        }
-        m.achieved = Some(x);
-    }),
-    ("accelerator.derate", |m, x| m.derate = x),
-    ("accelerator.memory", |m, x| m.memory = x),
-    ("accelerator.memory_bandwidth", |m, x| m.memory_bandwidth = x),
-    ("accelerator.scale_up", |m, x| m.scale_up = x),
-    ("node.accelerators", |m, x| m.node = x),
-    ("node.scale_up_domain", |m, x| m.domain = x),
-    ("node.scale_out", |m, x| m.scale_out = x),
-    ("fabric.oversubscription", |m, x| m.oversubscription = x),
-    ("fabric.pod", |m, x| m.pod = x),
-    ("surface.rate", |m, x| m.set_surface_rate(x)),
-    ("surface.error", |m, x| m.products_slower = x),
+/// Numbers of the machine by name, in the order of their places.
+pub const PARTS: [(&str, Setter, Getter); 13] = [
+    (
+        "accelerator.peak",
+        |m, x| {
+            // In 16 bits and above both are the same figure.
+            if m.peak16 == m.peak {
+                m.peak16 = x;
+            }
+            m.peak = x;
+        },
+        |m| m.peak,
+    ),
+    (
+        "accelerator.achieved",
+        |m, x| {
+            if m.achieved16 == m.achieved {
+                m.achieved16 = Some(x);
+            }
+            m.achieved = Some(x);
+        },
+        |m| m.achieved.unwrap_or(f64::NAN),
+    ),
+    ("accelerator.derate", |m, x| m.derate = x, |m| m.derate),
+    ("accelerator.memory", |m, x| m.memory = x, |m| m.memory),
+    ("accelerator.memory_bandwidth", |m, x| m.memory_bandwidth = x, |m| m.memory_bandwidth),
+    ("accelerator.scale_up", |m, x| m.scale_up = x, |m| m.scale_up),
+    ("node.accelerators", |m, x| m.node = x, |m| m.node),
+    ("node.scale_up_domain", |m, x| m.domain = x, |m| m.domain),
+    ("node.scale_out", |m, x| m.scale_out = x, |m| m.scale_out),
+    ("fabric.oversubscription", |m, x| m.oversubscription = x, |m| m.oversubscription),
+    ("fabric.pod", |m, x| m.pod = x, |m| m.pod),
+    ("surface.rate", |m, x| m.set_surface_rate(x), |m| m.surface.rate.unwrap_or(f64::NAN)),
+    ("surface.error", |m, x| m.products_slower = x, |m| m.products_slower),
 ];
 
 /// What makes the job another one: no plain number, so the step is made anew to see what it moves.
@@ -228,7 +237,7 @@ fn hardware(f: &Forecast) -> Vec<Input> {
             ]
         })
         .collect();
-    let one = |(place, (name, _)): (usize, &(&str, Setter))| {
+    let one = |(place, (name, ..)): (usize, &(&str, Setter, Getter))| {
         let rate = name.starts_with("surface.")
             || matches!(*name, "accelerator.peak" | "accelerator.achieved" | "accelerator.derate");
         let given = facts.iter().filter_map(|part| part[place].as_ref());

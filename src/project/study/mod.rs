@@ -20,7 +20,7 @@ use crate::job::Layout;
 use crate::project::catalog::Catalog;
 use crate::project::constants::Constants;
 use crate::project::machine::Machine;
-use crate::project::sample::{DRAWS, Draws};
+use crate::project::sample::{DRAWS, Draws, quantile};
 use crate::project::scenario::Forecast;
 use crate::project::search::best_layout;
 use crate::project::step::StepModel;
@@ -174,6 +174,15 @@ impl<'a> Study<'a> {
     /// The draws of its inputs.
     pub(super) fn drawn(&self) -> &Draws {
         &self.first
+    }
+
+    /// What is told of a quantity beside its range; `sorted` are its draws.
+    pub(super) fn told(&self, output: Output, sorted: &[f64]) -> f64 {
+        match output {
+            // At the medians parts that are alike cost each other nothing: an end of the range, not its middle.
+            Output::PartsCost => quantile(sorted, 0.5),
+            _ => self.central[output as usize],
+        }
     }
 
     /// Every draw of a quantity, in the order of the draws.

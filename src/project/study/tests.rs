@@ -334,3 +334,70 @@ fn the_simulation_of_a_scenario_agrees_with_its_closed_form() {
         assert_eq!(seen, crate::project::Simulation::new(&study, 1_000, 3));
     }
 }
+
+/// [`MINE`] on a cluster of two halves, whose lines are given.
+fn halves(one: &str, two: &str) -> Catalog {
+    let mut catalog = Catalog::built_in().unwrap();
+    let half = |name: &str, more: &str| {
+        format!("[cluster.two.half.{name}]\ntitle='{name}'\naccelerators={{value=6000,unit='accelerator'}}\n{more}\n")
+    };
+    let text = format!(
+        "{}cluster='two'\n[cluster.two]\ntitle='t'\nstatus='s'\naccelerator='h100'\nnode='hgx-h100'\n\
+         fabric='infiniband-ndr'\naccelerators={{value=12000,unit='accelerator'}}\n{}{}",
+        MINE.replace("cluster='xai-12k-h100'\n", ""),
+        half("one", one),
+        half("two", two)
+    );
+    catalog.add_text(&text, "x.toml").unwrap();
+    catalog
+}
+
+#[test]
+fn parts_that_are_alike_cost_each_other_nothing_in_any_draw_and_a_tree_tells_what_a_forecast_does() {
+    let mut alike = halves("", "");
+    // All that can be off is, and none of it is of one part alone.
+    let chip = alike.accelerators.get_mut("h100").unwrap();
+    chip.memory_bandwidth.spread = Spread::Log(0.2);
+    chip.peak.values_mut().for_each(|v| v.spread = Spread::Log(0.1));
+    alike.nodes.get_mut("hgx-h100").unwrap().scale_out.spread = Spread::Log(0.3);
+    let study = Study::new(&alike, "x", None, &Options::default()).unwrap();
+    assert!(study.inputs()[inputs::HARDWARE..STRUCTURE].iter().filter(|i| i.uncertain()).count() > 3);
+    let costs = study.draws(Output::PartsCost);
+    assert!(costs.len() == DRAWS && costs.iter().all(|c| *c == 0.0), "{:?}", costs.iter().find(|c| **c != 0.0));
+    // Where each strays by itself the slower one costs in nearly every draw, and both say so alike.
+    let stray = "pace={value=1,unit='1',low=0.9,high=1.1}";
+    let apart = halves(stray, stray);
+    let study = Study::new(&apart, "x", None, &Options::default()).unwrap();
+    let told = Projection::new(&apart, &study, None).quantities[Output::PartsCost.name()].value;
+    assert!(told > 0.01, "{told}");
+    assert_eq!(study.explain(&apart, Output::PartsCost).unwrap().value, told);
+}
+
+#[test]
+fn a_figure_of_all_parts_is_told_as_their_mean_and_what_is_lacking_of_one_under_its_name() {
+    let mut mixed = halves("", "accelerator='mi300x'\nnode='mine'");
+    let (h100, mi300x) = (700.0, 750.0);
+    let other = mixed.accelerators["mi300x"].power.as_ref().unwrap();
+    assert_eq!((mixed.accelerators["h100"].power.as_ref().unwrap().value, other.value), (h100, mi300x));
+    let mut node = mixed.nodes["hgx-h100"].clone();
+    node.power = None;
+    mixed.nodes.insert("mine".into(), node);
+    let study = Study::new(&mixed, "x", None, &Options::default()).unwrap();
+    let rated = study.inputs().iter().find(|i| i.name == "power.rated").unwrap();
+    assert!((rated.median - 0.5 * (h100 + mi300x)).abs() < 1e-9 && rated.unit == "W", "{rated:?}");
+    assert_eq!(rated.written, rated.median);
+    assert!(rated.note.starts_with("the mean over the parts of the cluster"), "{rated:?}");
+    // Of parts that are alike it is what it is of one.
+    let alike = halves("", "");
+    let whole = Study::new(&alike, "x", None, &Options::default()).unwrap();
+    let one = whole.inputs().iter().find(|i| i.name == "power.rated").unwrap();
+    assert!((one.written / rated.median).is_finite() && !one.note.contains("mean over the parts"), "{one:?}");
+
+    // The accelerator that nobody measured is the one that is named, though it is not the cluster's.
+    let rubin = halves("", "accelerator='rubin'\nnode='rubin-box'");
+    let mut catalog = rubin;
+    catalog.nodes.insert("rubin-box".into(), catalog.nodes["hgx-h100"].clone());
+    let p = Projection::new(&catalog, &Study::new(&catalog, "x", None, &Options::default()).unwrap(), None);
+    let told: Vec<_> = p.warnings.iter().filter(|w| w.starts_with("nobody measured a product of")).collect();
+    assert!(told.len() == 1 && told[0].starts_with("nobody measured a product of `rubin`:"), "{told:?}");
+}

@@ -9,6 +9,7 @@ use super::study::{Output, Study};
 use super::transfer::Options;
 use crate::calibrate::Calibration;
 use crate::error::{Error, Result};
+use crate::job::{Run, memory};
 use crate::kernel::Precision;
 use crate::provenance::Tier;
 use crate::sourced::{Spread, Stamp, Value};
@@ -243,9 +244,11 @@ impl Many<'_> {
             .filter(|(b, _)| *b != Bound::Compute)
             .fold((Bound::Compute, 0.0), |best, one| if one.1 > best.1 { one } else { best });
         let (step, l) = (seen.step_s, seen.layout);
-        let ranks = f64::from(l.tensor) * f64::from(l.pipeline);
-        // Weights out and gradients back in 16 bits: less than that no sharding moves.
-        let bytes = 4.0 * forecast.job.params() / ranks;
+        // Weights out and gradients back in 16 bits, but for what a rank has itself: less than that no sharding moves.
+        // Experts are spread over ranks of their own, and each of them has fewer copies.
+        let (dense, experts) = memory::params(forecast.job, &l);
+        let to_others = |params: f64, copies: f64| params * (1.0 - 1.0 / copies.max(1.0));
+        let bytes = 4.0 * (to_others(dense, memory::replicas(&l)) + to_others(experts, memory::expert_replicas(&l)));
         let link = forecast.node.scale_out.value;
         let why = match bound.0 {
             Bound::Batch => format!(
@@ -260,11 +263,11 @@ impl Many<'_> {
                 sig(link / 1.25e8),
                 bytes / link
             ),
-            Bound::Bubble => format!(
-                "{} stages wait for each other: only {} microbatches a step fill them",
-                l.pipeline,
-                l.microbatches(&forecast.run)
-            ),
+            Bound::Bubble => {
+                let microbatches = l.microbatches(&Run { batch: l.rounded_batch(&forecast.run), ..forecast.run });
+                let fill = if microbatches == 1.0 { "microbatch a step fills" } else { "microbatches a step fill" };
+                format!("{} stages wait for each other: only {microbatches} {fill} them", l.pipeline)
+            }
             Bound::Failures => format!("one of {} fails every {:.3} h", l.accelerators(), seen.failure_h),
             _ => format!("{:.3} s of a step's {step:.3} s", bound.1 * step),
         };
@@ -346,6 +349,26 @@ mod tests {
             other => panic!("{other:?}"),
         });
         assert!(slow.0 < 0.5 * own.0 && slow.1 > own.1, "{slow:?} {own:?}");
+    }
+
+    #[test]
+    fn what_has_to_cross_a_port_is_no_more_than_the_step_has_time_for() {
+        // All parameters over tensor ranks and stages would be half as much again as the second of these has time for.
+        for link in [1e4, 1e6] {
+            let around = Around { link: Some(link), ..Around::default() };
+            let Connected::Never { bound: Bound::Network, why, .. } = asked(27.5, &around).connected else {
+                panic!("{link}")
+            };
+            let seconds: Vec<f64> = why
+                .rsplit("every step: ")
+                .next()
+                .unwrap()
+                .split(" s")
+                .filter_map(|words| words.rsplit(' ').next()?.parse().ok())
+                .collect();
+            let [least, step] = seconds[..] else { panic!("{why}") };
+            assert!(least > 0.0 && least <= step, "{why}");
+        }
     }
 
     #[test]

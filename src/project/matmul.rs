@@ -15,6 +15,9 @@ use serde::Serialize;
 /// Share of the memory that the three blocks may take.
 const MEMORY_SHARE: f64 = 0.85;
 
+/// Least bytes of an element of the result: sums of narrower operands are kept in 16 bits.
+const RESULT: f64 = 2.0;
+
 /// Schema id of [`GiantMatmul`].
 pub const SCHEMA: &str = "flopcast.matmul/1";
 
@@ -25,7 +28,7 @@ pub struct GiantMatmul {
     pub schema: &'static str,
     /// Accelerators P.
     pub accelerators: f64,
-    /// Largest n that fits: 3·w·n²/P is 85 % of the memory.
+    /// Largest n that fits: (2·w + max(w, 2))·n²/P is 85 % of the memory, with w bytes for an operand.
     pub n: f64,
     /// 2n³ over the rate of the best product that others measured, on every accelerator.
     pub compute_s: f64,
@@ -60,9 +63,9 @@ impl GiantMatmul {
     /// The product on `machine`, with operands of `format`; `rate` is flop/s per accelerator,
     /// `failures` per box of eight and second.
     pub fn new(machine: &Machine, rate: f64, failures: f64) -> Self {
-        let (p, w) = (machine.accelerators, machine.operand.max(2.0));
+        let (p, w) = (machine.accelerators, machine.operand);
         let root = p.sqrt();
-        let n = (MEMORY_SHARE * machine.memory * p / (3.0 * w)).sqrt();
+        let n = (MEMORY_SHARE * machine.memory * p / (2.0 * w + w.max(RESULT))).sqrt();
         let compute_s = 2.0 * n.powi(3) / (p * rate);
         let bytes = w * n * n * 2.0 / root;
         // A panel goes along the rows and one along the columns, each by a tree.
@@ -195,6 +198,26 @@ mod tests {
         // At the smallest n that is bound by compute, compute and bytes take as long.
         let at = g.compute_bound_n;
         near(2.0 * at.powi(3) / 4e12, 2.0 * at * at / 1e10);
+    }
+
+    #[test]
+    fn operands_of_8_bits_are_moved_and_held_as_such_and_their_result_in_16() {
+        let catalog = Catalog::built_in().unwrap();
+        let of = |format| {
+            let a = catalog.accelerator("h100").unwrap();
+            let (node, fabric) = (catalog.node("hgx-h100").unwrap(), catalog.fabric("infiniband-ndr").unwrap());
+            let mut machine =
+                Machine::new(a, catalog.published("h100").unwrap(), node, fabric, format, 1024.0).unwrap();
+            machine.fabric_latency = 0.0;
+            GiantMatmul::new(&machine, 1e15, 0.0)
+        };
+        let (wide, narrow) = (of(Format::Bf16), of(Format::Fp8));
+        let near = |got: f64, want: f64| assert!((got / want - 1.0).abs() < 1e-9, "{got} for {want}");
+        // Two blocks of a byte each and one of two are 4 of what were 6.
+        near(narrow.n, wide.n * 1.5f64.sqrt());
+        near(narrow.communication_s, wide.communication_s * 1.5 / 2.0);
+        near(narrow.compute_bound_n, wide.compute_bound_n / 2.0);
+        assert!(narrow.over_least > 1.0);
     }
 
     #[test]

@@ -127,7 +127,7 @@ impl Asked<'_> {
         };
         let draws: Vec<_> = (0..DRAWN).map(|i| drawn(&catalog.constants, &self.machine, i)).collect();
         let times = |c: &Candidate| -> Vec<f64> {
-            let run = Run { batch: f64::from(c.batch), ..self.run };
+            let run = Run { batch: c.batch as f64, ..self.run };
             let model = StepModel::new(self.job, &run, &c.layout, &self.machine, None);
             draws.iter().map(|(constants, machine)| model.time(machine, constants, 1.0).total).collect()
         };
@@ -148,7 +148,7 @@ impl Asked<'_> {
         let regret = over.iter().sum::<f64>() / draws.len() as f64;
         let choice = |c: &Candidate, times: &[f64]| {
             let (p5, p95) = late(times);
-            let run = Run { batch: f64::from(c.batch), ..self.run };
+            let run = Run { batch: c.batch as f64, ..self.run };
             let flop = self.job.step_flop(&run);
             let used = c.layout.accelerators() as f64;
             let peak = self.machine.peak * self.peak * used;
@@ -225,7 +225,7 @@ impl Asked<'_> {
             };
             warnings.push(format!("{} accelerators stay idle: {why}", self.machine.accelerators - used));
         }
-        if best.batch != self.run.batch as u32 {
+        if best.batch != self.run.batch as u64 {
             warnings.push(format!(
                 "the batch of {} sequences is rounded to {}, which the replicas divide",
                 self.run.batch, best.batch

@@ -16,7 +16,7 @@ pub struct Candidate {
     /// Bytes of the memory that stay free on it.
     pub slack_bytes: f64,
     /// Sequences per step: those asked for, rounded to what its replicas divide.
-    pub batch: u32,
+    pub batch: u64,
     /// Energy of a step, joules: boxes of the accelerators in use, without network, storage, cooling.
     pub energy_j: f64,
     /// Useful share of the time; 1 where nothing is said of failures.
@@ -32,7 +32,7 @@ pub struct Candidate {
 impl Candidate {
     /// Seconds per sequence: what counts where batches differ by their rounding.
     pub fn pace(&self) -> f64 {
-        self.step_s / f64::from(self.batch)
+        self.step_s / self.batch as f64
     }
 
     /// What the objective has the least of, per sequence.
@@ -44,7 +44,7 @@ impl Candidate {
     pub fn energy(&self, rules: &Rules) -> f64 {
         let used = self.layout.accelerators() as f64;
         let lost = (1.0 / self.goodput - 1.0) * self.pace();
-        self.energy_j / f64::from(self.batch) + used * rules.power.rated * rules.power.waiting * lost
+        self.energy_j / self.batch as f64 + used * rules.power.rated * rules.power.waiting * lost
     }
 
     /// Rent of a sequence, with what is lost to failures.
@@ -67,7 +67,7 @@ impl Candidate {
     pub(super) fn dominates(&self, other: &Candidate) -> bool {
         self.time <= other.time
             && self.held_bytes <= other.held_bytes
-            && self.energy_j * f64::from(other.batch) <= other.energy_j * f64::from(self.batch)
+            && self.energy_j * other.batch as f64 <= other.energy_j * self.batch as f64
     }
 }
 

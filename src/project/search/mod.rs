@@ -275,7 +275,7 @@ impl Context<'_> {
             step_s: total,
             held_bytes,
             slack_bytes: self.machine.memory - held_bytes,
-            batch: batch as u32,
+            batch: batch as u64,
             energy_j: spread.used * power.rated * (power.computing * (total - waiting) + power.waiting * waiting),
             goodput: spread.goodput,
             time: 0.0,

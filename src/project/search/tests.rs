@@ -18,7 +18,7 @@ fn every_layout_that_is_offered_can_run_and_costs_what_the_model_says() {
         for c in found.quickest.iter().chain(&found.pareto) {
             c.layout.check(f.job, &f.run).unwrap();
             let run = Run { batch: c.layout.rounded_batch(&f.run), ..f.run };
-            assert_eq!(run.batch, f64::from(c.batch));
+            assert_eq!(run.batch, c.batch as f64);
             assert!((run.batch / f.run.batch - 1.0).abs() <= BATCH_ROUNDING * 1.000_001, "{}", c.layout);
             assert!(c.layout.accelerators() as f64 <= f.machine.accelerators);
             assert!(c.held_bytes <= f.machine.memory);
@@ -149,4 +149,17 @@ fn rules_are_kept() {
     let all = Rules { use_all: true, ..Rules::free(Space::Common) };
     let found = search(&all, f.job, &f.run, &f.machine, &catalog.constants.medians(), None);
     assert!(found.quickest.iter().all(|c| c.layout.accelerators() as f64 == f.machine.accelerators));
+}
+
+#[test]
+fn a_batch_beyond_32_bits_is_the_one_that_its_layout_has() {
+    let catalog = Catalog::built_in().unwrap();
+    let f = Forecast::new(&catalog, "xai-12k-h100-redirected").unwrap();
+    let run = Run { batch: f64::from(u32::MAX), ..f.run };
+    let found = search(&Rules::free(Space::Common), f.job, &run, &f.machine, &catalog.constants.medians(), None);
+    assert!(!found.pareto.is_empty());
+    for c in found.quickest.iter().chain(&found.pareto) {
+        assert_eq!(c.batch as f64, c.layout.rounded_batch(&run), "{}", c.layout);
+    }
+    assert!(found.quickest.iter().chain(&found.pareto).any(|c| c.batch > u64::from(u32::MAX)));
 }

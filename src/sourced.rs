@@ -157,6 +157,9 @@ impl Written {
                 if !(low.is_finite() && high.is_finite() && 0.0 <= low && low <= value && value <= high && low < high) {
                     return Err("`low`, `value` and `high` are not in order, or not finite".to_string());
                 }
+                if low == 0.0 && !kind.zero {
+                    return Err(format!("`low`: {} of zero is impossible here", kind.what));
+                }
                 if high > kind.max {
                     return Err(format!("`high` of {high:e} is beyond any machine (at most {:e})", kind.max));
                 }
@@ -229,7 +232,7 @@ fn schema(kind: &Kind, generator: &mut schemars::SchemaGenerator) -> schemars::S
         "properties": {
             "value": { "type": "number", least: 0, "maximum": largest },
             "unit": { "enum": units },
-            "low": { "type": "number", "minimum": 0, "description": "the lowest that is possible; needs `high`" },
+            "low": { "type": "number", least: 0, "description": "the lowest that is possible; needs `high`" },
             "high": { "type": "number", "exclusiveMinimum": 0, "description": "the highest that is possible; needs `low`" },
             "sd_log": {
                 "type": "number", "exclusiveMinimum": 0, "maximum": 3,

@@ -99,3 +99,11 @@ fn a_value_is_written_as_it_is_read() {
     let back: Value<Bytes> = toml::from_str(&again).unwrap();
     assert_eq!(back, file.memory);
 }
+
+#[test]
+fn a_range_reaches_down_to_zero_only_where_zero_is_possible() {
+    let text = |unit: &str| format!("value=1\nunit='{unit}'\nlow=0\nhigh=2\nsource='s'\ndate='2026'\ntier='assumed'");
+    let error = toml::from_str::<Value<crate::units::Bandwidth>>(&text("GB/s")).unwrap_err();
+    assert!(error.to_string().contains("`low`: a bandwidth of zero is impossible here"), "{error}");
+    assert!(toml::from_str::<Value<crate::units::Time>>(&text("s")).is_ok());
+}

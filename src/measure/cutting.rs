@@ -8,13 +8,15 @@ use super::{Executor, Step};
 pub const FIRST_RATE: f64 = 4e10;
 
 /// Cuts the prepared product of so many flop for a rate that it has at least, flop/s; returns the parts. A CPU-type adapter
-/// has no watchdog, and there it stays whole.
+/// has no watchdog, and there it stays as it was prepared, whole.
 ///
 /// # Errors
 /// What the executor says.
 pub fn carefully(executor: &mut dyn Executor, flop: f64, flop_per_s: f64) -> Step<u32> {
-    let wanted = if executor.adapter().software { 1 } else { parts(flop / flop_per_s, executor.dispatch_s()) };
-    executor.split(wanted)
+    if executor.adapter().software {
+        return Ok(1);
+    }
+    executor.split(parts(flop / flop_per_s, executor.dispatch_s()))
 }
 
 /// Cuts a product that took `took` seconds in `cut` parts into as few as stay below the watchdog. Whole it takes no longer

@@ -91,7 +91,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Format::Junit => output::data(&report::smoke::junit(&smoke)?)?,
         _ => output::show(&smoke, how)?,
     }
-    if let (Some(baseline), Some(file), true) = (&mut written, &args.write_baseline, smoke.passed()) {
+    let untimed = smoke.relative.is_empty();
+    if let (Some(baseline), Some(file), true) = (&mut written, &args.write_baseline, smoke.passed() && !untimed) {
         let ratios: Vec<_> = smoke.relative.iter().map(|r| (r.kernel.clone(), r.ratio)).collect();
         baseline.add(&ratios, humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string());
         files::write(file, baseline.text()?.as_bytes()).or_failed(format!("`{}`", file.display()))?;
@@ -103,7 +104,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         file.write_all(report::smoke::markdown(&smoke).as_bytes()).or_failed(&name)?;
     }
     metrics.map_or(Ok(()), |metrics| metrics.write(&smoke))?;
-    verdict(&smoke)
+    let code = verdict(&smoke)?;
+    if written.is_some() && untimed {
+        return Err(
+            Error::failed("nothing was timed, and no baseline written").hint("run it again on a quieter machine")
+        );
+    }
+    Ok(code)
 }
 
 /// The baseline that a run is added to: what the file holds, if it is of this machine, or a new one.

@@ -167,25 +167,25 @@ impl GpuProber {
     /// The input at binding `which`: made on the device where that can be, since a host takes seconds for a gigabyte.
     fn input(&mut self, probe: &Probe, which: usize) -> Step<wgpu::Buffer> {
         let label = ["a", "b"][which];
-        let data = probe.input(which);
-        let bytes = (data.len() as u64).max(probe.device_filled_bytes(which)).max(16);
-        let buffer = self.gpu.buffer(label, bytes, U::STORAGE | U::COPY_DST)?;
-        self.gpu.queue.write_buffer(&buffer, 0, &data);
-        self.gpu.run(self.encoder().finish(), "upload")?;
-        if let Some((wgsl, filler)) =
-            probe.filling(which).map_err(|e| Missing::Failed { error: e.message().to_string() })?
-        {
-            let pipeline = match self.fillers.get(&wgsl) {
-                Some(pipeline) => pipeline.clone(),
-                None => self.pipeline(&filler, &wgsl)?,
-            };
-            self.fillers.insert(wgsl, pipeline.clone());
-            let nothing = [self.gpu.buffer("none", 16, U::STORAGE)?, self.gpu.buffer("none", 16, U::STORAGE)?];
-            let (bind_group, stride) = self.bound(&filler, &pipeline, &nothing, &buffer)?;
-            let mut encoder = self.encoder();
-            self.pass(&mut encoder, &filler, &Work::Dispatch { pipeline, bind_group, stride }, None, 0, 1)?;
-            self.gpu.run(encoder.finish(), "fill")?;
+        let filling = probe.filling(which).map_err(|e| Missing::Failed { error: e.message().to_string() })?;
+        let Some((wgsl, filler)) = filling else {
+            let data = probe.input(which);
+            let buffer = self.gpu.buffer(label, (data.len() as u64).max(16), U::STORAGE | U::COPY_DST)?;
+            self.gpu.queue.write_buffer(&buffer, 0, &data);
+            self.gpu.run(self.encoder().finish(), "upload")?;
+            return Ok(buffer);
+        };
+        let buffer = self.gpu.buffer(label, filler.working_set(), U::STORAGE)?;
+        if !self.fillers.contains_key(&wgsl) {
+            let pipeline = self.pipeline(&filler, &wgsl)?;
+            self.fillers.insert(wgsl.clone(), pipeline);
         }
+        let pipeline = self.fillers[&wgsl].clone();
+        let unused = [self.gpu.buffer("none", 16, U::STORAGE)?, self.gpu.buffer("none", 16, U::STORAGE)?];
+        let (bind_group, stride) = self.bound(&filler, &pipeline, &unused, &buffer)?;
+        let mut encoder = self.encoder();
+        self.pass(&mut encoder, &filler, &Work::Dispatch { pipeline, bind_group, stride }, None, 0, 1)?;
+        self.gpu.run(encoder.finish(), "fill")?;
         Ok(buffer)
     }
 

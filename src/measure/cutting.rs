@@ -44,6 +44,15 @@ pub fn coarsely(
     }
 }
 
+/// Seconds of one product on an output that was overwritten, by the host's clock.
+///
+/// # Errors
+/// What the executor says.
+pub fn lap(executor: &mut dyn Executor) -> Step<f64> {
+    executor.poison()?;
+    Ok(executor.submit(1)?.host_ns as f64 * 1e-9)
+}
+
 /// Dispatches of at most `dispatch_s` seconds in what takes `seconds`.
 fn parts(seconds: f64, dispatch_s: f64) -> u32 {
     (seconds / dispatch_s).ceil().max(1.0) as u32
@@ -64,11 +73,6 @@ mod tests {
         let kernel = Kernel::compose(Family::Naive, Family::Naive.tilings()[0], Precision::F32).unwrap();
         executor.prepare(&kernel, SHAPE, Settings::default()).unwrap();
         executor
-    }
-
-    fn lap(executor: &mut dyn Executor) -> Step<f64> {
-        executor.poison()?;
-        Ok(executor.submit(1)?.host_ns as f64 * 1e-9)
     }
 
     #[test]

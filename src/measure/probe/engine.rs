@@ -26,7 +26,8 @@ pub trait Prober: Timed {
     /// Compiles, allocates and fills. Refuses as `unsupported` what the adapter lacks.
     fn set_up(&mut self, probe: &Probe, wgsl: &str) -> Step<()>;
 
-    /// What the last dispatch of the last submission left behind, the submission's repeats, and the working set that its last dispatch visited.
+    /// What the last dispatch of the last submission left behind, the repeats of the submission, and the working set that
+    /// its last dispatch visited.
     fn output(&mut self) -> Step<Output>;
 }
 

@@ -276,8 +276,8 @@ impl Probe {
         }
     }
 
-    /// The WGSL that fills the input at binding `which` (0: a, 1: b), of all sets, and the probe that runs it; `None` where the
-    /// probe reads nothing, or what the host makes ([`Probe::input`]).
+    /// The WGSL that fills the input at binding `which` (0: a, 1: b), of all sets, and the probe that runs it, whose working set
+    /// is all of that input; `None` where the probe reads nothing, or what the host makes ([`Probe::input`]).
     ///
     /// # Errors
     /// Where the text does not parse: a fault of the body.

@@ -62,14 +62,6 @@ impl Probe {
         }
     }
 
-    /// Bytes of the input at binding `which` (0: a, 1: b) that the device makes; 0 where it makes none.
-    pub fn device_filled_bytes(&self, which: usize) -> u64 {
-        match (self.kind(), which) {
-            (Kind::Read | Kind::Copy, 0) | (Kind::Triad, 0 | 1) => self.working_set() * u64::from(self.sets),
-            _ => 0,
-        }
-    }
-
     /// Bytes of the output that a dispatch leaves behind which visits the working set number `set`: what is checked.
     pub fn visited(&self, set: u32) -> Range<u64> {
         match self.kind() {

@@ -57,14 +57,10 @@ fn proved(executor: &mut dyn Executor, candidate: &Candidate, shape: Shape, seed
     let cut = cutting::carefully(executor, shape.flop(), cutting::FIRST_RATE)?;
     let operands = Operands::exact(shape, precision, seed);
     executor.load(&operands)?;
-    executor.poison()?;
-    let took = executor.submit(1)?.host_ns as f64 * 1e-9;
+    let took = cutting::lap(executor)?;
     let proof = prove(&operands, &executor.read()?, precision, seed);
     if proof.passed {
-        cutting::coarsely(executor, cut, took, &mut |executor| {
-            executor.poison()?;
-            Ok(executor.submit(1)?.host_ns as f64 * 1e-9)
-        })?;
+        cutting::coarsely(executor, cut, took, &mut cutting::lap)?;
     }
     Ok((!proof.passed).then(|| proof.failure.unwrap_or_else(|| "the output is no product".into())))
 }
